@@ -1,0 +1,56 @@
+// Command meridian is the server, its command-line client and its tools in one
+// binary.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	// Before anything can create a file: what this program writes is for its
+	// own user only, whatever a library asks for.
+	syscall.Umask(0o077)
+	os.Exit(run(os.Args[1:]))
+}
+
+// run executes one command line and returns the exit code of the process.
+func run(args []string) int {
+	root := newRoot()
+	root.SetArgs(args)
+	err := root.ExecuteContext(context.Background())
+	if err == nil {
+		return exitDone
+	}
+	if text := err.Error(); text != "" {
+		fmt.Fprintln(os.Stderr, "meridian: "+text)
+	}
+	var exit interface{ ExitCode() int }
+	if errors.As(err, &exit) {
+		return exit.ExitCode()
+	}
+	return exitFailed
+}
+
+// newRoot is the tree of all verbs.
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "meridian",
+		Short:         "A key service that speaks the Alibaba Cloud KMS API",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.NoArgs,
+	}
+	root.AddCommand()
+	return root
+}
+
+const (
+	exitDone   = 0
+	exitFailed = 1
+)
