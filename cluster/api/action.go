@@ -1,0 +1,156 @@
+package api
+
+import (
+	"context"
+
+	"meridian/store"
+)
+
+// KMSVersion is the API version of every key management action.
+const KMSVersion = "2016-01-20"
+
+// Kind says what an action touches, and with that which nonce guard judges its requests.
+type Kind uint8
+
+const (
+	// KindRead is answered from the node's own state.
+	KindRead Kind = iota
+	// KindWrite goes through the log of the region.
+	KindWrite
+	// KindCrypto uses key material on this node and changes no state.
+	KindCrypto
+)
+
+// String is the word used in metrics, logs and documents.
+func (k Kind) String() string {
+	switch k {
+	case KindRead:
+		return "read"
+	case KindWrite:
+		return "write"
+	case KindCrypto:
+		return "crypto"
+	}
+	return "unknown"
+}
+
+// Action is one entry of the action table. It drives routing, the checks of the parameters, permission,
+// the refusals by key state, metrics and documents; Handle does the rest. Entries are never modified.
+type Action struct {
+	Name    string
+	Version string
+	Kind    Kind
+	Summary string
+	Params  []ParamSpec
+	RAM     RAM
+	// States are the codes with which a key in a given state is refused.
+	States StateRule
+	// Errors are the codes of this action's own, beside those that every action has.
+	Errors []string
+	// Handle finds the key, judges permission and state, does the work and appends the answer. It returns
+	// nil, an *Error, or an error of the region that apiError turns into one.
+	Handle func(ctx context.Context, c *Call) error
+}
+
+// RAM lists the permissions that an action needs, all of them. Empty: any valid identity will do.
+type RAM []Permission
+
+// Permission is the right to do Action on a resource.
+type Permission struct {
+	Action   string // such as kms:Encrypt
+	Resource Resource
+}
+
+// Resource is the form of the resource that a permission is judged on.
+type Resource uint8
+
+const (
+	// ResourceKeys is the container of all keys: acs:kms:REGION:ACCOUNT:key.
+	ResourceKeys Resource = iota
+	// ResourceKey is one key: acs:kms:REGION:ACCOUNT:key/ID.
+	ResourceKey
+	// ResourceAliases is the container of all aliases: acs:kms:REGION:ACCOUNT:alias.
+	ResourceAliases
+	// ResourceAlias is one alias: acs:kms:REGION:ACCOUNT:alias/NAME.
+	ResourceAlias
+)
+
+// StateRule gives, for each state of a key, the error code with which the action is refused; empty: it works.
+type StateRule struct {
+	Disabled, PendingDeletion, PendingImport, Enabled string
+}
+
+// refusal returns the code with which a key in state s is refused, empty if it is not.
+func (r StateRule) refusal(s store.KeyState) string {
+	switch s {
+	case store.Enabled:
+		return r.Enabled
+	case store.Disabled:
+		return r.Disabled
+	case store.PendingDeletion:
+		return r.PendingDeletion
+	case store.PendingImport:
+		return r.PendingImport
+	}
+	return "InternalFailure"
+}
+
+// ParamType is the form of a parameter's value.
+type ParamType uint8
+
+const (
+	// TypeString is UTF-8 text without control characters other than tab, CR and LF; Min and Max count characters.
+	TypeString ParamType = iota
+	// TypeInteger is decimal digits, at most 32 bits; Min and Max bound the value.
+	TypeInteger
+	// TypeBoolean is true or false in any case.
+	TypeBoolean
+	// TypeBase64 is the standard alphabet with padding and without line breaks; Min and Max count decoded bytes.
+	TypeBase64
+	// TypeJSON is JSON text; Max counts its bytes. The handler reads it.
+	TypeJSON
+	// TypeContext is an encryption context: a JSON object of at most Max bytes, or flattened NAME.key=value parameters.
+	TypeContext
+	// TypeDuration is digits and one of d, h, m, s; Min and Max count seconds.
+	TypeDuration
+	// TypeKeyID is a key id or key ARN and, where Alias is set, an alias or alias ARN.
+	TypeKeyID
+	// TypeAliasName is alias/NAME.
+	TypeAliasName
+)
+
+// String is the name of the type in documents.
+func (t ParamType) String() string {
+	switch t {
+	case TypeString:
+		return "string"
+	case TypeInteger:
+		return "integer"
+	case TypeBoolean:
+		return "boolean"
+	case TypeBase64:
+		return "base64"
+	case TypeJSON, TypeContext:
+		return "json"
+	case TypeDuration:
+		return "duration"
+	case TypeKeyID:
+		return "key-id"
+	case TypeAliasName:
+		return "alias-name"
+	}
+	return "unknown"
+}
+
+// ParamSpec says what one parameter of an action may be.
+type ParamSpec struct {
+	Name       string
+	Type       ParamType
+	Required   bool
+	AllowEmpty bool     // a required parameter may be there with an empty value
+	Alias      bool     // TypeKeyID: an alias is accepted
+	Default    string   // what an absent value means
+	Enum       []string // the only values allowed, if there are any
+	Min, Max   int64    // in the unit of Type; Max 0: no upper bound here
+	Note       string   // for the documents
+}
