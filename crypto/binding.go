@@ -1,0 +1,50 @@
+package crypto
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+)
+
+// Purpose says what wrapped bytes are for, so that one kind can never be taken for another.
+type Purpose string
+
+// What a keyring wraps.
+const (
+	PurposeMaterial  Purpose = "material"   // of a key version
+	PurposeAccessKey Purpose = "access-key" // the secret of an access key
+	PurposeCanary    Purpose = "canary"     // a known text that shows that the keyring is the right one
+)
+
+// Binding is the place that wrapped bytes belong to. Bytes wrapped for one place cannot be unwrapped for another, even
+// by someone who may write to the store. Fields that do not apply are zero.
+type Binding struct {
+	Region    string
+	KeyID     KeyID
+	VersionID VersionID
+	Purpose   Purpose
+}
+
+// NewMaterial returns the material of a new key version: 32 random bytes.
+func NewMaterial() Secret {
+	material := make(Secret, KeyBytes)
+	rand.Read(material)
+	return material
+}
+
+// wrapDomain separates the AAD of wrapped bytes from every other use of a key.
+const wrapDomain = "meridian/wrapped/1"
+
+// appendAAD appends what wrapped bytes are authenticated with:
+//
+//	"meridian/wrapped/1" || format || u32(epoch) || u32(len) || region || key id || version id || u32(len) || purpose
+func (b Binding) appendAAD(dst []byte, epoch uint32) []byte {
+	dst = append(dst, wrapDomain...)
+	dst = append(dst, wrappedFormat)
+	dst = binary.BigEndian.AppendUint32(dst, epoch)
+	dst = binary.BigEndian.AppendUint32(dst, uint32(len(b.Region)))
+	dst = append(dst, b.Region...)
+	dst = append(dst, b.KeyID[:]...)
+	dst = append(dst, b.VersionID[:]...)
+	dst = binary.BigEndian.AppendUint32(dst, uint32(len(b.Purpose)))
+	return append(dst, b.Purpose...)
+}
