@@ -1,0 +1,251 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+var (
+	nodeIDForm   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
+	regionIDForm = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
+	accountForm  = regexp.MustCompile(`^[0-9]{1,32}$`)
+	accessIDForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
+)
+
+// checker collects what is wrong with well-typed values.
+type checker struct {
+	l        *Loaded
+	file     string          // as the caller wrote it
+	unread   map[string]bool // paths that are reported already
+	problems Problems
+}
+
+// check judges the values and how they fit together. What could not be read is
+// not judged a second time.
+func (l *Loaded) check(file string, unread map[string]bool) Problems {
+	c := &checker{l: l, file: file, unread: unread}
+	c.identity()
+	c.listeners()
+	c.cluster()
+	c.access()
+	c.limits()
+	c.peers()
+	c.timings()
+	return c.problems
+}
+
+// fail reports a value at its place, or the file for one that nobody set.
+func (c *checker) fail(path, format string, args ...any) {
+	if c.unread[path] {
+		return
+	}
+	where, set := c.l.origins[path]
+	if !set {
+		where = c.file
+	}
+	c.problems = append(c.problems, Problem{Where: where, Text: path + " " + fmt.Sprintf(format, args...)})
+}
+
+func (c *checker) required(path, value, what string) bool {
+	if value == "" {
+		c.fail(path, "is missing: %s", what)
+		return false
+	}
+	return true
+}
+
+func (c *checker) identity() {
+	cfg := &c.l.Config
+	if c.required("node.id", cfg.Node.ID, "a name for this node, unique in its region") && !nodeIDForm.MatchString(cfg.Node.ID) {
+		c.fail("node.id", "is %q; take 1 to 63 letters, digits, dots, hyphens or underscores", cfg.Node.ID)
+	}
+	c.required("node.data", cfg.Node.Data, "a folder for the node's state")
+	if c.required("region.id", cfg.Region.ID, "a name for the region, as in ARNs") && !regionIDForm.MatchString(cfg.Region.ID) {
+		c.fail("region.id", "is %q; take 1 to 63 lower-case letters, digits or hyphens", cfg.Region.ID)
+	}
+	if c.required("region.account", cfg.Region.Account, "the account's number, as in ARNs") && !accountForm.MatchString(cfg.Region.Account) {
+		c.fail("region.account", "is %q; an account is a number of at most 32 digits", cfg.Region.Account)
+	}
+	if cfg.Log.Level != "debug" && cfg.Log.Level != "info" && cfg.Log.Level != "warn" && cfg.Log.Level != "error" {
+		c.fail("log.level", "is %q; it is one of debug, info, warn, error", cfg.Log.Level)
+	}
+	if cfg.Log.Format != "json" && cfg.Log.Format != "text" {
+		c.fail("log.format", "is %q; it is json or text", cfg.Log.Format)
+	}
+}
+
+func (c *checker) listeners() {
+	l := &c.l.Config.Listen
+	if l.API.Address == "" && l.HTTP.Address == "" {
+		c.fail("listen.api.address", "is empty and so is listen.http.address: nothing would serve the API")
+	}
+	if c.address("listen.api.address", l.API.Address) {
+		c.required("listen.api.tls.cert", l.API.TLS.Cert, "a certificate for listen.api")
+		c.required("listen.api.tls.key", l.API.TLS.Key, "the key of listen.api.tls.cert")
+	}
+	c.address("listen.http.address", l.HTTP.Address)
+	c.address("listen.ops.address", l.Ops.Address)
+	if c.required("listen.cluster.address", l.Cluster.Address, "host:port for the other nodes") {
+		c.address("listen.cluster.address", l.Cluster.Address)
+	}
+	advertised, path := l.Cluster.Advertise, "listen.cluster.advertise"
+	if advertised == "" {
+		advertised = l.Cluster.Address
+	}
+	if host, port, err := net.SplitHostPort(advertised); err == nil {
+		if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+			c.fail(path, "is missing: other nodes cannot reach %q; give the host:port under which they do", advertised)
+		} else if port == "0" {
+			c.fail(path, "needs a port that other nodes can know, not 0")
+		}
+	} else if l.Cluster.Advertise != "" {
+		c.fail(path, "is %q; write host:port", advertised)
+	}
+	c.required("listen.cluster.tls.cert", l.Cluster.TLS.Cert, "this node's certificate by the region's CA")
+	c.required("listen.cluster.tls.key", l.Cluster.TLS.Key, "the key of listen.cluster.tls.cert")
+	c.required("listen.cluster.tls.ca", l.Cluster.TLS.CA, "the certificate of the region's CA")
+	for i, name := range l.Names {
+		if name == "" || strings.ContainsAny(name, "/:@ ") && net.ParseIP(name) == nil {
+			c.fail("listen.names", "[%d] is %q; write a host name or address without port", i, name)
+		}
+	}
+}
+
+// address checks host:port; empty is fine and answers false.
+func (c *checker) address(path, address string) bool {
+	if address == "" {
+		return false
+	}
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		c.fail(path, "is %q; write host:port, or :port for all addresses", address)
+		return true
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
+		c.fail(path, "is %q; a port is a number up to 65535", address)
+	}
+	return true
+}
+
+func (c *checker) cluster() {
+	const path = "bootstrap.voters"
+	voters := c.l.Config.Bootstrap.Voters
+	if len(voters) == 0 {
+		c.fail(path, "is missing: the nodes that form the region, id and address of each")
+		return
+	}
+	ids, addresses := map[string]bool{}, map[string]bool{}
+	for i, v := range voters {
+		if v.ID == "" || v.Address == "" {
+			c.fail(path, "[%d] needs id and address", i)
+			continue
+		}
+		if _, _, err := net.SplitHostPort(v.Address); err != nil {
+			c.fail(path, "[%d] has address %q; write host:port", i, v.Address)
+		}
+		if ids[v.ID] {
+			c.fail(path, "names %q twice", v.ID)
+		}
+		if addresses[v.Address] {
+			c.fail(path, "has the address %q twice", v.Address)
+		}
+		ids[v.ID], addresses[v.Address] = true, true
+	}
+	if id := c.l.Config.Node.ID; id != "" && !ids[id] {
+		c.fail(path, "does not name this node, %q", id)
+	}
+}
+
+func (c *checker) access() {
+	a := &c.l.Config.Access.Root
+	if c.required("access.root.id", a.ID, "the access key id of the account's root") && !accessIDForm.MatchString(a.ID) {
+		c.fail("access.root.id", "is not an access key id: take 1 to 128 letters, digits, dots, hyphens or underscores")
+	}
+	c.required("access.root.secret", string(a.Secret), "where its secret is: file://PATH or env://NAME")
+	s := &c.l.Config.Seal
+	if s.Type != SealFile {
+		c.fail("seal.type", "is %q; it is file", s.Type)
+	}
+	if !c.required("seal.path", s.Path, "the root key file; make one with: meridian seal keygen PATH") {
+		return
+	}
+	if data := c.l.Config.Node.Data; data != "" {
+		if rel, err := filepath.Rel(data, s.Path); err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
+			c.fail("seal.path", "lies inside node.data: whoever copies the data would have its key too")
+		}
+	}
+}
+
+func (c *checker) limits() {
+	l := &c.l.Config.Limits
+	c.between("limits.keys", l.Keys, 1, 100_000_000)
+	c.between("limits.aliases", l.Aliases, 1, 100_000_000)
+	c.between("limits.plaintext", l.Plaintext, 1, MaxPlaintext)
+	c.between("limits.nonces_per_key", l.NoncesPerKey, 1000, 1_000_000_000)
+	c.between("limits.connections_per_address", l.Connections, 1, 1_000_000)
+	m := &c.l.Config.Memory
+	c.between("memory.gogc", m.GOGC, 10, 10_000)
+	if m.Limit != 0 && m.Limit < 64*MiB {
+		c.fail("memory.limit", "is %s; less than 64MiB leaves no room to work", m.Limit)
+	}
+}
+
+func (c *checker) between(path string, n, low, high int) {
+	if n < low || n > high {
+		c.fail(path, "is %d; it is %d to %d", n, low, high)
+	}
+}
+
+func (c *checker) peers() {
+	seen := map[string]bool{}
+	for i, p := range c.l.Config.Peers {
+		switch {
+		case !regionIDForm.MatchString(p.Region):
+			c.fail("peers", "[%d].region is %q; it names the other region", i, p.Region)
+		case p.Region == c.l.Config.Region.ID:
+			c.fail("peers", "[%d].region is this region itself", i)
+		case seen[p.Region]:
+			c.fail("peers", "names %q twice", p.Region)
+		}
+		seen[p.Region] = true
+		for _, e := range p.Endpoints {
+			if u, err := url.Parse(e); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+				c.fail("peers", "[%d].endpoints has %q; write https://host:port", i, e)
+			}
+		}
+	}
+}
+
+func (c *checker) timings() {
+	r := &c.l.Config.Raft
+	const floor = 50 * time.Millisecond
+	if r.HeartbeatTimeout < floor {
+		c.fail("raft.heartbeat_timeout", "is %s; at least %s", r.HeartbeatTimeout, floor)
+	}
+	if r.CommitTimeout < time.Millisecond || r.CommitTimeout > r.HeartbeatTimeout {
+		c.fail("raft.commit_timeout", "is %s; from 1ms to raft.heartbeat_timeout", r.CommitTimeout)
+	}
+	if r.SnapshotInterval < time.Second {
+		c.fail("raft.snapshot_interval", "is %s; at least 1s", r.SnapshotInterval)
+	}
+	if r.SnapshotMaxAge < r.SnapshotInterval {
+		c.fail("raft.snapshot_max_age", "is %s; at least raft.snapshot_interval, %s", r.SnapshotMaxAge, r.SnapshotInterval)
+	}
+	c.between("raft.snapshot_threshold", r.SnapshotThreshold, 1, 100_000_000)
+	c.between("raft.trailing_logs", r.TrailingLogs, 1, 100_000_000)
+	if r.Hold > time.Minute {
+		c.fail("raft.hold", "is %s; at most 1m", r.Hold)
+	}
+	if d := c.l.Config.Disk.StallLimit; d < time.Second {
+		c.fail("disk.stall_limit", "is %s; at least 1s", d)
+	}
+	if g := c.l.Config.Shutdown.Grace; g < 100*time.Millisecond || g > 10*time.Minute {
+		c.fail("shutdown.grace", "is %s; from 100ms to 10m", g)
+	}
+}
