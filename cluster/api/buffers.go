@@ -1,0 +1,82 @@
+package api
+
+import (
+	"crypto/sha256"
+	"sync"
+	"unsafe"
+)
+
+const (
+	// minBuffer is the first size of a pooled buffer: a request with 4 KiB of plaintext fits.
+	minBuffer = 16 << 10
+	// maxPooled is the largest buffer that is kept for the next request.
+	maxPooled = 256 << 10
+)
+
+// exchange holds everything that one request needs, ready for the next one once it is wiped: requests carry
+// plaintext in query and body, and answers carry it out.
+type exchange struct {
+	call    Call
+	answer  Answer
+	params  Params // backing array of call.Params
+	decoded []byte // decoded names and values
+	body    []byte
+	signer  signer
+	claim   claim
+}
+
+// exchangePool keeps exchanges between requests.
+type exchangePool struct{ pool sync.Pool }
+
+func (p *exchangePool) take() *exchange {
+	if x, ok := p.pool.Get().(*exchange); ok {
+		return x
+	}
+	x := &exchange{params: make(Params, 0, 32), decoded: make([]byte, 0, minBuffer)}
+	x.answer.buf = make([]byte, 0, minBuffer)
+	x.answer.open = make([]string, 0, 8)
+	x.call.scratch = make([]byte, 0, minBuffer)
+	x.call.Answer = &x.answer
+	x.signer.digest = sha256.New()
+	return x
+}
+
+// release wipes an exchange and keeps it for the next request.
+func (p *exchangePool) release(x *exchange) {
+	x.answer.wipe()
+	wipe(&x.decoded)
+	wipe(&x.body)
+	wipe(&x.call.scratch)
+	for i := range x.call.retired {
+		wipe(&x.call.retired[i])
+	}
+	x.signer.wipe()
+	clear(x.params[:cap(x.params)])
+	x.params = x.params[:0]
+	x.claim = claim{}
+	x.call = Call{Answer: &x.answer, scratch: x.call.scratch}
+	p.pool.Put(x)
+}
+
+// wipe clears a buffer up to its length and empties it; one that has grown too large is dropped.
+func wipe(b *[]byte) {
+	clear(*b)
+	*b = (*b)[:0]
+	if cap(*b) > maxPooled {
+		*b = nil
+	}
+}
+
+// grow returns an empty buffer with room for n bytes, b if it has that.
+func grow(b []byte, n int) []byte {
+	if cap(b) >= n {
+		return b[:0]
+	}
+	return make([]byte, 0, max(n, minBuffer))
+}
+
+// stringOf returns a string that shares b's memory: it is valid as long as b is not changed.
+func stringOf(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+
+// bytesOf returns the bytes of s, which must not be changed.
+func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }

@@ -1,0 +1,117 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"meridian/cluster/access"
+	"meridian/crypto"
+	"meridian/store"
+	"meridian/store/storepb"
+)
+
+// Region is the state and the keys behind the API, as one node sees them. *cluster.Node is one.
+type Region interface {
+	// Read runs f on a view of the state that is fresh. f may run twice and must change nothing but its answer.
+	Read(ctx context.Context, f func(v *store.View) error) error
+	// Propose carries a command to every node and returns what it did.
+	Propose(ctx context.Context, c *storepb.Command) (*storepb.Result, error)
+	// Cipher returns the ready cipher of a key version.
+	Cipher(v *store.View, k *store.Key, version crypto.VersionID) (*crypto.XAES, error)
+	// Wrap seals key material under the key-encryption key of the region.
+	Wrap(b crypto.Binding, material []byte) ([]byte, error)
+}
+
+// Limits bounds what callers may use. Zero values mean the defaults.
+type Limits struct {
+	Keys                  int // keys in the region; default 10,000
+	Aliases               int // aliases in the region; default 300
+	Plaintext             int // bytes that Encrypt takes; default 4,096, at most 6,144
+	NoncesPerKey          int // live nonces of one access key on this node; default 20,000,000
+	Nonces                int // live nonces on this node; default 24,000,000
+	ConnectionsPerAddress int // open connections of one client address; default 1,024
+}
+
+// Limits that are not configured.
+const (
+	DefaultKeys                  = 10_000
+	DefaultAliases               = 300
+	DefaultPlaintext             = 4096
+	MaxPlaintext                 = 6144
+	DefaultNoncesPerKey          = 20_000_000
+	DefaultNonces                = 24_000_000
+	DefaultConnectionsPerAddress = 1024
+)
+
+func (l *Limits) setDefaults() {
+	for _, d := range []struct {
+		value *int
+		unset int
+	}{
+		{&l.Keys, DefaultKeys},
+		{&l.Aliases, DefaultAliases},
+		{&l.Plaintext, DefaultPlaintext},
+		{&l.NoncesPerKey, DefaultNoncesPerKey},
+		{&l.Nonces, max(DefaultNonces, l.NoncesPerKey)},
+		{&l.ConnectionsPerAddress, DefaultConnectionsPerAddress},
+	} {
+		if *d.value == 0 {
+			*d.value = d.unset
+		}
+	}
+}
+
+// Config says what a Server serves and to whom.
+type Config struct {
+	Region      Region
+	RegionID    string             // such as cn-hangzhou
+	Account     string             // digits
+	NodeID      string             // sent as X-Meridian-Node
+	PeerRegions []string           // other regions, for DescribeRegions
+	Identities  *access.Identities // who may call
+	Limits      Limits
+	// Hosts are the names and addresses by which clients may call this node, without ports; an IPv6 address may
+	// stand in brackets. The address on which a connection arrived always counts.
+	Hosts []string
+	// NonceFile is where used nonces are kept across a restart of the process; created with mode 0600. A file system
+	// in memory (/dev/shm, a runtime folder) does, and spares the disk. Empty: memory only, and a request captured
+	// within the last half hour can be repeated after a restart.
+	NonceFile string
+	Now       func() time.Time      // default time.Now
+	Logger    *slog.Logger          // default: discard
+	Metrics   prometheus.Registerer // default: none
+}
+
+// check sets defaults and reports every mistake at once.
+func (cfg *Config) check() error {
+	var problems []error
+	need := func(ok bool, format string, args ...any) {
+		if !ok {
+			problems = append(problems, fmt.Errorf("api: "+format, args...))
+		}
+	}
+	cfg.Limits.setDefaults()
+	need(cfg.Region != nil, "no region")
+	need(cfg.RegionID != "", "no region id")
+	need(cfg.Account != "", "no account")
+	need(cfg.NodeID != "", "no node id")
+	need(cfg.Identities != nil, "no identities")
+	need(cfg.Limits.Keys > 0, "limit of keys: %d is not above zero", cfg.Limits.Keys)
+	need(cfg.Limits.Aliases > 0, "limit of aliases: %d is not above zero", cfg.Limits.Aliases)
+	need(cfg.Limits.Plaintext > 0 && cfg.Limits.Plaintext <= MaxPlaintext, "limit of plaintext: %d is not within 1 to %d bytes", cfg.Limits.Plaintext, MaxPlaintext)
+	need(cfg.Limits.NoncesPerKey > 0, "limit of nonces a key: %d is not above zero", cfg.Limits.NoncesPerKey)
+	need(cfg.Limits.Nonces >= cfg.Limits.NoncesPerKey, "limit of nonces: %d is below that of one key, %d", cfg.Limits.Nonces, cfg.Limits.NoncesPerKey)
+	need(cfg.Limits.ConnectionsPerAddress > 0, "limit of connections an address: %d is not above zero", cfg.Limits.ConnectionsPerAddress)
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	return errors.Join(problems...)
+}

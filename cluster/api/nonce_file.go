@@ -1,0 +1,299 @@
+package api
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// nonceFile keeps the tables of the nonce guard in a file that is mapped shared and never synced: it costs what memory
+// costs and survives the end of the process, kill -9 included. It does not survive a loss of power; the boot id tells.
+//
+// The file is a head of 16 KiB and extents behind it, each a table. The head holds a magic, a hash key, the boot id,
+// two times, and a directory of extents. An extent belongs to the epoch in its row, or is free: the row is written when
+// the extent is ready, and zeroed before the extent is touched again. Numbers are in the byte order of the host.
+type nonceFile struct {
+	file    *os.File
+	head    *nonceHead
+	headMap []byte
+	maps    map[int][]byte // by row
+	size    int64
+}
+
+const (
+	nonceHeadSize = 16 << 10
+	nonceRows     = 512
+	nonceMagic    = "MDNONCE1"
+)
+
+type nonceHead struct {
+	magic   [8]byte
+	hashKey [16]byte
+	boot    [40]byte
+	floor   int64 // Unix seconds: what is dated before may have been forgotten
+	last    int64 // Unix seconds of the latest use
+	rows    [nonceRows]nonceRow
+}
+
+type nonceRow struct {
+	offset int64
+	slots  int64 // zero: no extent
+	epoch  int64 // zero: free
+}
+
+// storedTable is a table found in the file.
+type storedTable struct {
+	slots []uint64
+	id    int
+	epoch int64
+}
+
+var errNonceFileFull = errors.New("the file of nonces has no room for another table")
+
+// openNonceFile opens the file at path or makes it, mode 0600. A file that is damaged is made anew.
+func openNonceFile(path string, now time.Time, logger *slog.Logger) (*nonceFile, error) {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	f := &nonceFile{file: file, maps: make(map[int][]byte)}
+	if err := f.open(now, logger); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.close())
+	}
+	return f, nil
+}
+
+func (f *nonceFile) open(now time.Time, logger *slog.Logger) error {
+	if err := unix.Flock(int(f.file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return fmt.Errorf("in use by another process: %w", err)
+	}
+	info, err := f.file.Stat()
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return errors.New("not a regular file")
+	}
+	boot, booted := bootID(), bootTime(now)
+	f.size = info.Size()
+	if f.size >= nonceHeadSize {
+		if err := f.mapHead(); err != nil {
+			return err
+		}
+		if f.valid() {
+			if f.head.boot != boot {
+				logger.Info("nonces may have been lost with the last boot", slog.String("event", "api.nonces_boot"))
+				f.head.floor = max(f.head.floor, booted.Unix(), f.head.last+1)
+				f.head.boot = boot
+			}
+			return nil
+		}
+	}
+	floor := booted.Unix()
+	if f.size > 0 {
+		logger.Warn("the file of nonces is damaged and was made anew", slog.String("event", "api.nonces_damaged"))
+		floor = now.Unix() + 1
+	}
+	if err := f.create(); err != nil {
+		return err
+	}
+	f.head.boot, f.head.floor = boot, floor
+	copy(f.head.magic[:], nonceMagic) // last: the head is whole
+	return nil
+}
+
+// create empties the file and writes a head without magic.
+func (f *nonceFile) create() error {
+	if f.headMap != nil {
+		err := unix.Munmap(f.headMap)
+		f.headMap, f.head = nil, nil
+		if err != nil {
+			return err
+		}
+	}
+	if err := f.file.Truncate(0); err != nil {
+		return err
+	}
+	if err := f.allocate(0, nonceHeadSize); err != nil {
+		return err
+	}
+	f.size = nonceHeadSize
+	if err := f.mapHead(); err != nil {
+		return err
+	}
+	_, _ = rand.Read(f.head.hashKey[:]) // never fails
+	return nil
+}
+
+func (f *nonceFile) mapHead() (err error) {
+	f.headMap, err = unix.Mmap(int(f.file.Fd()), 0, nonceHeadSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		return fmt.Errorf("map: %w", err)
+	}
+	f.head = (*nonceHead)(unsafe.Pointer(unsafe.SliceData(f.headMap)))
+	return nil
+}
+
+// valid reports whether the head and every row of its directory make sense.
+func (f *nonceFile) valid() bool {
+	if string(f.head.magic[:]) != nonceMagic {
+		return false
+	}
+	end := int64(nonceHeadSize)
+	for i := range f.head.rows {
+		row := &f.head.rows[i]
+		if row.slots == 0 {
+			continue
+		}
+		if row.offset != end || row.slots < firstTable || row.slots&(row.slots-1) != 0 || row.slots > 1<<32 || row.epoch < 0 {
+			return false
+		}
+		end += row.slots * 8
+	}
+	return end <= f.size
+}
+
+// tables maps and returns the tables that hold nonces.
+func (f *nonceFile) tables() (found []storedTable) {
+	for i := range f.head.rows {
+		row := &f.head.rows[i]
+		if row.slots == 0 || row.epoch == 0 {
+			continue
+		}
+		slots, err := f.mapRow(i)
+		if err != nil {
+			continue // no address space: the nonces are lost until the row is used again, and nothing else is
+		}
+		found = append(found, storedTable{slots: slots, id: i, epoch: row.epoch})
+	}
+	return found
+}
+
+func (f *nonceFile) mapRow(i int) ([]uint64, error) {
+	row := &f.head.rows[i]
+	m, ok := f.maps[i]
+	if !ok {
+		var err error
+		m, err = unix.Mmap(int(f.file.Fd()), row.offset, int(row.slots*8), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+		if err != nil {
+			return nil, err
+		}
+		f.maps[i] = m
+	}
+	return unsafe.Slice((*uint64)(unsafe.Pointer(unsafe.SliceData(m))), row.slots), nil
+}
+
+// get takes a free extent of the wanted size or somewhat more, or makes the file longer.
+func (f *nonceFile) get(slots int, epoch int64) ([]uint64, int, error) {
+	best, fresh := -1, -1
+	for i := range f.head.rows {
+		row := &f.head.rows[i]
+		switch {
+		case row.slots == 0:
+			if fresh < 0 {
+				fresh = i
+			}
+		case row.epoch == 0 && row.slots >= int64(slots) && row.slots <= 4*int64(slots) && (best < 0 || row.slots < f.head.rows[best].slots):
+			best = i
+		}
+	}
+	if best < 0 {
+		if fresh < 0 {
+			return nil, 0, errNonceFileFull
+		}
+		if err := f.extend(fresh, int64(slots)); err != nil {
+			return nil, 0, err
+		}
+		best = fresh
+	}
+	memory, err := f.mapRow(best)
+	if err != nil {
+		return nil, 0, err
+	}
+	clear(memory)
+	f.head.rows[best].epoch = epoch
+	return memory, best, nil
+}
+
+// extend makes a new extent at the end of the file. Its blocks are taken at once: a full disk is an error here, and
+// would be a SIGBUS later.
+func (f *nonceFile) extend(i int, slots int64) error {
+	if err := f.allocate(f.size, slots*8); err != nil {
+		return err
+	}
+	f.head.rows[i] = nonceRow{offset: f.size, slots: slots}
+	f.size += slots * 8
+	return nil
+}
+
+func (f *nonceFile) allocate(offset, size int64) error {
+	for {
+		err := unix.Fallocate(int(f.file.Fd()), 0, offset, size)
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case errors.Is(err, unix.EOPNOTSUPP):
+			return writeZeros(f.file, offset, size)
+		case err != nil:
+			return fmt.Errorf("allocate: %w", err)
+		}
+		return nil
+	}
+}
+
+// writeZeros takes blocks where the file system cannot do it by itself.
+func writeZeros(file *os.File, offset, size int64) error {
+	zeros := make([]byte, min(size, 1<<20))
+	for size > 0 {
+		n, err := file.WriteAt(zeros[:min(size, int64(len(zeros)))], offset)
+		if err != nil {
+			return err
+		}
+		offset, size = offset+int64(n), size-int64(n)
+	}
+	return nil
+}
+
+func (f *nonceFile) put(id int)        { f.head.rows[id].epoch = 0 }
+func (f *nonceFile) seen(second int64) { f.head.last = max(f.head.last, second) }
+func (f *nonceFile) hashKey() [16]byte { return f.head.hashKey }
+func (f *nonceFile) floor() int64      { return f.head.floor }
+
+func (f *nonceFile) close() error {
+	var problems []error
+	for i, m := range f.maps {
+		problems = append(problems, unix.Munmap(m))
+		delete(f.maps, i)
+	}
+	if f.headMap != nil {
+		problems = append(problems, unix.Munmap(f.headMap))
+		f.headMap, f.head = nil, nil
+	}
+	return errors.Join(append(problems, f.file.Close())...)
+}
+
+// bootID names the run of the host's kernel.
+func bootID() (id [40]byte) {
+	text, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return id // as if it never changed; the file system then has to hold what it was given
+	}
+	copy(id[:], bytes.TrimSpace(text))
+	return id
+}
+
+// bootTime is when the host was started, by its wall clock.
+func bootTime(now time.Time) time.Time {
+	var since unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &since); err != nil {
+		return now
+	}
+	return now.Add(-time.Duration(since.Nano()))
+}

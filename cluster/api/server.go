@@ -1,0 +1,209 @@
+// Package api answers the KMS API of 2016-01-20 over HTTP: requests are signed forms, answers are JSON or XML.
+//
+// Server.ServeHTTP takes a request through the steps of the protocol in their order: decoding, signature, time and
+// nonce (authenticate.go), format, version and action (this file), and then the entry of the action table, which checks
+// the parameters and does the work. What is common to all actions happens here once and cannot be forgotten by one.
+//
+// Requests carry plaintext, in the query too. It lies in buffers that are wiped before they are used again, no query is
+// ever logged, and no panic logs its arguments.
+package api
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Server serves the API of one node of a region.
+type Server struct {
+	cfg       Config
+	hosts     hostSet
+	nonces    *nonceGuard
+	metrics   *metrics
+	exchanges exchangePool
+	region    []string // header values that never change
+	node      []string
+}
+
+// New makes a server out of a configuration that is complete. Close ends it.
+func New(cfg Config) (*Server, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	hosts, err := newHostSet(cfg.Hosts)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: cfg, hosts: hosts, region: []string{cfg.RegionID}, node: []string{cfg.NodeID}}
+	s.nonces, err = openNonces(nonceConfig{
+		path: cfg.NonceFile, perKey: cfg.Limits.NoncesPerKey, total: cfg.Limits.Nonces, now: cfg.Now, logger: cfg.Logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if s.metrics, err = newMetrics(cfg.Metrics, s.nonces.live); err != nil {
+		s.nonces.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Close gives the memory of nonces back. No request may be under way.
+func (s *Server) Close() error { return s.nonces.close() }
+
+// ServeHTTP answers one request. It writes nothing but the answer: errors are answers too.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	began := time.Now()
+	s.metrics.inFlight.Inc()
+	x := s.exchanges.take()
+	defer s.exchanges.release(x)
+	x.call.RequestID, x.call.server = newRequestID(), s
+
+	failure := s.answer(x, r)
+	code := codeOK
+	if failure != nil {
+		code = failure.Code
+		x.answer.fail(failure, x.call.RequestID, r.Host)
+	}
+	s.metrics.observe(x.call.Action, code, time.Since(began))
+	s.metrics.inFlight.Dec()
+	s.write(w, x, failure)
+}
+
+// answer does all the steps and leaves the finished document in x.answer, or returns the error to answer with.
+func (s *Server) answer(x *exchange, r *http.Request) (failure *Error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.logPanic(x, p)
+			failure = errInternal(x.call.RequestID)
+		}
+	}()
+	if r.Method != http.MethodGet && r.Method != http.MethodPost {
+		return newError(CodeUnsupportedHTTPMethod, quoteName(r.Method))
+	}
+	if r.URL.Path != "/" && r.URL.Path != "" {
+		return errPath()
+	}
+	if err := x.parse(r); err != nil {
+		x.answer.xml = !isV3(r) && strings.EqualFold(x.params.scan("Format"), "XML")
+		return err
+	}
+	formatKnown := x.readFormat(r)
+	now := s.cfg.Now()
+	if err := s.authenticate(x, r, now); err != nil {
+		return err
+	}
+	if !formatKnown {
+		return newError(CodeInvalidParameterFormat)
+	}
+	action, err := lookupAction(x.claim.version, x.claim.action)
+	if err != nil {
+		return err
+	}
+	x.call.Action = action
+	if action.Kind == KindCrypto && s.nonces.beforeMemory(x.call.Time) {
+		// Nonces of that time may have been lost with the power: rather refuse than decrypt a second time.
+		return newError(CodeInvalidTimeStampExpired, x.claim.timeName(), now.UTC().Format(timeLayout))
+	}
+	return s.run(r.Context(), x)
+}
+
+// run hands an authenticated request to its action and finishes the answer.
+func (s *Server) run(ctx context.Context, x *exchange) *Error {
+	c := &x.call
+	if c.Action.Kind != KindCrypto {
+		c.ownParams()
+	}
+	if err := checkParams(c.Action, c.Params); err != nil {
+		return err
+	}
+	x.answer.begin(x.answer.xml, rootElement(c.Action))
+	if err := c.Action.Handle(ctx, c); err != nil {
+		return s.failure(c, err)
+	}
+	x.answer.finish(c.RequestID)
+	return nil
+}
+
+// rootElement is the XML root of an action's answer: KMS, or the name of the action in the other products.
+func rootElement(a *Action) string {
+	if a.Version == KMSVersion {
+		return "KMS"
+	}
+	return a.Name + "Response"
+}
+
+// readFormat reads which form the answer is to have, and reports whether the parameter made sense. V3 is always JSON.
+func (x *exchange) readFormat(r *http.Request) bool {
+	format := x.call.Params.value("Format")
+	if isV3(r) || format == "" || strings.EqualFold(format, "JSON") {
+		return true
+	}
+	x.answer.xml = strings.EqualFold(format, "XML")
+	return x.answer.xml
+}
+
+func errPath() *Error {
+	e := newError(CodeInvalidActionNotFound)
+	e.Message = "The API is served on path / only."
+	return e
+}
+
+// Header values that never change. They are shared between answers and never modified.
+var (
+	typeJSON = []string{"application/json;charset=utf-8"}
+	typeXML  = []string{"text/xml;charset=utf-8"}
+	noStore  = []string{"no-store"}
+)
+
+// countedAnswer is the size from which the length of an answer is told ahead: net/http counts shorter ones itself.
+const countedAnswer = 2048
+
+// write sends headers and the finished document.
+func (s *Server) write(w http.ResponseWriter, x *exchange, failure *Error) {
+	h := w.Header()
+	values := new([4]string)
+	set := func(i int, key, value string) {
+		values[i] = value
+		h[key] = values[i : i+1 : i+1]
+	}
+	h["Content-Type"] = typeJSON
+	if x.answer.xml {
+		h["Content-Type"] = typeXML
+	}
+	h["Cache-Control"] = noStore
+	h["X-Meridian-Region"], h["X-Meridian-Node"] = s.region, s.node
+	set(0, "X-Acs-Request-Id", x.call.RequestID)
+	if x.call.Index > 0 {
+		set(1, "X-Meridian-Index", strconv.FormatUint(x.call.Index, 10))
+	}
+	if len(x.answer.buf) >= countedAnswer {
+		set(2, "Content-Length", strconv.Itoa(len(x.answer.buf)))
+	}
+	if failure != nil {
+		if failure.RetryAfter > 0 {
+			set(3, "Retry-After", strconv.Itoa(retrySeconds(failure.RetryAfter)))
+		}
+		w.WriteHeader(failure.Status)
+	}
+	// A caller that is gone needs no answer: the error of Write has no one to go to.
+	_, _ = w.Write(x.answer.buf)
+}
+
+// fail replaces the answer by an error.
+func (a *Answer) fail(e *Error, requestID, host string) {
+	a.begin(a.xml, "Error")
+	a.Text("RequestId", requestID)
+	a.Text("HostId", host)
+	a.Text("Code", e.Code)
+	a.Text("Message", e.Message)
+	a.Text("Recommend", e.Recommend)
+	a.end()
+}
+
+// Authorized reports whether the caller may do action (such as kms:Encrypt) on a resource (an ARN).
+func (c *Call) Authorized(action, resource string) bool {
+	return c.server.cfg.Identities.Authorize(c.Identity, action, resource)
+}
