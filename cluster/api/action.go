@@ -107,6 +107,8 @@ const (
 	TypeBoolean
 	// TypeBase64 is the standard alphabet with padding and without line breaks; Min and Max count decoded bytes.
 	TypeBase64
+	// TypeBlob is a ciphertext blob in Base64. The handler reads it, so that everything that is wrong with one has one text.
+	TypeBlob
 	// TypeJSON is JSON text; Max counts its bytes. The handler reads it.
 	TypeJSON
 	// TypeContext is an encryption context: a JSON object of at most Max bytes, or flattened NAME.key=value parameters.
@@ -128,7 +130,7 @@ func (t ParamType) String() string {
 		return "integer"
 	case TypeBoolean:
 		return "boolean"
-	case TypeBase64:
+	case TypeBase64, TypeBlob:
 		return "base64"
 	case TypeJSON, TypeContext:
 		return "json"
@@ -152,5 +154,8 @@ type ParamSpec struct {
 	Default    string   // what an absent value means
 	Enum       []string // the only values allowed, if there are any
 	Min, Max   int64    // in the unit of Type; Max 0: no upper bound here
+	Refused    string   // any value is refused with UnsupportedOperation, for this reason
+	OnlyIf     string   // required and looked at only if this boolean parameter is true
+	Unless     string   // ignored if this parameter has a value
 	Note       string   // for the documents
 }

@@ -1,0 +1,22 @@
+package api
+
+import "context"
+
+// handleDescribeRegions lists the regions of the configuration, this one first.
+func handleDescribeRegions(_ context.Context, c *Call) error {
+	c.Answer.List("Regions", "Region")
+	c.answerRegion(c.server.cfg.RegionID)
+	for _, region := range c.server.cfg.PeerRegions {
+		if region != c.server.cfg.RegionID {
+			c.answerRegion(region)
+		}
+	}
+	c.Answer.EndList()
+	return nil
+}
+
+func (c *Call) answerRegion(region string) {
+	c.Answer.Item()
+	c.Answer.Text("RegionId", region)
+	c.Answer.EndItem()
+}

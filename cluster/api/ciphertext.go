@@ -1,0 +1,79 @@
+package api
+
+import (
+	"errors"
+
+	"meridian/crypto"
+	"meridian/store"
+)
+
+// paramBlob is the parameter with the ciphertext of Decrypt and ReEncrypt.
+const paramBlob = "CiphertextBlob"
+
+// errBlob is the one answer to a blob that does not open: damaged, sealed in another context, or none of ours. A caller
+// who could tell these apart would learn something about what is inside.
+func errBlob() *Error {
+	e := newError(CodeInvalidParameter, paramBlob, "")
+	e.Message = "CiphertextBlob does not open: it is damaged, its encryption context is another, or it is not one of ours."
+	return e
+}
+
+// readBlob decodes the blob of a request and takes it apart. It points into the scratch space of the request.
+func (c *Call) readBlob() (crypto.Blob, error) {
+	text := c.Params.value(paramBlob)
+	n := decodedLen(text)
+	if n < 0 || n > crypto.MaxBlobBytes {
+		return crypto.Blob{}, errBlob()
+	}
+	raw, ok := decodeBase64(c.Scratch(n), bytesOf(text))
+	if !ok {
+		return crypto.Blob{}, errBlob()
+	}
+	blob, err := crypto.ParseBlob(raw)
+	if err != nil {
+		return crypto.Blob{}, errBlob()
+	}
+	if own := c.server.cfg.RegionID; blob.Region != own {
+		e := newError(CodeInvalidParameterWrongRegion, paramBlob, blob.Region, own)
+		e.Message = "This blob was sealed in " + blob.Region + " by key " + blob.KeyID.String() + " version " + blob.VersionID.String() +
+			". This region, " + own + ", can't open it. Move it: meridian migrate --from " + blob.Region
+		return crypto.Blob{}, e
+	}
+	return blob, nil
+}
+
+// sealingKey finds the key that a blob names, judges permission and state, and returns the cipher of its version. The
+// record decides which algorithm opens it, never the blob.
+func (w *cryptoCall) sealingKey(v *store.View, need Permission) (*store.Key, *crypto.XAES, error) {
+	k, err := w.keyByID(v, w.blob.KeyID, need.Action)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := w.checkState(k); err != nil {
+		return nil, nil, err
+	}
+	if err := w.symmetric(k); err != nil {
+		return nil, nil, err
+	}
+	version, err := v.Version(k.ID, w.blob.VersionID)
+	if errors.Is(err, store.ErrVersionNotFound) {
+		return nil, nil, errBlob()
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if version.Algorithm != w.blob.Algorithm {
+		return nil, nil, errBlob()
+	}
+	x, err := w.server.cfg.Region.Cipher(v, k, version.ID)
+	return k, x, err
+}
+
+// open opens the blob of the request in context into scratch space.
+func (w *cryptoCall) open(x *crypto.XAES, context crypto.Context) ([]byte, error) {
+	plaintext, err := w.blob.Open(w.Scratch(w.blob.PlaintextBytes()), x, context)
+	if err != nil {
+		return nil, errBlob()
+	}
+	return plaintext, nil
+}

@@ -1,0 +1,37 @@
+package api
+
+import "meridian/store"
+
+// checkState judges the state of a key against the rule of the action.
+func (c *Call) checkState(k *store.Key) error {
+	if code := c.Action.States.refusal(k.State); code != "" {
+		return c.errKeyState(code, k)
+	}
+	return nil
+}
+
+// errKeyState refuses a key because of its state, and says since when it is in it and by whom.
+func (c *Call) errKeyState(code string, k *store.Key) *Error {
+	since := ""
+	if k.StateChangedBy != "" {
+		since = " since " + k.StateChanged.UTC().Format(timeLayout) + " by " + k.StateChangedBy
+	}
+	id := k.ID.String()
+	var err *Error
+	switch code {
+	case CodeRejectedStateModifiedFailed:
+		return newError(code, id, k.State.String()+since, c.Action.Name)
+	case CodeRejectedPendingDeletion:
+		err = newError(code, id)
+		if since != "" {
+			err.Message = "Key " + id + " is waiting" + since + " to be deleted at " + k.DeleteAt.UTC().Format(timeLayout) + "."
+		}
+	case CodeRejectedDisabled:
+		err = newError(code, id)
+		err.Message = "Key " + id + " is Disabled" + since + "."
+		err.Recommend = "EnableKey makes it usable again: meridian key enable " + id
+	default:
+		err = newError(code, id)
+	}
+	return err
+}
