@@ -2,6 +2,8 @@
 
 package crypto
 
-func mapMemory(size int) (memory []byte, locked bool, err error) { return make([]byte, size), false, nil }
+func mapMemory(size int) (memory []byte, locked bool, err error) {
+	return make([]byte, size), false, nil
+}
 
 func unmapMemory([]byte) {}

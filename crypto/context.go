@@ -1,10 +1,10 @@
 package crypto
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"slices"
-	"strings"
 	"unicode/utf8"
 )
 
@@ -15,8 +15,8 @@ const MaxContextBytes = 8192
 // value is no context, which is the same as an empty one. Two contexts are one if their names and values are, byte by
 // byte; there is no Unicode normalisation. It is immutable.
 type Context struct {
-	// canonical is u32(pairs) and then the pairs as [Blob] describes them; empty if there are none.
-	canonical string
+	// canonical is u32(pairs) and then the pairs as [Blob] describes them; empty if there are none. Never changed.
+	canonical []byte
 }
 
 // Pair is a name and its value in an encryption context.
@@ -97,10 +97,10 @@ func NewContext(pairs []Pair) (Context, error) {
 }
 
 // Empty says that there is no context.
-func (c Context) Empty() bool { return c.canonical == "" }
+func (c Context) Empty() bool { return len(c.canonical) == 0 }
 
 // Equal says that both are the same map.
-func (c Context) Equal(other Context) bool { return c.canonical == other.canonical }
+func (c Context) Equal(other Context) bool { return bytes.Equal(c.canonical, other.canonical) }
 
 // Pairs returns the pairs, sorted by the bytes of their names.
 func (c Context) Pairs() []Pair {
@@ -109,13 +109,13 @@ func (c Context) Pairs() []Pair {
 	}
 	rest := c.canonical
 	number := func() int {
-		n := uint32(rest[0])<<24 | uint32(rest[1])<<16 | uint32(rest[2])<<8 | uint32(rest[3])
+		n := binary.BigEndian.Uint32(rest)
 		rest = rest[4:]
 		return int(n)
 	}
 	text := func() string {
 		n := number()
-		s := rest[:n]
+		s := string(rest[:n])
 		rest = rest[n:]
 		return s
 	}
@@ -145,7 +145,7 @@ func canonicalContext(pairs []pairBytes) (Context, error) {
 	if len(pairs) == 0 {
 		return Context{}, nil
 	}
-	slices.SortFunc(pairs, func(a, b pairBytes) int { return strings.Compare(string(a.name), string(b.name)) })
+	slices.SortFunc(pairs, func(a, b pairBytes) int { return bytes.Compare(a.name, b.name) })
 	size := 4
 	for i, p := range pairs {
 		if i > 0 && string(pairs[i-1].name) == string(p.name) {
@@ -153,19 +153,12 @@ func canonicalContext(pairs []pairBytes) (Context, error) {
 		}
 		size += 8 + len(p.name) + len(p.value)
 	}
-	var b strings.Builder
-	b.Grow(size)
-	number := func(n int) {
-		var four [4]byte
-		binary.BigEndian.PutUint32(four[:], uint32(n))
-		b.Write(four[:])
-	}
-	number(len(pairs))
+	b := binary.BigEndian.AppendUint32(make([]byte, 0, size), uint32(len(pairs)))
 	for _, p := range pairs {
-		number(len(p.name))
-		b.Write(p.name)
-		number(len(p.value))
-		b.Write(p.value)
+		b = binary.BigEndian.AppendUint32(b, uint32(len(p.name)))
+		b = append(b, p.name...)
+		b = binary.BigEndian.AppendUint32(b, uint32(len(p.value)))
+		b = append(b, p.value...)
 	}
-	return Context{canonical: b.String()}, nil
+	return Context{canonical: b}, nil
 }

@@ -12,6 +12,9 @@ import (
 type contextScanner struct {
 	text []byte
 	at   int
+	// plain holds every string that had escapes, one behind the other. Unescaping never lengthens, so that it is
+	// allocated once and the strings in it stay where they are.
+	plain []byte
 }
 
 func (s *contextScanner) fail(reason string) error { return &ContextError{reason, s.at} }
@@ -115,12 +118,16 @@ func (s *contextScanner) rest() ([]byte, error) {
 
 // unescape goes on with a string at its first escape.
 func (s *contextScanner) unescape(start int) ([]byte, error) {
-	out := append(make([]byte, 0, 2*(s.at-start)+32), s.text[start:s.at]...)
+	if s.plain == nil {
+		s.plain = make([]byte, 0, len(s.text)-start)
+	}
+	out := append(s.plain[len(s.plain):], s.text[start:s.at]...)
 	for s.at < len(s.text) {
 		c := s.text[s.at]
 		switch {
 		case c == '"':
 			s.at++
+			s.plain = s.plain[:len(s.plain)+len(out)]
 			return out, nil
 		case c < ' ':
 			return nil, s.fail(ReasonSyntax)

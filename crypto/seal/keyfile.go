@@ -1,7 +1,6 @@
 package seal
 
 import (
-	"bufio"
 	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
@@ -93,10 +92,8 @@ func parseKeyFile(text []byte) (key crypto.Secret, problem, fix string) {
 	var fields [3][]byte
 	names := [3]string{"meridian-root-key: ", "id: ", "key: "}
 	n := 0
-	lines := bufio.NewScanner(bytes.NewReader(text))
-	lines.Buffer(make([]byte, 0, maxKeyFileBytes), maxKeyFileBytes)
-	for lines.Scan() {
-		line := bytes.TrimSuffix(lines.Bytes(), []byte("\r"))
+	for line := range bytes.Lines(text) { // parts of text, no copies
+		line = bytes.TrimRight(line, "\r\n")
 		if len(line) == 0 || line[0] == '#' {
 			continue
 		}
@@ -117,7 +114,7 @@ func parseKeyFile(text []byte) (key crypto.Secret, problem, fix string) {
 	case n == 0:
 		return nil, foreign, useOther
 	case string(fields[0]) != keyFileVersion:
-		return nil, fmt.Sprintf("of version %q, this program reads version %s", fields[0], keyFileVersion), "use the program that wrote it, or a newer one"
+		return nil, "of another version than " + keyFileVersion + ", which this program reads", "use the program that wrote it, or a newer one"
 	case n < len(fields):
 		return nil, fmt.Sprintf("cut short: the line %q is missing", strings.TrimSpace(names[n])), restore
 	}
