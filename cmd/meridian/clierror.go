@@ -1,0 +1,102 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit codes of every verb.
+const (
+	exitDone         = 0
+	exitFailed       = 1
+	exitUsage        = 2
+	exitNotFound     = 3
+	exitDenied       = 4
+	exitUnavailable  = 5 // no node answers, or the node is sealed or has no leader
+	exitVerification = 6
+	exitFailedRows   = 7
+	exitInterrupted  = 130 // safe to resume
+)
+
+// exitError is an error that knows the exit code of the process.
+type exitError struct {
+	code int
+	err  error
+}
+
+// Error is empty for an exitError without an error inside: somebody else (a
+// child process) has said everything already.
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return ""
+	}
+	return e.err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.err }
+
+// ExitCode is the exit code of the process that ends with this error.
+func (e *exitError) ExitCode() int { return e.code }
+
+// usageError is a mistake in the command line: exit code 2.
+func usageError(format string, args ...any) error {
+	return &exitError{exitUsage, fmt.Errorf(format, args...)}
+}
+
+// reportError prints one line for err on w, unless there is nothing to say, and
+// returns the exit code of the process.
+func reportError(w io.Writer, err error) int {
+	if err == nil {
+		return exitDone
+	}
+	code := exitFailed
+	var exit interface{ ExitCode() int }
+	if errors.As(err, &exit) {
+		code = exit.ExitCode()
+	}
+	if text := err.Error(); text != "" {
+		fmt.Fprintln(w, "meridian: "+text)
+	}
+	return code
+}
+
+// markUsageErrors makes every mistake that cobra finds in a command line below
+// root a usage error.
+func markUsageErrors(root *cobra.Command) {
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usageError("%w; see %s --help", err, c.CommandPath())
+	})
+	markArgs(root)
+}
+
+func markArgs(c *cobra.Command) {
+	check := c.Args
+	if check == nil {
+		check = cobra.ArbitraryArgs
+	}
+	if c.HasSubCommands() && c.Run == nil && c.RunE == nil {
+		// Without this cobra prints help and succeeds on a misspelt verb.
+		check = nil
+		c.Args = cobra.ArbitraryArgs
+		c.RunE = func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return c.Help()
+			}
+			return usageError("unknown command %q for %q; see %s --help", args[0], c.CommandPath(), c.CommandPath())
+		}
+	}
+	if check != nil {
+		c.Args = func(c *cobra.Command, args []string) error {
+			if err := check(c, args); err != nil {
+				return usageError("%w; see %s --help", err, c.CommandPath())
+			}
+			return nil
+		}
+	}
+	for _, sub := range c.Commands() {
+		markArgs(sub)
+	}
+}
