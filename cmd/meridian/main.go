@@ -4,8 +4,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"os"
 	"syscall"
 
@@ -23,18 +21,7 @@ func main() {
 func run(args []string) int {
 	root := newRoot()
 	root.SetArgs(args)
-	err := root.ExecuteContext(context.Background())
-	if err == nil {
-		return exitDone
-	}
-	if text := err.Error(); text != "" {
-		fmt.Fprintln(os.Stderr, "meridian: "+text)
-	}
-	var exit interface{ ExitCode() int }
-	if errors.As(err, &exit) {
-		return exit.ExitCode()
-	}
-	return exitFailed
+	return reportError(os.Stderr, root.ExecuteContext(context.Background()))
 }
 
 // newRoot is the tree of all verbs.
@@ -44,13 +31,26 @@ func newRoot() *cobra.Command {
 		Short:         "A key service that speaks the Alibaba Cloud KMS API",
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          cobra.NoArgs,
 	}
-	root.AddCommand()
+	root.CompletionOptions.DisableDefaultCmd = true // newCompletionCommand is ours
+	root.AddCommand(
+		newDevCommand(),
+		newDemoCommand(),
+		newServerCommand(),
+		newStatusCommand(),
+		newKeyCommand(),
+		newAliasCommand(),
+		newEncryptCommand(),
+		newDecryptCommand(),
+		newReencryptCommand(),
+		newDatakeyCommand(),
+		newConfigCommand(),
+		newSealCommand(),
+		newBenchCommand(),
+		newVersionCommand(),
+		newCompletionCommand(),
+		newManCommand(),
+	)
+	markUsageErrors(root)
 	return root
 }
-
-const (
-	exitDone   = 0
-	exitFailed = 1
-)

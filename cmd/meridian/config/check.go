@@ -9,11 +9,12 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"meridian/crypto"
 )
 
 var (
-	nodeIDForm   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
-	regionIDForm = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
+	nodeIDForm   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 	accountForm  = regexp.MustCompile(`^[0-9]{1,32}$`)
 	accessIDForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
 )
@@ -63,11 +64,11 @@ func (c *checker) required(path, value, what string) bool {
 func (c *checker) identity() {
 	cfg := &c.l.Config
 	if c.required("node.id", cfg.Node.ID, "a name for this node, unique in its region") && !nodeIDForm.MatchString(cfg.Node.ID) {
-		c.fail("node.id", "is %q; take 1 to 63 letters, digits, dots, hyphens or underscores", cfg.Node.ID)
+		c.fail("node.id", "is %q; take 1 to 64 letters, digits, dots, hyphens or underscores", cfg.Node.ID)
 	}
 	c.required("node.data", cfg.Node.Data, "a folder for the node's state")
-	if c.required("region.id", cfg.Region.ID, "a name for the region, as in ARNs") && !regionIDForm.MatchString(cfg.Region.ID) {
-		c.fail("region.id", "is %q; take 1 to 63 lower-case letters, digits or hyphens", cfg.Region.ID)
+	if c.required("region.id", cfg.Region.ID, "a name for the region, as in ARNs") && !crypto.ValidRegion(cfg.Region.ID) {
+		c.fail("region.id", "is %q; take 1 to %d lower-case letters, digits or hyphens", cfg.Region.ID, crypto.MaxRegionBytes)
 	}
 	if c.required("region.account", cfg.Region.Account, "the account's number, as in ARNs") && !accountForm.MatchString(cfg.Region.Account) {
 		c.fail("region.account", "is %q; an account is a number of at most 32 digits", cfg.Region.Account)
@@ -206,7 +207,7 @@ func (c *checker) peers() {
 	seen := map[string]bool{}
 	for i, p := range c.l.Config.Peers {
 		switch {
-		case !regionIDForm.MatchString(p.Region):
+		case !crypto.ValidRegion(p.Region):
 			c.fail("peers", "[%d].region is %q; it names the other region", i, p.Region)
 		case p.Region == c.l.Config.Region.ID:
 			c.fail("peers", "[%d].region is this region itself", i)

@@ -172,3 +172,21 @@ func editDistance(a, b string) int {
 	}
 	return last[len(b)]
 }
+
+// Changed lists the paths whose values differ between two configurations.
+func Changed(a, b *Config) []string {
+	var paths []string
+	var compare func(x, y reflect.Value, fields []*field)
+	compare = func(x, y reflect.Value, fields []*field) {
+		for i, f := range fields {
+			switch {
+			case f.kind == kindSection:
+				compare(x.Field(i), y.Field(i), f.fields)
+			case !reflect.DeepEqual(x.Field(i).Interface(), y.Field(i).Interface()):
+				paths = append(paths, f.path)
+			}
+		}
+	}
+	compare(reflect.ValueOf(*a), reflect.ValueOf(*b), schema())
+	return paths
+}

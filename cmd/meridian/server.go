@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/spf13/cobra"
+
+	"meridian/cluster"
+	"meridian/cluster/api"
+	"meridian/cmd/meridian/config"
+)
+
+func newServerCommand() *cobra.Command {
+	var flags configFlags
+	c := &cobra.Command{
+		Use:   "server --config FILE",
+		Short: "Run one node of a region",
+		Long: `Runs one node of a region until SIGTERM or SIGINT, which stop it cleanly. SIGHUP
+reads certificates and the log level again.
+
+Health, metrics and status are on listen.ops: /healthz, /readyz (true only while
+the node can decrypt), /metrics, /status.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if flags.file == "" {
+				return usageError("which configuration? meridian server --config FILE")
+			}
+			l, err := flags.load()
+			if err != nil {
+				return err
+			}
+			ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			context.AfterFunc(ctx, stop) // a second signal ends the process at once
+			return runServer(ctx, l, &flags, c.ErrOrStderr())
+		},
+	}
+	flags.add(c)
+	return c
+}
+
+// server is one running node with its listeners.
+type server struct {
+	cfg     *config.Config
+	log     *slog.Logger
+	level   *slog.LevelVar
+	metrics *prometheus.Registry
+	ops     *opsServer
+
+	node        *cluster.Node
+	api         *api.Server
+	certificate *certificate // nil without a TLS listener
+	listeners   []*listener
+}
+
+// runServer runs a node until ctx ends, then stops it in order. It writes its
+// log to w.
+func runServer(ctx context.Context, l *config.Loaded, flags *configFlags, w io.Writer) error {
+	s := &server{cfg: &l.Config, level: new(slog.LevelVar), metrics: newRegistry()}
+	s.level.Set(logLevel(s.cfg.Log.Level))
+	s.log = newLogger(w, s.cfg.Log.Format, s.level).With("region", s.cfg.Region.ID, "node", s.cfg.Node.ID)
+	s.log.Info("The server starts.", "event", "server_starting", "version", versionText(), "pid", os.Getpid())
+
+	err := s.run(ctx, flags)
+	if err != nil && ctx.Err() == nil {
+		s.log.Error("The server failed.", "event", "server_failed", "error", joinLines(err))
+		return err
+	}
+	s.log.Info("The server has stopped.", "event", "server_stopped")
+	return nil
+}
+
+func (s *server) run(ctx context.Context, flags *configFlags) (err error) {
+	s.prepareProcess()
+	ctx = s.watchParent(ctx)
+
+	if s.ops, err = startOps(s.cfg.Listen, s.metrics, s.log); err != nil {
+		return err
+	}
+	defer s.ops.Close()
+
+	sealed, err := openSeal(s.cfg.Seal, s.log)
+	if err != nil {
+		return err
+	}
+	defer sealed.Close()
+
+	if s.node, err = cluster.Open(ctx, s.clusterConfig(sealed)); err != nil {
+		return fmt.Errorf("node %s: %w", s.cfg.Node.ID, err)
+	}
+	s.ops.serve(s.node)
+	defer func() { err = errors.Join(err, s.stop()) }()
+
+	if err := s.openAPI(); err != nil {
+		return err
+	}
+	return s.serve(ctx, flags)
+}
+
+// serve answers until ctx ends or a listener fails.
+func (s *server) serve(ctx context.Context, flags *configFlags) error {
+	ctx, cancel := context.WithCancel(ctx)
+	background := newGroup()
+	defer background.Wait()
+	defer cancel()
+
+	failed := make(chan error, len(s.listeners))
+	for _, l := range s.listeners {
+		background.Go(func() { failed <- l.serve() })
+		s.log.Info("The API is served.", "event", "listening", "listener", l.name, "address", l.Addr().String())
+	}
+	background.Go(func() { s.announceReady(ctx) })
+	if s.certificate != nil {
+		background.Go(func() {
+			if err := s.certificate.Watch(ctx); err != nil {
+				s.log.Warn("Changes of certificates go unseen; SIGHUP reloads too.", "event", "certificate_watch_failed", "error", err.Error())
+			}
+		})
+	}
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	for {
+		select {
+		case <-ctx.Done():
+			s.log.Info("The server stops.", "event", "server_stopping")
+			s.drain()
+			return nil
+		case err := <-failed:
+			if err != nil {
+				s.drain()
+				return err
+			}
+		case <-hangup:
+			s.reload(flags)
+		}
+	}
+}
+
+// announceReady says once, in the log and to the supervisor, that the node
+// serves.
+func (s *server) announceReady(ctx context.Context) {
+	began := time.Now()
+	ticker := time.NewTicker(50 * time.Millisecond)
+	defer ticker.Stop()
+	for s.ops.notReady(ctx) != nil {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+	s.log.Info("The node can decrypt.", "event", "server_ready", "after_ms", time.Since(began).Milliseconds())
+	if _, err := daemon.SdNotify(false, daemon.SdNotifyReady); err != nil {
+		s.log.Warn("The supervisor could not be told.", "event", "notify_failed", "error", err.Error())
+	}
+}
+
+// drain stops taking requests and lets those that run end.
+func (s *server) drain() {
+	s.ops.draining()
+	if _, err := daemon.SdNotify(false, daemon.SdNotifyStopping); err != nil {
+		s.log.Warn("The supervisor could not be told.", "event", "notify_failed", "error", err.Error())
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Shutdown.Grace)
+	defer cancel()
+	group := newGroup()
+	for _, l := range s.listeners {
+		group.Go(func() {
+			if err := l.Shutdown(ctx); err != nil {
+				s.log.Warn("Requests were cut off.", "event", "drain_incomplete", "listener", l.name, "error", err.Error())
+			}
+		})
+	}
+	group.Wait()
+}
+
+// stop hands the node over and closes it, once nothing uses it.
+func (s *server) stop() error {
+	s.ops.draining()
+	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Shutdown.Grace)
+	defer cancel()
+	err := s.node.Shutdown(ctx)
+	if s.api != nil {
+		err = errors.Join(err, s.api.Close())
+	}
+	return err
+}

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"meridian/cluster"
+	"meridian/cluster/access"
+	"meridian/cluster/api"
+	"meridian/cluster/transport"
+	"meridian/crypto/seal"
+)
+
+// newGroup is a set of goroutines that somebody waits for.
+func newGroup() *sync.WaitGroup { return new(sync.WaitGroup) }
+
+func newRegistry() *prometheus.Registry {
+	r := prometheus.NewRegistry()
+	r.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		collectors.NewBuildInfoCollector(),
+	)
+	return r
+}
+
+// prepareProcess sets what holds for the whole process.
+func (s *server) prepareProcess() {
+	if err := harden(); err != nil {
+		s.log.Warn("The process's memory is not protected as it should be.", "event", "hardening_failed", "error", err.Error())
+	}
+	if devices := swapInUse(); len(devices) > 0 {
+		s.log.Warn("Swap is on: keys in memory may be written to disk. Switch it off, or forbid it to this service (MemorySwapMax=0).",
+			"event", "swap_enabled", "devices", devices)
+	}
+	tuneMemory(s.cfg.Memory)
+}
+
+// clusterConfig is the node's part of the configuration.
+func (s *server) clusterConfig(provider seal.Provider) cluster.Config {
+	cfg := s.cfg
+	voters := make([]cluster.Voter, len(cfg.Bootstrap.Voters))
+	for i, v := range cfg.Bootstrap.Voters {
+		voters[i] = cluster.Voter{ID: v.ID, Address: v.Address}
+	}
+	c := cluster.Config{
+		NodeID:  cfg.Node.ID,
+		Region:  cfg.Region.ID,
+		Account: cfg.Region.Account,
+		DataDir: cfg.Node.Data,
+		Voters:  voters,
+		Transport: transport.Config{
+			Address:   cfg.Listen.Cluster.Address,
+			Advertise: cfg.Listen.Cluster.Advertise,
+			CertFile:  cfg.Listen.Cluster.TLS.Cert,
+			KeyFile:   cfg.Listen.Cluster.TLS.Key,
+			CAFile:    cfg.Listen.Cluster.TLS.CA,
+		},
+		Seal:    provider,
+		Logger:  s.log,
+		Metrics: s.metrics,
+		Timing: cluster.Timing{
+			Heartbeat:         cfg.Raft.HeartbeatTimeout,
+			Commit:            cfg.Raft.CommitTimeout,
+			Hold:              cfg.Raft.Hold,
+			SnapshotInterval:  cfg.Raft.SnapshotInterval,
+			SnapshotThreshold: uint64(cfg.Raft.SnapshotThreshold),
+			SnapshotMaxAge:    cfg.Raft.SnapshotMaxAge,
+			TrailingLogs:      uint64(cfg.Raft.TrailingLogs),
+		},
+		Disk: cluster.Disk{
+			StallLimit:   cfg.Disk.StallLimit,
+			MinFree:      uint64(cfg.Disk.MinFree),
+			Reserve:      int64(cfg.Disk.Reserve),
+			MaxStateSize: int(cfg.Disk.MaxState),
+		},
+		Exit: func(reason error) {
+			s.log.Error("Storage failed; the process ends, and its log decides what happened once it runs again.",
+				"event", "storage_failed", "error", joinLines(reason))
+			os.Exit(exitFailed)
+		},
+	}
+	// In the node's configuration zero means the default; here it means none.
+	if cfg.Disk.Reserve == 0 {
+		c.Disk.Reserve = -1
+	}
+	if cfg.Disk.MinFree == 0 {
+		c.Disk.MinFree = 1
+	}
+	return c
+}
+
+// openAPI makes the API and binds its listeners.
+func (s *server) openAPI() (err error) {
+	cfg := s.cfg
+	secret, err := cfg.Access.Root.Secret.Read(os.LookupEnv)
+	if err != nil {
+		return fmt.Errorf("access.root.secret: %w", err)
+	}
+	identities, err := access.NewRoot(cfg.Region.Account, access.Key{ID: cfg.Access.Root.ID, Secret: secret})
+	if err != nil {
+		return err
+	}
+	var peers []string
+	for _, p := range cfg.Peers {
+		peers = append(peers, p.Region)
+	}
+	s.api, err = api.New(api.Config{
+		Region:      s.node,
+		RegionID:    cfg.Region.ID,
+		Account:     cfg.Region.Account,
+		NodeID:      cfg.Node.ID,
+		PeerRegions: peers,
+		Identities:  identities,
+		Limits: api.Limits{
+			Keys: cfg.Limits.Keys, Aliases: cfg.Limits.Aliases, Plaintext: cfg.Limits.Plaintext,
+			NoncesPerKey: cfg.Limits.NoncesPerKey, ConnectionsPerAddress: cfg.Limits.Connections,
+		},
+		Hosts:     ownNames(cfg.Listen.Names, cfg.Listen.API.Address, cfg.Listen.HTTP.Address),
+		NonceFile: filepath.Join(cfg.Node.Data, "nonces"),
+		Logger:    s.log,
+		Metrics:   s.metrics,
+	})
+	if err != nil {
+		return err
+	}
+	if cfg.Listen.API.Address != "" {
+		tls := cfg.Listen.API.TLS
+		if s.certificate, err = openCertificate(tls.Cert, tls.Key, s.log, s.metrics); err != nil {
+			return fmt.Errorf("listen.api: %w", err)
+		}
+		if err := s.listen("api", cfg.Listen.API.Address, s.certificate.TLS()); err != nil {
+			return err
+		}
+	}
+	if cfg.Listen.HTTP.Address != "" {
+		return s.listen("http", cfg.Listen.HTTP.Address, nil)
+	}
+	return nil
+}
+
+// ownNames are the hosts by which clients may call this node: those configured,
+// those it listens on, and what the machine calls itself.
+func ownNames(configured []string, addresses ...string) []string {
+	names := slices.Clone(configured)
+	if name, err := os.Hostname(); err == nil {
+		names = append(names, name)
+	}
+	for _, address := range addresses {
+		host, _, err := net.SplitHostPort(address)
+		if err != nil {
+			continue // empty: off
+		}
+		ip := net.ParseIP(host)
+		switch {
+		case host == "" || ip != nil && (ip.IsLoopback() || ip.IsUnspecified()):
+			names = append(names, "localhost")
+		case ip == nil:
+			names = append(names, strings.ToLower(host))
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
