@@ -1,20 +1,37 @@
 package store
 
 import (
-	"context"
 	"errors"
-	"io"
+	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"time"
 
-	"meridian/crypto"
+	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+
+	"meridian/store/internal/record"
 	"meridian/store/storepb"
 )
 
 // FeatureLevel is the highest feature level of a region that this build
 // understands.
 const FeatureLevel = 1
+
+// fileFormat is the layout of the state file that this build writes.
+const fileFormat = 1
+
+// DefaultInitialMmapSize is address space, not memory: room for about twenty
+// million keys.
+const DefaultInitialMmapSize = 16 << 30
+
+// lockTimeout is how long Open waits for a process that is about to end.
+const lockTimeout = time.Second
+
+// newSuffix marks a file that is not complete yet. One that is left over after
+// a crash is removed at Open.
+const newSuffix = ".new"
 
 // Config describes the state file of one node.
 type Config struct {
@@ -26,65 +43,198 @@ type Config struct {
 	InitialMmapSize int
 	// MaxSize bounds the file, in bytes. Default: no bound.
 	MaxSize int
-	// OpenFile opens files, as os.OpenFile does. Tests put faults here.
+	// OpenFile opens the database's files, as os.OpenFile does. Tests put
+	// faults here.
 	OpenFile func(name string, flag int, perm os.FileMode) (*os.File, error)
 	// Logger takes what happens to the file. Default: discarded.
 	Logger *slog.Logger
 }
 
-// DefaultInitialMmapSize is address space, not memory: room for about twenty
-// million keys.
-const DefaultInitialMmapSize = 16 << 30
-
-// Store is the state of a region on one node.
-type Store struct{ cfg Config }
-
-var errSkeleton = errors.New("store: not there yet")
-
-func Open(cfg Config) (*Store, error)                             { return nil, errSkeleton }
-func (s *Store) Close() error                                     { return errSkeleton }
-func (s *Store) Applied() (index, term uint64)                    { return 0, 0 }
-func (s *Store) Apply(entries []Entry) ([]*storepb.Result, error) { return nil, errSkeleton }
-func (s *Store) View() (*View, error)                             { return nil, errSkeleton }
-func (s *Store) Snapshot() (*Snapshot, error)                     { return nil, errSkeleton }
-func (s *Store) Restore(r io.Reader) error                        { return errSkeleton }
-func (s *Store) Check(ctx context.Context) error                  { return errSkeleton }
-
-type Snapshot struct{}
-
-func (sn *Snapshot) Persist(w io.Writer) error { return errSkeleton }
-func (sn *Snapshot) Release()                  {}
-
-type View struct{}
-
-func (v *View) Close()                            {}
-func (v *View) Index() uint64                     { return 0 }
-func (v *View) Key(id crypto.KeyID) (*Key, error) { return nil, errSkeleton }
-func (v *View) Version(id crypto.KeyID, version crypto.VersionID) (*Version, error) {
-	return nil, errSkeleton
+// Open opens a node's state file, or makes an empty one. It takes constant
+// time: Check looks at every record. Errors: ErrDamaged, when the file should
+// be set aside and the state rebuilt; ErrFeatureLevel; ErrLocked; what the
+// operating system says.
+func Open(cfg Config) (*Store, error) {
+	if cfg.Path == "" {
+		return nil, errors.New("store: no path of the state file")
+	}
+	if cfg.InitialMmapSize == 0 {
+		cfg.InitialMmapSize = DefaultInitialMmapSize
+	}
+	if cfg.OpenFile == nil {
+		cfg.OpenFile = os.OpenFile
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Store{cfg: cfg}
+	if err := s.prepareFile(); err != nil {
+		return nil, err
+	}
+	db, err := s.openDatabase(cfg.Path, false)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.install(db); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return s, nil
 }
-func (v *View) Alias(name string) (crypto.KeyID, error) { return crypto.KeyID{}, errSkeleton }
-func (v *View) Keys(offset, limit int, match func(*Key) bool) (page []*Key, total int, err error) {
-	return nil, 0, errSkeleton
+
+// prepareFile removes what a crash left over and makes the state file if there
+// is none. It is made under another name and renamed once it is on disk,
+// because bbolt's own initialisation does not survive a loss of power.
+func (s *Store) prepareFile() error {
+	folder := filepath.Dir(s.cfg.Path)
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	switch err := os.Remove(s.newPath()); {
+	case err == nil:
+		s.cfg.Logger.Warn("removed an incomplete state file", "path", s.newPath())
+	case !errors.Is(err, os.ErrNotExist):
+		return fmt.Errorf("store: %w", err)
+	}
+	switch _, err := os.Stat(s.cfg.Path); {
+	case err == nil:
+		return nil
+	case !errors.Is(err, os.ErrNotExist):
+		return fmt.Errorf("store: %w", err)
+	}
+	if err := s.createFile(s.newPath()); err != nil {
+		return err
+	}
+	return s.moveIntoPlace()
 }
-func (v *View) Aliases(offset, limit int) ([]Alias, int, error) { return nil, 0, errSkeleton }
-func (v *View) AliasesOf(id crypto.KeyID, offset, limit int) ([]Alias, int, error) {
-	return nil, 0, errSkeleton
+
+// newPath is where a file is written before it takes the state file's place.
+func (s *Store) newPath() string { return s.cfg.Path + newSuffix }
+
+// moveIntoPlace lets the file at newPath, which is on disk, take the state
+// file's place for good.
+func (s *Store) moveIntoPlace() error {
+	if err := os.Rename(s.newPath(), s.cfg.Path); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	folder, err := os.Open(filepath.Dir(s.cfg.Path))
+	if err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	defer folder.Close()
+	if err := folder.Sync(); err != nil {
+		return fmt.Errorf("store: sync folder: %w", err)
+	}
+	return nil
 }
-func (v *View) Tags(id crypto.KeyID) ([]Tag, error)      { return nil, errSkeleton }
-func (v *View) Policy(id crypto.KeyID) (string, error)   { return "", errSkeleton }
-func (v *View) Region() (Region, bool)                   { return Region{}, false }
-func (v *View) Node(id string) (NodeRecord, bool, error) { return NodeRecord{}, false, errSkeleton }
-func (v *View) DueDeletions(now time.Time, limit int) ([]crypto.KeyID, error) {
-	return nil, errSkeleton
+
+// createFile makes an empty state.
+func (s *Store) createFile(path string) error {
+	db, err := s.openDatabase(path, false)
+	if err != nil {
+		return err
+	}
+	err = db.Update(func(tx *bbolt.Tx) error {
+		for id := range record.Buckets {
+			if _, err := tx.CreateBucket([]byte(id.Name())); err != nil {
+				return err
+			}
+		}
+		meta, err := openTable(tx, record.Meta)
+		if err != nil {
+			return err
+		}
+		a := &applier{state: &storepb.StateRecord{Format: fileFormat}}
+		a.tables[record.Meta] = meta
+		return a.saveState()
+	})
+	if err == nil {
+		err = db.Sync()
+	}
+	if err := errors.Join(err, db.Close()); err != nil {
+		return fmt.Errorf("store: create state file: %w", err)
+	}
+	return nil
 }
-func (v *View) DueRotations(now time.Time, limit int) ([]crypto.KeyID, error) {
-	return nil, errSkeleton
+
+// openDatabase opens a bbolt file. What a damaged one provokes in bbolt
+// becomes ErrDamaged.
+func (s *Store) openDatabase(path string, readOnly bool) (db *bbolt.DB, err error) {
+	var file *os.File
+	options := &bbolt.Options{
+		Timeout:         lockTimeout,
+		FreelistType:    bbolt.FreelistMapType,
+		InitialMmapSize: s.cfg.InitialMmapSize,
+		MaxSize:         s.cfg.MaxSize,
+		NoStatistics:    true,
+		ReadOnly:        readOnly,
+		OpenFile: func(name string, flag int, perm os.FileMode) (*os.File, error) {
+			f, err := s.cfg.OpenFile(name, flag, perm)
+			file = f
+			return f, err
+		},
+	}
+	err = guarded(func() (err error) {
+		db, err = bbolt.Open(path, 0o600, options)
+		return err
+	})
+	switch {
+	case err == nil:
+	case errors.Is(err, bolterrors.ErrTimeout):
+		return nil, ErrLocked
+	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrChecksum), errors.Is(err, bolterrors.ErrVersionMismatch):
+		return nil, damaged("%v", err)
+	default:
+		if errors.Is(err, ErrDamaged) && file != nil {
+			file.Close() // bbolt panicked with the file open and locked
+		}
+		return nil, fmt.Errorf("store: open %s: %w", path, err)
+	}
+	if err := guarded(func() error { return wholeFile(db, file) }); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
 }
-func (v *View) Tombstone(id crypto.KeyID, version crypto.VersionID) (bool, error) {
-	return false, errSkeleton
+
+// wholeFile reports a file that ends before its last page.
+func wholeFile(db *bbolt.DB, file *os.File) error {
+	info, err := file.Stat()
+	if err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	return db.View(func(tx *bbolt.Tx) error {
+		if info.Size() < tx.Size() {
+			return damaged("file of %d bytes ends before its last page at %d", info.Size(), tx.Size())
+		}
+		return nil
+	})
 }
-func (v *View) Result(commandID []byte) (*storepb.Result, error)      { return nil, errSkeleton }
-func (v *View) StateHash() [32]byte                                   { return [32]byte{} }
-func (v *View) LastStamp() time.Time                                  { return time.Time{} }
-func (v *View) Configuration() (index uint64, data []byte, err error) { return 0, nil, errSkeleton }
+
+// install makes db the store's database. No view of the previous one may be
+// shared any more.
+func (s *Store) install(db *bbolt.DB) error {
+	memos := newMemos()
+	v, err := openView(db, memos)
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	if err := understood(v); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.db, s.memos = db, memos
+	s.applied.Store(&position{v.state.AppliedIndex, v.state.AppliedTerm})
+	return nil
+}
+
+// understood refuses a state that a newer build wrote.
+func understood(v *View) error {
+	if v.state.Format > fileFormat {
+		return fmt.Errorf("%w: file format %d", ErrFeatureLevel, v.state.Format)
+	}
+	if r, ok := v.Region(); ok && r.FeatureLevel > FeatureLevel {
+		return fmt.Errorf("%w: feature level %d", ErrFeatureLevel, r.FeatureLevel)
+	}
+	return nil
+}

@@ -1,0 +1,279 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+
+	"go.etcd.io/bbolt"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"meridian/crypto"
+	"meridian/store/internal/record"
+	"meridian/store/storepb"
+)
+
+// commandVersion is the version of storepb.Command that this build applies.
+const commandVersion = 1
+
+// maxStampMs is the end of the year 9999. A later stamp is refused, since time
+// never goes back in the state and sums with it could overflow.
+const maxStampMs = 253402300799999
+
+// Apply applies entries in one transaction and returns a result for each:
+// nil for configurations and for entries that were applied before. Entries
+// must come in the order of the log.
+//
+// An error means that nothing of the batch may be answered, that the store
+// takes no more calls, and that the process has to end: after a failed commit
+// only reopening the file tells what it holds. It is an *EntryError, with
+// ErrUnknownCommand or a panic inside, where one entry is to blame.
+func (s *Store) Apply(entries []Entry) ([]*storepb.Result, error) {
+	s.write.Lock()
+	defer s.write.Unlock()
+
+	fresh := entries
+	applied, _ := s.Applied()
+	for len(fresh) > 0 && fresh[0].Index <= applied {
+		fresh = fresh[1:]
+	}
+	results := make([]*storepb.Result, len(entries))
+	if len(fresh) == 0 {
+		return results, s.unusable()
+	}
+	db, err := s.beginWrite()
+	if err != nil {
+		return nil, err
+	}
+	last := fresh[len(fresh)-1]
+	if err := applyBatch(db, s.memos, fresh, results[len(entries)-len(fresh):]); err != nil {
+		s.endWrite(nil, err)
+		return nil, err
+	}
+	s.endWrite(&position{last.Index, last.Term}, nil)
+	return results, nil
+}
+
+// applyBatch is the transaction of Apply. A panic inside becomes an error.
+func applyBatch(db *bbolt.DB, memos *memos, entries []Entry, results []*storepb.Result) (err error) {
+	index := entries[0].Index
+	before := debug.SetPanicOnFault(true)
+	var tx *bbolt.Tx
+	defer func() {
+		debug.SetPanicOnFault(before)
+		if r := recover(); r != nil {
+			err = &EntryError{index, fmt.Errorf("panic: %v\n%s", r, debug.Stack())}
+		}
+		if err != nil && tx != nil && tx.DB() != nil {
+			abandon(tx)
+		}
+	}()
+	if tx, err = db.Begin(true); err != nil {
+		return fmt.Errorf("store: begin: %w", err)
+	}
+	a, err := newApplier(tx, memos)
+	if err != nil {
+		return err
+	}
+	for i, e := range entries {
+		if e.Index <= a.state.AppliedIndex {
+			continue
+		}
+		index = e.Index
+		if results[i], err = a.entry(e); err != nil {
+			return &EntryError{e.Index, err}
+		}
+		a.state.AppliedIndex, a.state.AppliedTerm = e.Index, e.Term
+	}
+	if err := a.saveState(); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("store: commit: %w", err)
+	}
+	return nil
+}
+
+// abandon rolls a transaction back. On damaged pages bbolt may panic at that
+// too; the store is unusable by then.
+func abandon(tx *bbolt.Tx) {
+	defer func() { _ = recover() }()
+	_ = tx.Rollback()
+}
+
+// applier applies entries inside one transaction. It holds what the command
+// at hand needs.
+type applier struct {
+	tx     *bbolt.Tx
+	memos  *memos
+	tables [record.Buckets]table
+	state  *storepb.StateRecord
+	hash   record.Digest
+
+	index     uint64 // of the entry at hand
+	stamp     int64  // its time, Unix ms, never lower than any before
+	principal string // who asked
+	hasRegion bool   // the region was seen
+}
+
+func newApplier(tx *bbolt.Tx, memos *memos) (*applier, error) {
+	a := &applier{tx: tx, memos: memos}
+	for id := range record.Buckets {
+		t, err := openTable(tx, id)
+		if err != nil {
+			return nil, err
+		}
+		a.tables[id] = t
+	}
+	state, err := loadState(a.tables[record.Meta])
+	if err != nil {
+		return nil, err
+	}
+	a.state, a.hash = state, record.Digest(state.StateHash)
+	return a, nil
+}
+
+// entry applies one entry.
+func (a *applier) entry(e Entry) (*storepb.Result, error) {
+	a.index = e.Index
+	switch e.Kind {
+	case Configuration:
+		return nil, a.putMeta(record.MetaConfiguration, &storepb.ConfigurationRecord{Index: e.Index, Data: e.Data})
+	case Command:
+		c, err := decodeCommand(e.Data)
+		if err != nil {
+			return nil, err
+		}
+		return a.command(c)
+	}
+	return nil, fmt.Errorf("%w: entry of kind %d", ErrUnknownCommand, e.Kind)
+}
+
+// decodeCommand refuses what this build does not wholly understand.
+func decodeCommand(data []byte) (*storepb.Command, error) {
+	c := new(storepb.Command)
+	if err := proto.Unmarshal(data, c); err != nil {
+		return nil, fmt.Errorf("%w: %v", ErrUnknownCommand, err)
+	}
+	if c.Version != commandVersion {
+		return nil, fmt.Errorf("%w: command version %d", ErrUnknownCommand, c.Version)
+	}
+	if name := unknownField(c.ProtoReflect()); name != "" {
+		return nil, fmt.Errorf("%w: unknown field in %s", ErrUnknownCommand, name)
+	}
+	if c.Body == nil {
+		return nil, fmt.Errorf("%w: command without a body", ErrUnknownCommand)
+	}
+	return c, nil
+}
+
+// unknownField returns the name of a message inside m that holds fields
+// unknown to this build, or nothing.
+func unknownField(m protoreflect.Message) (in protoreflect.FullName) {
+	if len(m.GetUnknown()) > 0 {
+		return m.Descriptor().FullName()
+	}
+	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		if f.Message() == nil {
+			return true
+		}
+		if !f.IsList() {
+			in = unknownField(v.Message())
+			return in == ""
+		}
+		for i := range v.List().Len() {
+			if in = unknownField(v.List().Get(i).Message()); in != "" {
+				return false
+			}
+		}
+		return true
+	})
+	return in
+}
+
+// command applies a command once: time first, then what has expired, then the
+// id and the nonce, then the effect.
+func (a *applier) command(c *storepb.Command) (*storepb.Result, error) {
+	if c.StampUnixMs > maxStampMs {
+		return invalid("stamp %d", c.StampUnixMs).at(a.index), nil
+	}
+	a.stamp = max(c.StampUnixMs, a.state.LastStampMs)
+	a.state.LastStampMs = a.stamp
+	a.principal = c.GetOrigin().GetPrincipal()
+	if err := a.prune(); err != nil {
+		return nil, err
+	}
+	if len(c.Id) != record.IDBytes {
+		return invalid("command id of %d bytes", len(c.Id)).at(a.index), nil
+	}
+	id := [record.IDBytes]byte(c.Id)
+	if r, err := a.rememberedResult(id); r != nil || err != nil {
+		return r, err
+	}
+	r, err := a.once(id, c)
+	if err != nil {
+		return nil, err
+	}
+	r.CommandIndex = a.index
+	return r, a.rememberResult(id, r)
+}
+
+// once applies a command that has not been applied before.
+func (a *applier) once(id [record.IDBytes]byte, c *storepb.Command) (*storepb.Result, error) {
+	if fresh, err := a.useNonce(id, c.Nonce); err != nil || !fresh {
+		return &storepb.Result{Code: storepb.Code_NONCE_USED}, err
+	}
+	r, err := a.body(c)
+	var no refusal
+	if errors.As(err, &no) {
+		return no.result, nil
+	}
+	return r, err
+}
+
+// body hands the command to its function.
+func (a *applier) body(c *storepb.Command) (*storepb.Result, error) {
+	switch b := c.Body.(type) {
+	case *storepb.Command_InitRegion:
+		return a.initRegion(b.InitRegion)
+	case *storepb.Command_RegisterNode:
+		return a.registerNode(b.RegisterNode)
+	}
+	if err := a.needRegion(); err != nil {
+		return nil, err
+	}
+	switch b := c.Body.(type) {
+	case *storepb.Command_CreateKey:
+		return a.createKey(b.CreateKey)
+	case *storepb.Command_EnableKey:
+		return a.enableKey(b.EnableKey)
+	case *storepb.Command_DisableKey:
+		return a.disableKey(b.DisableKey)
+	case *storepb.Command_ScheduleKeyDeletion:
+		return a.scheduleKeyDeletion(b.ScheduleKeyDeletion)
+	case *storepb.Command_CancelKeyDeletion:
+		return a.cancelKeyDeletion(b.CancelKeyDeletion)
+	case *storepb.Command_UpdateKeyDescription:
+		return a.updateKeyDescription(b.UpdateKeyDescription)
+	case *storepb.Command_CreateAlias:
+		return a.createAlias(b.CreateAlias)
+	case *storepb.Command_UpdateAlias:
+		return a.updateAlias(b.UpdateAlias)
+	case *storepb.Command_DeleteAlias:
+		return a.deleteAlias(b.DeleteAlias)
+	case *storepb.Command_RotateKey:
+		return a.rotateKey(b.RotateKey)
+	case *storepb.Command_DestroyKeys:
+		return a.destroyKeys(b.DestroyKeys)
+	}
+	return nil, fmt.Errorf("%w: body %T", ErrUnknownCommand, c.Body)
+}
+
+// keyID reads the key id of a command.
+func keyID(b []byte) (crypto.KeyID, error) {
+	if len(b) != record.IDBytes {
+		return crypto.KeyID{}, invalid("key id of %d bytes", len(b))
+	}
+	return crypto.KeyID(b), nil
+}

@@ -1,0 +1,127 @@
+package store
+
+import (
+	"meridian/crypto"
+	"meridian/store/internal/record"
+	"meridian/store/storepb"
+)
+
+// maxDestroyed bounds the keys of one DestroyKeys, so that a transaction stays
+// small.
+const maxDestroyed = 1024
+
+// destroyKeys removes the keys whose deletion is due by the command's stamp.
+// Keys that are not due, or no longer pending deletion, stay and are listed in
+// the result; keys that are gone already are passed over.
+func (a *applier) destroyKeys(c *storepb.DestroyKeys) (*storepb.Result, error) {
+	if len(c.KeyIds) > maxDestroyed {
+		return nil, invalid("%d keys", len(c.KeyIds))
+	}
+	for _, rawID := range c.KeyIds {
+		if _, err := keyID(rawID); err != nil {
+			return nil, err
+		}
+	}
+	r := &storepb.Result{Code: storepb.Code_OK}
+	for _, rawID := range c.KeyIds {
+		id := crypto.KeyID(rawID)
+		k := new(storepb.KeyRecord)
+		found, err := a.tables[record.Keys].load(id[:], k)
+		if err != nil {
+			return nil, err
+		}
+		if !found {
+			continue
+		}
+		if due := deletionDue(k); due == 0 || due > a.stamp {
+			r.NotDue = append(r.NotDue, rawID)
+			continue
+		}
+		if err := a.destroyKey(id, k); err != nil {
+			return nil, err
+		}
+		r.Destroyed = append(r.Destroyed, rawID)
+	}
+	if len(r.Destroyed) == 0 && len(r.NotDue) > 0 {
+		r.Code = storepb.Code_NOT_DUE
+	}
+	return r, nil
+}
+
+// destroyKey removes a key with all that belongs to it and leaves a tombstone
+// for each version. A key that never had material leaves one under the zero
+// version, so that its id stays taken.
+func (a *applier) destroyKey(id crypto.KeyID, k *storepb.KeyRecord) error {
+	versions, err := a.keysUnder(record.Versions, id)
+	if err != nil {
+		return err
+	}
+	if len(versions) != int(k.Versions) {
+		return damaged("key %s has %d versions, not %d", id, len(versions), k.Versions)
+	}
+	for _, key := range versions {
+		a.memos.versions.touch(versionName{id, crypto.VersionID(key[record.IDBytes:])}, a.index)
+		a.state.Versions--
+		if err := a.remove(record.Versions, key); err != nil {
+			return err
+		}
+	}
+	if len(versions) == 0 {
+		versions = [][]byte{record.VersionKey(id, crypto.VersionID{})}
+	}
+	for _, key := range versions {
+		a.state.Tombstones++
+		if err := a.put(record.Tombstones, key, &storepb.Tombstone{Index: a.index, DestroyedMs: a.stamp}); err != nil {
+			return err
+		}
+	}
+	if err := a.removeBelongings(id, k); err != nil {
+		return err
+	}
+	if err := a.moveDue(record.DueDeletion, id, deletionDue(k), 0); err != nil {
+		return err
+	}
+	if err := a.remove(record.Created, record.CreatedKey(k.CreatedMs, id)); err != nil {
+		return err
+	}
+	a.state.Keys--
+	a.memos.keys.touch(id, a.index)
+	return a.remove(record.Keys, id[:])
+}
+
+// removeBelongings removes a key's aliases, tags and policy.
+func (a *applier) removeBelongings(id crypto.KeyID, k *storepb.KeyRecord) error {
+	aliases, err := a.keysUnder(record.KeyAliases, id)
+	if err != nil {
+		return err
+	}
+	for _, key := range aliases {
+		if err := a.removeAlias(id, string(key[record.IDBytes:])); err != nil {
+			return err
+		}
+	}
+	tags, err := a.keysUnder(record.Tags, id)
+	if err != nil {
+		return err
+	}
+	for _, key := range tags {
+		if err := a.remove(record.Tags, key); err != nil {
+			return err
+		}
+	}
+	if !k.Policy {
+		return nil
+	}
+	return a.remove(record.Policies, id[:])
+}
+
+// keysUnder collects the keys of a table that begin with a key's id. Deleting
+// while a cursor runs would skip some.
+func (a *applier) keysUnder(b record.Bucket, id crypto.KeyID) ([][]byte, error) {
+	var keys [][]byte
+	err := a.tables[b].scan(id[:], func(key, _ []byte) (bool, error) {
+		keys = append(keys, append([]byte(nil), key...))
+		return true, nil
+	})
+	return keys, err
+}
