@@ -161,30 +161,34 @@ var (
 // countedAnswer is the size from which the length of an answer is told ahead: net/http counts shorter ones itself.
 const countedAnswer = 2048
 
+// maxDigits is the length of the largest number in a header.
+const maxDigits = 20
+
 // write sends headers and the finished document.
 func (s *Server) write(w http.ResponseWriter, x *exchange, failure *Error) {
 	h := w.Header()
-	values := new([4]string)
-	set := func(i int, key, value string) {
-		values[i] = value
-		h[key] = values[i : i+1 : i+1]
-	}
 	h["Content-Type"] = typeJSON
 	if x.answer.xml {
 		h["Content-Type"] = typeXML
 	}
 	h["Cache-Control"] = noStore
 	h["X-Meridian-Region"], h["X-Meridian-Node"] = s.region, s.node
-	set(0, "X-Acs-Request-Id", x.call.RequestID)
+	// All other values share one string and one array.
+	var text [2 * maxDigits]byte
+	index := strconv.AppendUint(text[:0], x.call.Index, 10)
+	numbers := string(strconv.AppendInt(index, int64(len(x.answer.buf)), 10))
+	values := [...]string{x.call.RequestID, numbers[:len(index)], numbers[len(index):]}
+	slots := values[:]
+	h["X-Acs-Request-Id"] = slots[0:1:1]
 	if x.call.Index > 0 {
-		set(1, "X-Meridian-Index", strconv.FormatUint(x.call.Index, 10))
+		h["X-Meridian-Index"] = slots[1:2:2]
 	}
 	if len(x.answer.buf) >= countedAnswer {
-		set(2, "Content-Length", strconv.Itoa(len(x.answer.buf)))
+		h["Content-Length"] = slots[2:3:3]
 	}
 	if failure != nil {
 		if failure.RetryAfter > 0 {
-			set(3, "Retry-After", strconv.Itoa(retrySeconds(failure.RetryAfter)))
+			h["Retry-After"] = []string{strconv.Itoa(retrySeconds(failure.RetryAfter))}
 		}
 		w.WriteHeader(failure.Status)
 	}
