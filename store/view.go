@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -248,7 +249,8 @@ func (v *View) Alias(name string) (crypto.KeyID, error) {
 	if err != nil {
 		return crypto.KeyID{}, err
 	}
-	v.memos.aliases.put(name, v.state.AppliedIndex, id)
+	// The caller may wipe and reuse the memory of name.
+	v.memos.aliases.put(strings.Clone(name), v.state.AppliedIndex, id)
 	return id, nil
 }
 
