@@ -47,7 +47,7 @@ func (s *Store) Apply(entries []Entry) ([]*storepb.Result, error) {
 		return nil, err
 	}
 	last := fresh[len(fresh)-1]
-	if err := applyBatch(db, s.memos, fresh, results[len(entries)-len(fresh):]); err != nil {
+	if err := s.applyBatch(db, fresh, results[len(entries)-len(fresh):]); err != nil {
 		s.endWrite(nil, err)
 		return nil, err
 	}
@@ -56,7 +56,7 @@ func (s *Store) Apply(entries []Entry) ([]*storepb.Result, error) {
 }
 
 // applyBatch is the transaction of Apply. A panic inside becomes an error.
-func applyBatch(db *bbolt.DB, memos *memos, entries []Entry, results []*storepb.Result) (err error) {
+func (s *Store) applyBatch(db *bbolt.DB, entries []Entry, results []*storepb.Result) (err error) {
 	index := entries[0].Index
 	before := debug.SetPanicOnFault(true)
 	var tx *bbolt.Tx
@@ -66,13 +66,13 @@ func applyBatch(db *bbolt.DB, memos *memos, entries []Entry, results []*storepb.
 			err = &EntryError{index, fmt.Errorf("panic: %v\n%s", r, debug.Stack())}
 		}
 		if err != nil && tx != nil && tx.DB() != nil {
-			abandon(tx)
+			s.stuck = !abandon(tx)
 		}
 	}()
 	if tx, err = db.Begin(true); err != nil {
 		return fmt.Errorf("store: begin: %w", err)
 	}
-	a, err := newApplier(tx, memos)
+	a, err := newApplier(tx, s.memos)
 	if err != nil {
 		return err
 	}
@@ -96,10 +96,15 @@ func applyBatch(db *bbolt.DB, memos *memos, entries []Entry, results []*storepb.
 }
 
 // abandon rolls a transaction back. On damaged pages bbolt may panic at that
-// too; the store is unusable by then.
-func abandon(tx *bbolt.Tx) {
-	defer func() { _ = recover() }()
+// too, and then keeps its locks.
+func abandon(tx *bbolt.Tx) (done bool) {
+	defer func() {
+		if recover() != nil {
+			done = false
+		}
+	}()
 	_ = tx.Rollback()
+	return true
 }
 
 // applier applies entries inside one transaction. It holds what the command

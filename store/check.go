@@ -11,13 +11,7 @@ import (
 // counters, and bbolt's own structure. It takes seconds for a million keys and
 // runs beside reads and writes. The error is ErrDamaged, or ctx's.
 func (s *Store) Check(ctx context.Context) error {
-	s.mu.Lock()
-	db, memos, fault := s.db, s.memos, s.fault
-	s.mu.Unlock()
-	if fault != nil {
-		return fault
-	}
-	v, err := openView(db, memos)
+	v, err := s.privateView()
 	if err != nil {
 		return err
 	}

@@ -31,13 +31,7 @@ type Snapshot struct {
 // meanwhile. Pages that are replaced until Release are not used again, so the
 // file grows by them.
 func (s *Store) Snapshot() (*Snapshot, error) {
-	s.mu.Lock()
-	db, memos, fault := s.db, s.memos, s.fault
-	s.mu.Unlock()
-	if fault != nil {
-		return nil, fault
-	}
-	v, err := openView(db, memos) // not the shared one: that has to be given back soon
+	v, err := s.privateView()
 	if err != nil {
 		return nil, err
 	}

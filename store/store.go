@@ -15,6 +15,7 @@ import (
 type Store struct {
 	cfg   Config
 	write sync.Mutex // held by Apply, Restore and Close: one changes the state at a time
+	stuck bool       // bbolt holds its locks for ever after a panic; guarded by write
 
 	shared  atomic.Pointer[View] // at the applied index; nil while the state changes, and until someone asks
 	applied atomic.Pointer[position]
@@ -38,20 +39,21 @@ func (s *Store) Applied() (index, term uint64) {
 }
 
 // Close waits for open views and snapshots and closes the file. Later calls
-// return ErrClosed.
+// return ErrClosed. After a panic in bbolt the file stays open until the
+// process ends.
 func (s *Store) Close() error {
 	s.write.Lock()
 	defer s.write.Unlock()
-	db, err := s.beginWrite()
-	if errors.Is(err, ErrClosed) {
+	if _, err := s.beginWrite(); errors.Is(err, ErrClosed) {
+		return nil
+	} // after any other fault the file still has to be closed
+	s.endWrite(nil, ErrClosed)
+	if s.stuck {
 		return nil
 	}
-	if err != nil { // failed before: the file still has to be closed
-		s.mu.Lock()
-		db = s.db
-		s.mu.Unlock()
-	}
-	s.endWrite(nil, ErrClosed)
+	s.mu.Lock()
+	db := s.db
+	s.mu.Unlock()
 	if err := db.Close(); err != nil {
 		return fmt.Errorf("store: close: %w", err)
 	}
@@ -137,4 +139,21 @@ func (s *Store) openView() (*View, error) {
 	v.share() // once for the store, once for the caller
 	s.shared.Store(v)
 	return v, nil
+}
+
+// privateView returns a view that stays open for long and is therefore shared
+// with nobody.
+func (s *Store) privateView() (*View, error) {
+	for {
+		s.mu.Lock()
+		db, memos, fault := s.db, s.memos, s.fault
+		s.mu.Unlock()
+		if fault != nil {
+			return nil, fault
+		}
+		v, err := openView(db, memos)
+		if !errors.Is(err, bolterrors.ErrDatabaseNotOpen) {
+			return v, err
+		}
+	}
 }
