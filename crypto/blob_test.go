@@ -248,6 +248,9 @@ func TestSealBlobRefusesImpossibleHeaders(t *testing.T) {
 }
 
 func TestHotPathAllocations(t *testing.T) {
+	if raceDetector {
+		t.Skip("the race detector allocates")
+	}
 	x, c := mustXAES(t, testKey), mustContext(t, testContext)
 	plaintext, dst := make([]byte, 4096), make([]byte, 0, MaxBlobBytes)
 	blob := mustSealBlob(t, testHeader, c, plaintext)
