@@ -35,7 +35,10 @@ const (
 )
 
 // blobDomain separates the AAD of blobs from every other use of a key. Its last digit is the format's number.
-const blobDomain = "meridian/blob/1"
+const (
+	blobDomain         = "meridian/blob/1"
+	blobAADPrefixBytes = len(blobDomain) + 4
+)
 
 var (
 	// ErrNotBlob says that bytes are no ciphertext blob, whatever the key: foreign, cut, or of an unknown format.
@@ -158,17 +161,22 @@ func SealBlob(dst []byte, x *XAES, h Header, c Context, plaintext []byte) ([]byt
 	if size > MaxBlobBytes {
 		return nil, ErrBlobTooLarge
 	}
-	start := len(dst)
-	dst = slices.Grow(dst, size)
-	dst = append(dst, blobFormat, byte(h.Algorithm), 0, byte(len(h.Region)))
-	dst = append(dst, h.Region...)
-	dst = append(dst, h.KeyID[:]...)
-	dst = append(dst, h.VersionID[:]...)
-
 	w := borrowWorkspace()
 	defer w.giveBack()
-	w.aad = appendBlobAAD(w.aad, dst[start:], c)
-	return x.seal(w, dst, plaintext, w.aad), nil
+	header := size - Overhead - len(plaintext)
+	w.aad = appendBlobDomain(w.aad, header)
+	w.aad = append(w.aad, blobFormat, byte(h.Algorithm), 0, byte(len(h.Region)))
+	w.aad = append(w.aad, h.Region...)
+	w.aad = append(w.aad, h.KeyID[:]...)
+	w.aad = append(w.aad, h.VersionID[:]...)
+	w.aad = c.appendTo(w.aad)
+
+	// The header goes in last, for the reason that the nonce does: nothing is written over before the module has looked.
+	start := len(dst)
+	dst = slices.Grow(dst, size)
+	dst = x.seal(w, dst[:start+header], plaintext, w.aad)
+	copy(dst[start:], w.aad[blobAADPrefixBytes:][:header])
+	return dst, nil
 }
 
 // Open appends the plaintext to dst. It fails with [ErrOpen] if x is not the key version's, c is another context, or
@@ -183,8 +191,13 @@ func (b Blob) Open(dst []byte, x *XAES, c Context) ([]byte, error) {
 }
 
 func appendBlobAAD(dst, header []byte, c Context) []byte {
-	dst = append(dst, blobDomain...)
-	dst = binary.BigEndian.AppendUint32(dst, uint32(len(header)))
+	dst = appendBlobDomain(dst, len(header))
 	dst = append(dst, header...)
 	return c.appendTo(dst)
+}
+
+// appendBlobDomain appends what stands before the header in the AAD, blobAADPrefixBytes long.
+func appendBlobDomain(dst []byte, header int) []byte {
+	dst = append(dst, blobDomain...)
+	return binary.BigEndian.AppendUint32(dst, uint32(header))
 }

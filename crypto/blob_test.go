@@ -247,6 +247,29 @@ func TestSealBlobRefusesImpossibleHeaders(t *testing.T) {
 	}
 }
 
+func TestSealBlobOverlapIsNeverSilent(t *testing.T) {
+	x := mustXAES(t, testKey)
+	for _, offset := range []int{0, 1, 10, 40, 52, 64, 80, 100, 200} {
+		buffer := make([]byte, 400)
+		plaintext := buffer[offset:][:50]
+		copy(plaintext, counting(7, 50))
+		blob, panicked := func() (blob []byte, panicked bool) {
+			defer func() { panicked = recover() != nil }()
+			blob, err := SealBlob(buffer[:0], x, testHeader, Context{}, plaintext)
+			if err != nil {
+				t.Error(err)
+			}
+			return blob, false
+		}()
+		if panicked {
+			continue
+		}
+		if got, err := openBytes(x, blob, Context{}); err != nil || !bytes.Equal(got, counting(7, 50)) {
+			t.Errorf("plaintext at byte %d of the room behind dst: sealed something else: %x, %v", offset, got, err)
+		}
+	}
+}
+
 func TestHotPathAllocations(t *testing.T) {
 	if raceDetector {
 		t.Skip("the race detector allocates")
