@@ -1,6 +1,10 @@
 package cluster
 
-import "golang.org/x/sys/unix"
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
 
 // freeBytes returns what an unprivileged process may still write below dir.
 func freeBytes(dir string) (uint64, error) {
@@ -9,4 +13,17 @@ func freeBytes(dir string) (uint64, error) {
 		return 0, err
 	}
 	return s.Bavail * uint64(s.Bsize), nil
+}
+
+// writeZeros fills f, where space cannot be taken otherwise.
+func writeZeros(f *os.File, size int64) error {
+	zeros := make([]byte, 1<<20)
+	for size > 0 {
+		n, err := f.Write(zeros[:min(size, int64(len(zeros)))])
+		if err != nil {
+			return err
+		}
+		size -= int64(n)
+	}
+	return f.Sync()
 }

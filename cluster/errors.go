@@ -41,4 +41,3 @@ var (
 	// ErrDisk: the data folder cannot be written in time.
 	ErrDisk = errors.New("cluster: the disk does not take writes")
 )
-

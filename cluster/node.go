@@ -1,64 +1,194 @@
 // Package cluster runs one region's node: it replicates the region's state with
 // Raft, applies it to the store, and answers for it.
+//
+// A write on any node becomes a finished command with an id, goes to the leader,
+// and is held and sent again across elections; the id lets it take effect at most
+// once. A read is answered from the node's own state, once the leader has named
+// an index that covers every acknowledged write (see Freshness).
+//
+// An error of storage is never an answer. The node marks itself unhealthy and
+// ends the process; the replicated log decides what happened.
 package cluster
 
 import (
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
 
+	"github.com/hashicorp/raft"
+	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
+
+	"meridian/cluster/transport"
 	"meridian/crypto"
 	"meridian/store"
-	"meridian/store/storepb"
 )
 
 // Node is one member of a region.
 type Node struct {
-	cfg Config
+	cfg     Config
+	log     *slog.Logger
+	started time.Time
+	metrics *metrics
+
+	watch     *watchdog
+	space     *space
+	raftDB    *raftboltdb.BoltStore
+	raftStore *raftStore
+	identity  *identity
+	store     *store.Store
+	machine   *machine
+	snapshots *snapshots
+	transport *transport.Transport
+	raftNet   *raft.NetworkTransport
+	raft      *raft.Raft
+	running   atomic.Bool // raft may be used by calls from outside
+
+	reigns      *reigns
+	open        atomic.Pointer[openTerm]
+	stamps      stamps
+	waiting     atomic.Int64 // writes under way at this leader
+	freshness   Freshness
+	leaderReads *readIndex // shared by this node's reads and those that others ask for
+
+	ciphers   *ciphers
+	keyring   atomic.Pointer[crypto.Keyring]
+	sealError atomic.Pointer[string]
+	regionSet chan struct{} // signalled when the region may have appeared or changed
+
+	fault    atomic.Pointer[error]
+	stopping atomic.Bool
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	spawns sync.Mutex // guards wg.Add against Wait
+	closed bool
+	wg     sync.WaitGroup
+	down   sync.Once
 }
 
-var errSkeleton = errors.New("cluster: not there yet")
+// spawn runs f in a goroutine that the node waits for when it stops. It reports
+// false, and runs nothing, once the node is stopping.
+func (n *Node) spawn(f func()) bool {
+	n.spawns.Lock()
+	defer n.spawns.Unlock()
+	if n.closed {
+		return false
+	}
+	n.wg.Go(f)
+	return true
+}
 
-// Open starts a node on its data folder and returns once it takes part in the
-// region, which may have no leader yet. It waits for the other voters only when
-// the folder is empty: a region is formed when all its voters are there.
-func Open(ctx context.Context, cfg Config) (*Node, error) { return nil, errSkeleton }
+// stopped returns why the node takes no work, nil while it does.
+func (n *Node) stopped() error {
+	if fault := n.fault.Load(); fault != nil {
+		return fmt.Errorf("%w: %w", ErrStopped, *fault)
+	}
+	if n.stopping.Load() {
+		return ErrStopped
+	}
+	return nil
+}
+
+// fail ends the process after a fault of storage. The first fault counts.
+func (n *Node) fail(reason error) {
+	if !n.fault.CompareAndSwap(nil, &reason) {
+		return
+	}
+	n.log.Error("the node stops", "error", reason)
+	if errors.Is(reason, store.ErrDamaged) {
+		if err := markFile(n.cfg.DataDir, badMark); err != nil {
+			n.log.Error("the damaged state could not be marked", "error", err)
+		}
+	}
+	n.cfg.Exit(reason)
+}
+
+// Healthy returns the fault that stops the node, nil when there is none.
+func (n *Node) Healthy() error {
+	if fault := n.fault.Load(); fault != nil {
+		return *fault
+	}
+	return nil
+}
 
 // Read calls f with a view of the state that shows every write which was
 // acknowledged, on any node, before the call. Without a leader the call is held
 // for up to Timing.Hold, then fails with ErrUnavailable. f may run twice and must
 // not have effects; its error is returned as it is. The view is f's only while it
 // runs.
-func (n *Node) Read(ctx context.Context, f func(v *store.View) error) error { return errSkeleton }
+func (n *Node) Read(ctx context.Context, f func(v *store.View) error) error {
+	for {
+		if n.fault.Load() != nil || n.stopping.Load() {
+			return n.stopped()
+		}
+		ticket, err := n.freshness.Admit(ctx)
+		if err != nil {
+			return err
+		}
+		view, err := n.store.View()
+		if err != nil {
+			return n.readFailed(err)
+		}
+		err = f(view)
+		index := view.Index()
+		view.Close()
+		if errors.Is(err, store.ErrDamaged) {
+			return n.readFailed(err)
+		}
+		if n.freshness.Check(ticket, index) == nil {
+			return err
+		}
+	}
+}
 
-// Propose makes a write and returns its result, which may be a refusal, once it is
-// applied. It fills in the command's id, when it is empty, and its origin's node.
-// While there is no leader the write is held, for up to Timing.Hold, and the same
-// id is sent again, so that it takes effect at most once. Errors: ErrUnavailable,
-// ErrThrottled, ErrDiskFull and ErrRefused say that it has not been started;
-// ErrOutcomeUnknown says that nobody can tell yet.
-func (n *Node) Propose(ctx context.Context, c *storepb.Command) (*storepb.Result, error) {
-	return nil, errSkeleton
+// readFailed sorts an error of the store itself: damage ends the process.
+func (n *Node) readFailed(err error) error {
+	if errors.Is(err, store.ErrClosed) {
+		return ErrStopped
+	}
+	n.fail(fmt.Errorf("reading the state: %w", err))
+	return fmt.Errorf("%w: %w", ErrStopped, err)
 }
 
 // Cipher returns a version of k, which was read from v, ready to use. Errors:
 // ErrSealed, store.ErrVersionNotFound.
 func (n *Node) Cipher(v *store.View, k *store.Key, version crypto.VersionID) (*crypto.XAES, error) {
-	return nil, errSkeleton
+	ring := n.keyring.Load()
+	if ring == nil {
+		return nil, ErrSealed
+	}
+	return n.ciphers.get(ring, v, k.ID, version)
 }
 
 // Wrap seals key material under the region's current KEK. Error: ErrSealed.
-func (n *Node) Wrap(b crypto.Binding, material []byte) ([]byte, error) { return nil, errSkeleton }
+func (n *Node) Wrap(b crypto.Binding, material []byte) ([]byte, error) {
+	ring := n.keyring.Load()
+	if ring == nil {
+		return nil, ErrSealed
+	}
+	wrapped, err := ring.Wrap(b, material)
+	if errors.Is(err, crypto.ErrKeyringClosed) {
+		return nil, ErrSealed
+	}
+	return wrapped, err
+}
 
 // Ready returns nil if the node can decrypt now: a fresh read succeeds and the
 // keyring opens the region's canary.
-func (n *Node) Ready(ctx context.Context) error { return errSkeleton }
-
-// Status returns the node's state.
-func (n *Node) Status() Status { return Status{} }
-
-// Members asks every member of the region for its state.
-func (n *Node) Members(ctx context.Context) ([]MemberStatus, error) { return nil, errSkeleton }
-
-// Shutdown stops the node in order: not ready, leadership handed over, Raft
-// stopped, files closed.
-func (n *Node) Shutdown(ctx context.Context) error { return errSkeleton }
+func (n *Node) Ready(ctx context.Context) error {
+	return n.Read(ctx, func(v *store.View) error {
+		region, ok := v.Region()
+		if !ok {
+			return errors.New("cluster: the region has not been made yet")
+		}
+		ring := n.keyring.Load()
+		if ring == nil {
+			return n.whySealed()
+		}
+		return checkCanary(ring, region)
+	})
+}

@@ -1,0 +1,123 @@
+package cluster
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+
+	"meridian/crypto"
+	"meridian/store"
+)
+
+// cipherIdle is how long a key version that nobody uses stays ready.
+const cipherIdle = time.Hour
+
+// ciphers keeps key versions ready to use, bounded by count and time. It holds
+// only what cannot change, the material of a version: whether a key may be used
+// is read from the view each time. An applied command that takes a key out of
+// use drops its material.
+type ciphers struct {
+	region string
+	cache  *otter.Cache[crypto.KeyID, *keyCiphers]
+	// drops counts invalidations. Material that was read before one and would be
+	// put in after it is not kept.
+	drops atomic.Uint64
+}
+
+// errMaterial: the record is intact, but its material does not open.
+var errMaterial = errors.New("cluster: key material does not open under the region's keyring")
+
+// keyCiphers are the versions of one key that are ready. Immutable.
+type keyCiphers struct{ versions []versionCipher }
+
+type versionCipher struct {
+	id   crypto.VersionID
+	xaes *crypto.XAES
+}
+
+func (k *keyCiphers) find(version crypto.VersionID) *crypto.XAES {
+	for i := len(k.versions) - 1; i >= 0; i-- { // the newest is used most
+		if k.versions[i].id == version {
+			return k.versions[i].xaes
+		}
+	}
+	return nil
+}
+
+func newCiphers(region string, most int) (*ciphers, error) {
+	cache, err := otter.New(&otter.Options[crypto.KeyID, *keyCiphers]{
+		MaximumWeight:    uint64(most),
+		Weigher:          func(_ crypto.KeyID, k *keyCiphers) uint32 { return uint32(len(k.versions)) },
+		ExpiryCalculator: otter.ExpiryAccessing[crypto.KeyID, *keyCiphers](cipherIdle),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &ciphers{region: region, cache: cache}, nil
+}
+
+func (c *ciphers) close() {
+	c.dropAll()
+	c.cache.StopAllGoroutines()
+}
+
+func (c *ciphers) drop(ids ...crypto.KeyID) {
+	c.drops.Add(1)
+	for _, id := range ids {
+		c.cache.Invalidate(id)
+	}
+}
+
+func (c *ciphers) dropAll() {
+	c.drops.Add(1)
+	c.cache.InvalidateAll()
+}
+
+// get returns the cipher of a version of the key, which belongs to the view.
+func (c *ciphers) get(ring *crypto.Keyring, v *store.View, id crypto.KeyID, version crypto.VersionID) (*crypto.XAES, error) {
+	if k, ok := c.cache.GetIfPresent(id); ok {
+		if x := k.find(version); x != nil {
+			return x, nil
+		}
+	}
+	drops := c.drops.Load()
+	record, err := v.Version(id, version)
+	if err != nil {
+		return nil, err
+	}
+	material, err := ring.Unwrap(crypto.Binding{Region: c.region, KeyID: id, VersionID: version, Purpose: crypto.PurposeMaterial}, record.Wrapped)
+	if err != nil {
+		if errors.Is(err, crypto.ErrKeyringClosed) {
+			return nil, ErrSealed
+		}
+		return nil, fmt.Errorf("%w: key %s, version %s: %w", errMaterial, id, version, err)
+	}
+	x, err := crypto.NewXAES(material)
+	material.Wipe()
+	if err != nil {
+		return nil, fmt.Errorf("%w: key %s, version %s: %w", errMaterial, id, version, err)
+	}
+	c.keep(drops, id, versionCipher{version, x})
+	return x, nil
+}
+
+// keep adds a version unless anything was dropped since the count was read.
+func (c *ciphers) keep(drops uint64, id crypto.KeyID, add versionCipher) {
+	c.cache.Compute(id, func(old *keyCiphers, found bool) (*keyCiphers, otter.ComputeOp) {
+		if c.drops.Load() != drops {
+			return old, otter.CancelOp
+		}
+		k := new(keyCiphers)
+		if found {
+			if old.find(add.id) != nil {
+				return old, otter.CancelOp
+			}
+			k.versions = append(k.versions, old.versions...)
+		}
+		k.versions = append(k.versions, add)
+		return k, otter.WriteOp
+	})
+}

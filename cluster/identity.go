@@ -1,0 +1,201 @@
+package cluster
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/raft"
+	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
+	"go.etcd.io/bbolt"
+)
+
+// Names in the data folder.
+const (
+	raftFile  = "raft.db"
+	stateFile = "state.db"
+	runMark   = "running"       // there from start to clean stop
+	badMark   = "state.damaged" // the state must be set aside at the next start
+)
+
+// Keys of the identity, beside Raft's own in the conf bucket of raft.db. They
+// lie there so that a fresh raft.db can never pass for the old one.
+const (
+	identityNode        = "meridian.node"
+	identityIncarnation = "meridian.incarnation"
+	identityFormed      = "meridian.formed"
+	identityCluster     = "meridian.cluster" // cluster id and data epoch
+	identityPeer        = "meridian.peer."   // and the id of a voter: its incarnation
+)
+
+const incarnationBytes = 16
+
+// identity is what a data folder knows about itself and, from before the region
+// was formed, about the data folders of the other voters.
+type identity struct {
+	stable raft.StableStore
+
+	mu          sync.Mutex
+	incarnation []byte
+	formed      bool // has taken part, or may have taken part, in Raft
+}
+
+// openRaftFile opens raft.db, or makes it complete with an identity: under a
+// temporary name first, because the first write of a bbolt file is not
+// power-safe.
+func openRaftFile(dir, node, region string) (db *raftboltdb.BoltStore, err error) {
+	path := filepath.Join(dir, raftFile)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(filepath.Join(dir, stateFile)); err == nil {
+			return nil, fmt.Errorf("%w: %s holds %s but no %s; remove the folder and let the node join under a new id", ErrNoLog, dir, stateFile, raftFile)
+		}
+		if err := makeRaftFile(dir, node, region); err != nil {
+			return nil, fmt.Errorf("making %s: %w", path, err)
+		}
+	}
+	if db, err = openBolt(path); err != nil {
+		return nil, fmt.Errorf("opening %s: %w", path, err)
+	}
+	return db, nil
+}
+
+func openBolt(path string) (*raftboltdb.BoltStore, error) {
+	return raftboltdb.New(raftboltdb.Options{
+		Path:                    path,
+		MsgpackUseNewTimeFormat: true,
+		BoltOptions: &bbolt.Options{
+			Timeout:         time.Second,
+			FreelistType:    bbolt.FreelistMapType,
+			NoFreelistSync:  true,
+			InitialMmapSize: 256 << 20,
+		},
+	})
+}
+
+func makeRaftFile(dir, node, region string) error {
+	path := filepath.Join(dir, raftFile)
+	fresh := path + ".new"
+	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	db, err := openBolt(fresh)
+	if err != nil {
+		return err
+	}
+	incarnation := make([]byte, incarnationBytes)
+	rand.Read(incarnation)
+	err = errors.Join(
+		db.Set([]byte(identityNode), []byte(region+"/"+node)),
+		db.Set([]byte(identityIncarnation), incarnation),
+		db.Close(),
+	)
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.Rename(fresh, path), syncDir(dir))
+}
+
+// loadIdentity reads the identity and checks that it is the configured node's.
+func loadIdentity(stable raft.StableStore, node, region string) (*identity, error) {
+	id := &identity{stable: stable}
+	name, err := id.get(identityNode)
+	if err != nil {
+		return nil, err
+	}
+	if want := region + "/" + node; string(name) != want {
+		return nil, fmt.Errorf("%w: it is the folder of %q, configured is %q", ErrForeignData, name, want)
+	}
+	if id.incarnation, err = id.get(identityIncarnation); err != nil {
+		return nil, err
+	}
+	if len(id.incarnation) != incarnationBytes {
+		return nil, fmt.Errorf("%w: %s has no incarnation", ErrForeignData, raftFile)
+	}
+	formed, err := id.get(identityFormed)
+	id.formed = len(formed) > 0
+	return id, err
+}
+
+// get returns nil when the key is not there.
+func (id *identity) get(key string) ([]byte, error) {
+	value, err := id.stable.Get([]byte(key))
+	if err != nil && isMissing(err) {
+		return nil, nil
+	}
+	return value, err
+}
+
+func (id *identity) isFormed() bool {
+	id.mu.Lock()
+	defer id.mu.Unlock()
+	return id.formed
+}
+
+// setFormed is called before the node takes part in Raft for the first time.
+func (id *identity) setFormed() error {
+	id.mu.Lock()
+	defer id.mu.Unlock()
+	if err := id.stable.Set([]byte(identityFormed), []byte{1}); err != nil {
+		return err
+	}
+	id.formed = true
+	return nil
+}
+
+// admitPeer records a voter's incarnation, on disk before it returns true. Once
+// this node is formed only the recorded one is admitted: the voter may have
+// voted, so other data must not speak for it. Before that a voter that starts
+// anew replaces what it was: nobody can have counted its vote.
+func (id *identity) admitPeer(peer string, incarnation []byte) (bool, error) {
+	if len(incarnation) != incarnationBytes {
+		return false, fmt.Errorf("incarnation of %d bytes", len(incarnation))
+	}
+	id.mu.Lock()
+	defer id.mu.Unlock()
+	known, err := id.get(identityPeer + peer)
+	if err != nil {
+		return false, err
+	}
+	if bytes.Equal(known, incarnation) {
+		return true, nil
+	}
+	if id.formed {
+		return false, nil
+	}
+	if err := id.stable.Set([]byte(identityPeer+peer), incarnation); err != nil {
+		return false, err
+	}
+	return true, nil
+}
+
+// bindCluster records the cluster that the log belongs to, once for ever for the
+// id; the data epoch changes when a user restores a backup.
+func (id *identity) bindCluster(clusterID, dataEpoch []byte) error {
+	id.mu.Lock()
+	defer id.mu.Unlock()
+	known, err := id.get(identityCluster)
+	if err != nil {
+		return err
+	}
+	bound := append(append(make([]byte, 0, 32), clusterID...), dataEpoch...)
+	if bytes.Equal(known, bound) {
+		return nil
+	}
+	if len(known) > 0 && !bytes.HasPrefix(known, clusterID) {
+		return fmt.Errorf("%w: the log is of cluster %x, the state of %x", ErrForeignData, known[:min(16, len(known))], clusterID)
+	}
+	return id.stable.Set([]byte(identityCluster), bound)
+}
+
+// cluster returns what bindCluster recorded, nil before.
+func (id *identity) cluster() ([]byte, error) {
+	id.mu.Lock()
+	defer id.mu.Unlock()
+	return id.get(identityCluster)
+}

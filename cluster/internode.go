@@ -1,0 +1,111 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	"meridian/cluster/clusterpb"
+	"meridian/cluster/transport"
+	"meridian/store/storepb"
+)
+
+// internode answers the other nodes of the region. Who asks is known from the
+// certificate of the connection.
+type internode struct {
+	clusterpb.UnimplementedInternodeServer
+	node *Node
+}
+
+// peer returns the client for calls to another node.
+func (n *Node) peer(id, address string) (clusterpb.InternodeClient, error) {
+	conn, err := n.transport.Client(id, address)
+	if err != nil {
+		return nil, err
+	}
+	return clusterpb.NewInternodeClient(conn), nil
+}
+
+var errForming = status.Error(codes.Unavailable, "the node does not take part in Raft yet")
+
+func (s *internode) Propose(ctx context.Context, r *clusterpb.ProposeRequest) (*clusterpb.ProposeResponse, error) {
+	sender, ok := transport.Sender(ctx)
+	if !ok {
+		return nil, status.Error(codes.Unauthenticated, "no sender")
+	}
+	n := s.node
+	if !n.running.Load() || n.term() == nil {
+		return &clusterpb.ProposeResponse{Outcome: notLeader}, nil
+	}
+	var c storepb.Command
+	if err := proto.Unmarshal(r.Command, &c); err != nil {
+		return &clusterpb.ProposeResponse{Outcome: refused, Reason: err.Error()}, nil
+	}
+	if reason := unfit(&c); reason != "" {
+		return &clusterpb.ProposeResponse{Outcome: refused, Reason: reason}, nil
+	}
+	if c.GetOrigin().GetNode() != sender {
+		return &clusterpb.ProposeResponse{Outcome: refused, Reason: "the command's origin is not its sender"}, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, min(time.Duration(r.HoldMs)*time.Millisecond, n.cfg.Timing.Hold))
+	defer cancel()
+	a := n.proposeHere(ctx, &c)
+	answer := &clusterpb.ProposeResponse{Outcome: a.outcome}
+	if a.reason != nil {
+		answer.Reason = a.reason.Error()
+	}
+	if a.outcome == decided {
+		data, err := proto.Marshal(a.result)
+		if err != nil {
+			return &clusterpb.ProposeResponse{Outcome: unknown, Reason: err.Error()}, nil
+		}
+		answer.Result = data
+	}
+	return answer, nil
+}
+
+func (s *internode) ReadIndex(ctx context.Context, _ *clusterpb.ReadIndexRequest) (*clusterpb.ReadIndexResponse, error) {
+	n := s.node
+	if !n.running.Load() || n.term() == nil {
+		return &clusterpb.ReadIndexResponse{}, nil
+	}
+	index, err := n.leaderReads.shared(ctx)
+	if err != nil {
+		return &clusterpb.ReadIndexResponse{}, nil
+	}
+	return &clusterpb.ReadIndexResponse{Leading: true, Index: index}, nil
+}
+
+// Confirm answers with the term after the question came in: no vote beyond it
+// was given before.
+func (s *internode) Confirm(context.Context, *clusterpb.ConfirmRequest) (*clusterpb.ConfirmResponse, error) {
+	n := s.node
+	if !n.running.Load() {
+		return nil, errForming
+	}
+	return &clusterpb.ConfirmResponse{
+		Term:       n.raft.CurrentTerm(),
+		WallUnixMs: n.cfg.Now().UnixMilli(),
+		Applied:    n.machine.applied.value.Load(),
+	}, nil
+}
+
+func (s *internode) Describe(context.Context, *clusterpb.DescribeRequest) (*clusterpb.DescribeResponse, error) {
+	data, err := json.Marshal(s.node.Status())
+	if err != nil {
+		return nil, status.Error(codes.Internal, err.Error())
+	}
+	return &clusterpb.DescribeResponse{StatusJson: data}, nil
+}
+
+func (s *internode) Greet(ctx context.Context, r *clusterpb.GreetRequest) (*clusterpb.GreetResponse, error) {
+	sender, ok := transport.Sender(ctx)
+	if !ok {
+		return nil, status.Error(codes.Unauthenticated, "no sender")
+	}
+	return s.node.greeted(sender, r.Incarnation)
+}

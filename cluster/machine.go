@@ -1,0 +1,215 @@
+package cluster
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+
+	"github.com/hashicorp/raft"
+	"google.golang.org/protobuf/proto"
+
+	"meridian/crypto"
+	"meridian/store"
+	"meridian/store/storepb"
+)
+
+// machine is Raft's state machine: a thin shell over the store. Raft calls it
+// from one goroutine.
+type machine struct {
+	store *store.Store
+	watch *watchdog
+	fail  func(error)
+
+	// found is called with a region's identity before the command that makes
+	// the region is applied, and when a snapshot was restored.
+	found func(clusterID, dataEpoch []byte) error
+	// changed is called with the keys whose material must leave the caches, or
+	// with all when the region is new or was replaced.
+	changed func(all bool, keys ...crypto.KeyID)
+
+	applied indexWatch // published once new views show the index
+
+	regionKnown bool
+	handed      uint64 // index of the last entry that Raft handed over
+	broken      atomic.Bool
+}
+
+var _ raft.BatchingFSM = (*machine)(nil)
+
+// errBroken answers everything that comes after a fault of storage.
+var errBroken = fmt.Errorf("%w: the state cannot be trusted until the node was restarted", errStorage)
+
+// Apply is required by raft.FSM; Raft uses ApplyBatch.
+func (m *machine) Apply(entry *raft.Log) any { return m.ApplyBatch([]*raft.Log{entry})[0] }
+
+// ApplyBatch applies committed entries in one transaction. Each response is a
+// *storepb.Result, nil for a configuration, or an error when storage failed.
+func (m *machine) ApplyBatch(logs []*raft.Log) []any {
+	responses := make([]any, len(logs))
+	results, err := m.apply(logs)
+	for i := range responses {
+		switch {
+		case err != nil:
+			responses[i] = err
+		case results[i] != nil:
+			responses[i] = results[i]
+		}
+	}
+	return responses
+}
+
+func (m *machine) apply(logs []*raft.Log) ([]*storepb.Result, error) {
+	if m.broken.Load() {
+		return nil, errBroken
+	}
+	entries := make([]store.Entry, len(logs))
+	for i, entry := range logs {
+		entries[i] = store.Entry{Index: entry.Index, Term: entry.Term, Data: entry.Data}
+		if entry.Type == raft.LogConfiguration {
+			entries[i].Kind = store.Configuration
+		}
+	}
+	knew := m.regionKnown
+	if !knew {
+		if err := m.lookForRegion(entries); err != nil {
+			return nil, m.broke(err)
+		}
+	}
+	call := m.watch.enter("state: apply")
+	results, err := m.store.Apply(entries)
+	m.watch.leave(call)
+	if err == nil && len(results) != len(entries) {
+		err = fmt.Errorf("%d results for %d entries", len(results), len(entries))
+	}
+	if err != nil {
+		return nil, m.broke(fmt.Errorf("applying entries %d to %d: %w", logs[0].Index, logs[len(logs)-1].Index, err))
+	}
+	m.handed = logs[len(logs)-1].Index
+	m.dropCiphers(results)
+	index, _ := m.store.Applied()
+	m.applied.advance(index)
+	if !knew && m.regionKnown {
+		m.changed(true)
+	}
+	return results, nil
+}
+
+// broke ends the process; nothing is applied any more.
+func (m *machine) broke(err error) error {
+	m.broken.Store(true)
+	err = fmt.Errorf("%w: %w", errStorage, err)
+	m.fail(err)
+	return err
+}
+
+// lookForRegion binds the data folder to the cluster before the state knows it,
+// so that a state file can never stand beside a log of another cluster.
+func (m *machine) lookForRegion(entries []store.Entry) error {
+	if known, err := m.knowsRegion(); err != nil || known {
+		return err
+	}
+	for _, e := range entries {
+		if e.Kind != store.Command {
+			continue
+		}
+		var c storepb.Command
+		if proto.Unmarshal(e.Data, &c) != nil {
+			continue // the store will say so
+		}
+		if r := c.GetInitRegion(); r != nil {
+			m.regionKnown = true
+			return m.found(r.ClusterId, r.DataEpoch)
+		}
+	}
+	return nil
+}
+
+func (m *machine) knowsRegion() (bool, error) {
+	v, err := m.store.View()
+	if err != nil {
+		return false, err
+	}
+	defer v.Close()
+	_, m.regionKnown = v.Region()
+	return m.regionKnown, nil
+}
+
+// dropCiphers drops the material of keys that results leave unusable.
+func (m *machine) dropCiphers(results []*storepb.Result) {
+	for _, r := range results {
+		if r == nil {
+			continue
+		}
+		if r.Key != nil && r.Key.State != storepb.KeyState_ENABLED && len(r.KeyId) == len(crypto.KeyID{}) {
+			m.changed(false, crypto.KeyID(r.KeyId))
+		}
+		for _, id := range r.Destroyed {
+			if len(id) == len(crypto.KeyID{}) {
+				m.changed(false, crypto.KeyID(id))
+			}
+		}
+	}
+}
+
+// Snapshot opens a read transaction; the copying is done in Persist.
+func (m *machine) Snapshot() (raft.FSMSnapshot, error) {
+	if m.broken.Load() {
+		return nil, errBroken
+	}
+	// After a start Raft hands over again what the state has long applied. A
+	// snapshot taken meanwhile would be labelled with a lower index than its
+	// content, and the start checks rely on labels.
+	if applied, _ := m.store.Applied(); m.handed < applied {
+		return nil, fmt.Errorf("state is at %d, the log was replayed up to %d only", applied, m.handed)
+	}
+	sn, err := m.store.Snapshot()
+	if err != nil {
+		return nil, err
+	}
+	return machineSnapshot{sn}, nil
+}
+
+// Restore replaces the state by a snapshot, unless the state is ahead of it.
+func (m *machine) Restore(r io.ReadCloser) error {
+	defer r.Close()
+	if m.broken.Load() {
+		return errBroken
+	}
+	// Not watched: a copy of the state takes as long as it takes.
+	if err := m.store.Restore(r); err != nil {
+		if v, unusable := m.store.View(); unusable == nil {
+			v.Close()
+			return fmt.Errorf("restoring a snapshot: %w", err) // the state is as it was
+		}
+		return m.broke(fmt.Errorf("restoring a snapshot: %w", err))
+	}
+	index, _ := m.store.Applied()
+	m.handed = max(m.handed, index)
+	v, err := m.store.View()
+	if err != nil {
+		return m.broke(err)
+	}
+	region, known := v.Region()
+	v.Close()
+	if known {
+		m.regionKnown = true
+		if err := m.found(region.ClusterID, region.DataEpoch); err != nil {
+			return m.broke(err)
+		}
+	}
+	m.changed(true)
+	m.applied.advance(index)
+	return nil
+}
+
+type machineSnapshot struct{ snapshot *store.Snapshot }
+
+func (s machineSnapshot) Persist(sink raft.SnapshotSink) error {
+	if err := s.snapshot.Persist(sink); err != nil {
+		return errors.Join(err, sink.Cancel())
+	}
+	return sink.Close()
+}
+
+func (s machineSnapshot) Release() { s.snapshot.Release() }

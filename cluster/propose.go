@@ -1,0 +1,245 @@
+package cluster
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/raft"
+	"google.golang.org/protobuf/proto"
+
+	"meridian/cluster/clusterpb"
+	"meridian/cluster/transport"
+	"meridian/store/storepb"
+)
+
+const (
+	commandIDBytes = 16
+	commandVersion = 1
+	// maxCommand bounds a command in the log, in bytes.
+	maxCommand = 512 << 10
+	// maxWaiting bounds the writes that wait at the leader.
+	maxWaiting = 4096
+)
+
+// outcome is what one attempt to propose came to.
+type outcome = clusterpb.ProposeResponse_Outcome
+
+const (
+	decided    = clusterpb.ProposeResponse_OUTCOME_DECIDED
+	notLeader  = clusterpb.ProposeResponse_OUTCOME_NOT_LEADER
+	unknown    = clusterpb.ProposeResponse_OUTCOME_UNKNOWN
+	throttled  = clusterpb.ProposeResponse_OUTCOME_THROTTLED
+	diskIsFull = clusterpb.ProposeResponse_OUTCOME_DISK_FULL
+	refused    = clusterpb.ProposeResponse_OUTCOME_REFUSED
+)
+
+// attempt is the outcome with what belongs to it.
+type attempt struct {
+	outcome outcome
+	result  *storepb.Result // of decided
+	reason  error           // of all others
+}
+
+// Propose makes a write and returns its result, which may be a refusal, once it is
+// applied. It fills in the command's id, when it is empty, its version and its
+// origin's node. While there is no leader the write is held, for up to
+// Timing.Hold, and the same id is sent again, so that it takes effect at most
+// once. Errors: ErrUnavailable, ErrThrottled, ErrDiskFull and ErrRefused say that
+// it has not been started; ErrOutcomeUnknown says that nobody can tell yet.
+func (n *Node) Propose(ctx context.Context, c *storepb.Command) (*storepb.Result, error) {
+	if err := n.stopped(); err != nil {
+		return nil, err
+	}
+	if len(c.Id) == 0 {
+		c.Id = make([]byte, commandIDBytes)
+		rand.Read(c.Id)
+	}
+	if c.Version == 0 {
+		c.Version = commandVersion
+	}
+	if c.Origin == nil {
+		c.Origin = new(storepb.Origin)
+	}
+	c.Origin.Node = n.cfg.NodeID
+	ctx, cancel := context.WithTimeout(ctx, n.cfg.Timing.Hold)
+	defer cancel()
+	started := time.Now()
+	result, err := n.hold(ctx, c)
+	n.metrics.write(time.Since(started), err)
+	return result, err
+}
+
+// hold proposes until the outcome is definite or ctx ends. Once an attempt has
+// an unknown outcome, no later refusal makes it definite: only a result does.
+func (n *Node) hold(ctx context.Context, c *storepb.Command) (*storepb.Result, error) {
+	var pause time.Duration
+	var doubt error // why an attempt's outcome is unknown
+	for {
+		reign := n.reigns.current()
+		a := n.propose(ctx, reign, c)
+		switch a.outcome {
+		case decided:
+			return a.result, nil
+		case unknown:
+			doubt = a.reason
+		case throttled, diskIsFull, refused:
+			if doubt == nil {
+				return nil, a.reason
+			}
+		}
+		if n.ctx.Err() != nil {
+			if doubt != nil {
+				return nil, fmt.Errorf("%w: %w", ErrOutcomeUnknown, doubt)
+			}
+			return nil, ErrStopped
+		}
+		pause = nextPause(pause)
+		if reign.pause(ctx, pause) != nil {
+			if doubt != nil {
+				return nil, fmt.Errorf("%w: %w", ErrOutcomeUnknown, doubt)
+			}
+			return nil, fmt.Errorf("%w: %w", ErrUnavailable, a.reason)
+		}
+	}
+}
+
+// propose makes one attempt at the leader of a reign.
+func (n *Node) propose(ctx context.Context, reign *reign, c *storepb.Command) attempt {
+	switch reign.id {
+	case "":
+		return attempt{outcome: notLeader, reason: errNoLeader}
+	case n.cfg.NodeID:
+		return n.proposeHere(ctx, c)
+	}
+	return n.forward(ctx, reign, c)
+}
+
+// forward hands the command to the leader.
+func (n *Node) forward(ctx context.Context, reign *reign, c *storepb.Command) attempt {
+	data, err := proto.Marshal(c)
+	if err != nil {
+		return attempt{outcome: refused, reason: fmt.Errorf("%w: %w", ErrRefused, err)}
+	}
+	client, err := n.peer(reign.id, reign.address)
+	if err != nil {
+		return attempt{outcome: notLeader, reason: err}
+	}
+	hold := n.cfg.Timing.Hold
+	if deadline, ok := ctx.Deadline(); ok {
+		hold = time.Until(deadline)
+	}
+	ctx, end := reign.during(ctx)
+	defer end()
+	ctx, sent := transport.WatchSend(ctx)
+	answer, err := client.Propose(ctx, &clusterpb.ProposeRequest{Command: data, HoldMs: uint32(max(hold.Milliseconds(), 1))})
+	if err != nil {
+		if sent.Left() {
+			return attempt{outcome: unknown, reason: err}
+		}
+		return attempt{outcome: notLeader, reason: err}
+	}
+	a := attempt{outcome: answer.Outcome}
+	switch answer.Outcome {
+	case decided:
+		a.result = new(storepb.Result)
+		if err := proto.Unmarshal(answer.Result, a.result); err != nil {
+			return attempt{outcome: unknown, reason: fmt.Errorf("result of the leader: %w", err)}
+		}
+	case notLeader:
+		a.reason = errNotLeading
+	case throttled:
+		a.reason = ErrThrottled
+	case diskIsFull:
+		a.reason = ErrDiskFull
+	case refused:
+		a.reason = fmt.Errorf("%w: %s", ErrRefused, answer.Reason)
+	default:
+		a = attempt{outcome: unknown, reason: fmt.Errorf("leader %s: %s", reign.id, answer.Reason)}
+	}
+	return a
+}
+
+// proposeHere stamps the command, gives it to Raft and waits until it is applied
+// here. It changes nothing of c but the stamp.
+func (n *Node) proposeHere(ctx context.Context, c *storepb.Command) attempt {
+	t := n.term()
+	if t == nil {
+		return attempt{outcome: notLeader, reason: errNotLeading}
+	}
+	if err := n.stopped(); err != nil {
+		return attempt{outcome: notLeader, reason: err}
+	}
+	if n.space.Low() && !freesSpace(c) {
+		return attempt{outcome: diskIsFull, reason: ErrDiskFull}
+	}
+	if n.waiting.Add(1) > maxWaiting {
+		n.waiting.Add(-1)
+		return attempt{outcome: throttled, reason: ErrThrottled}
+	}
+	var future raft.ApplyFuture
+	var refusal error
+	n.stamps.stamp(func(unixMs int64) {
+		c.StampUnixMs = unixMs
+		data, err := proto.Marshal(c)
+		switch {
+		case err != nil:
+			refusal = err
+		case len(data) > maxCommand:
+			refusal = fmt.Errorf("command of %d bytes, at most %d", len(data), maxCommand)
+		default:
+			future = n.raft.Apply(data, n.cfg.Timing.Hold)
+		}
+	})
+	if refusal != nil {
+		n.waiting.Add(-1)
+		return attempt{outcome: refused, reason: fmt.Errorf("%w: %w", ErrRefused, refusal)}
+	}
+	done := make(chan attempt, 1)
+	if !n.spawn(func() {
+		defer n.waiting.Add(-1)
+		done <- outcomeOf(future)
+	}) {
+		n.waiting.Add(-1)
+		return attempt{outcome: unknown, reason: ErrStopped}
+	}
+	select {
+	case a := <-done:
+		return a
+	case <-ctx.Done():
+		return attempt{outcome: unknown, reason: ctx.Err()}
+	}
+}
+
+// outcomeOf waits for a future and sorts its end into started, refused, unknown.
+func outcomeOf(f raft.ApplyFuture) attempt {
+	err := f.Error()
+	switch {
+	case err == nil:
+	case errors.Is(err, raft.ErrNotLeader), errors.Is(err, raft.ErrLeadershipTransferInProgress), errors.Is(err, raft.ErrEnqueueTimeout):
+		// Raft did not take the entry: these are answered before it enters the log.
+		return attempt{outcome: notLeader, reason: err}
+	default:
+		return attempt{outcome: unknown, reason: err}
+	}
+	switch r := f.Response().(type) {
+	case *storepb.Result:
+		return attempt{outcome: decided, result: r}
+	case error:
+		return attempt{outcome: unknown, reason: r}
+	default:
+		return attempt{outcome: unknown, reason: fmt.Errorf("state machine answered %T", r)}
+	}
+}
+
+// freesSpace tells commands that must go through on a nearly full disk, because
+// they take material out of use.
+func freesSpace(c *storepb.Command) bool {
+	switch c.Body.(type) {
+	case *storepb.Command_DisableKey, *storepb.Command_ScheduleKeyDeletion, *storepb.Command_DestroyKeys, *storepb.Command_DeleteAlias:
+		return true
+	}
+	return false
+}

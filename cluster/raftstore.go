@@ -1,0 +1,100 @@
+package cluster
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/raft"
+	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
+)
+
+// errStorage marks an error of storage: never an answer, always the end of the
+// process.
+var errStorage = errors.New("cluster: storage failed")
+
+// logBackend is what a Raft log on disk offers; *raftboltdb.BoltStore is one.
+type logBackend interface {
+	raft.LogStore
+	raft.StableStore
+}
+
+// raftStore is Raft's log and stable store under the watchdog. Raft goes on
+// after some errors of storage and panics on others; here each ends the process,
+// because after a failed write or sync nobody knows what the disk holds.
+type raftStore struct {
+	backend logBackend
+	watch   *watchdog
+	fail    func(error)
+	observe func(operation string, took time.Duration)
+}
+
+var (
+	_ raft.LogStore    = (*raftStore)(nil)
+	_ raft.StableStore = (*raftStore)(nil)
+)
+
+func (s *raftStore) do(name string, f func() error) error {
+	started := time.Now()
+	call := s.watch.enter(name)
+	err := f()
+	s.watch.leave(call)
+	if s.observe != nil {
+		s.observe(name, time.Since(started))
+	}
+	if err == nil || isMissing(err) {
+		return err
+	}
+	err = fmt.Errorf("%w: %s: %w", errStorage, name, err)
+	s.fail(err)
+	return err
+}
+
+// isMissing tells an entry or key that is not there from a failure.
+func isMissing(err error) bool {
+	return errors.Is(err, raft.ErrLogNotFound) || errors.Is(err, raftboltdb.ErrKeyNotFound)
+}
+
+func (s *raftStore) FirstIndex() (index uint64, err error) {
+	err = s.do("raft log: first index", func() error { index, err = s.backend.FirstIndex(); return err })
+	return index, err
+}
+
+func (s *raftStore) LastIndex() (index uint64, err error) {
+	err = s.do("raft log: last index", func() error { index, err = s.backend.LastIndex(); return err })
+	return index, err
+}
+
+func (s *raftStore) GetLog(index uint64, entry *raft.Log) error {
+	return s.do("raft log: read", func() error { return s.backend.GetLog(index, entry) })
+}
+
+func (s *raftStore) StoreLog(entry *raft.Log) error {
+	return s.do("raft log: append", func() error { return s.backend.StoreLog(entry) })
+}
+
+func (s *raftStore) StoreLogs(entries []*raft.Log) error {
+	return s.do("raft log: append", func() error { return s.backend.StoreLogs(entries) })
+}
+
+func (s *raftStore) DeleteRange(from, to uint64) error {
+	return s.do("raft log: delete", func() error { return s.backend.DeleteRange(from, to) })
+}
+
+func (s *raftStore) Set(key, value []byte) error {
+	return s.do("raft log: set", func() error { return s.backend.Set(key, value) })
+}
+
+func (s *raftStore) Get(key []byte) (value []byte, err error) {
+	err = s.do("raft log: get", func() error { value, err = s.backend.Get(key); return err })
+	return value, err
+}
+
+func (s *raftStore) SetUint64(key []byte, value uint64) error {
+	return s.do("raft log: set", func() error { return s.backend.SetUint64(key, value) })
+}
+
+func (s *raftStore) GetUint64(key []byte) (value uint64, err error) {
+	err = s.do("raft log: get", func() error { value, err = s.backend.GetUint64(key); return err })
+	return value, err
+}

@@ -1,0 +1,143 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	spaceInterval = 5 * time.Second
+	reserveName   = "reserve"
+)
+
+// space watches the free bytes of the data volume. Below the low-water mark
+// writes are refused before they are proposed, so that the log, snapshots and
+// deletions still fit; below a quarter of it the reserve file is given up as
+// well, and made again when there is room.
+type space struct {
+	dir      string
+	lowWater uint64
+	reserve  int64
+	free     func(dir string) (uint64, error)
+	log      *slog.Logger
+
+	left atomic.Uint64
+	low  atomic.Bool
+}
+
+func newSpace(dir string, d Disk, log *slog.Logger) *space {
+	return &space{dir: dir, lowWater: d.MinFree, reserve: d.Reserve, free: d.Free, log: log}
+}
+
+// Low reports whether writes must be refused.
+func (s *space) Low() bool { return s.low.Load() }
+
+// run looks at the volume until ctx ends.
+func (s *space) run(ctx context.Context) {
+	ticker := time.NewTicker(spaceInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			s.look()
+		}
+	}
+}
+
+// look measures once and acts on it.
+func (s *space) look() {
+	left, err := s.free(s.dir)
+	if err != nil {
+		s.log.Error("free space of the data folder cannot be read", "dir", s.dir, "error", err)
+		return
+	}
+	s.left.Store(left)
+	low := left < s.lowWater
+	if was := s.low.Swap(low); was != low {
+		if low {
+			s.log.Error("disk nearly full: writes are refused", "dir", s.dir, "free_bytes", left, "low_water_bytes", s.lowWater)
+		} else {
+			s.log.Info("disk has room again: writes are accepted", "dir", s.dir, "free_bytes", left)
+		}
+	}
+	switch {
+	case s.reserve <= 0:
+	case left < s.lowWater/4:
+		err = os.Remove(s.path())
+		if errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		} else if err == nil {
+			s.log.Error("disk full: the reserve was given up", "dir", s.dir, "bytes", s.reserve)
+		}
+	case left > s.lowWater+uint64(s.reserve):
+		err = s.keepReserve()
+	}
+	if err != nil {
+		s.log.Warn("reserve file", "error", err)
+	}
+}
+
+func (s *space) path() string { return filepath.Join(s.dir, reserveName) }
+
+// keepReserve makes the reserve file unless it is there already.
+func (s *space) keepReserve() error {
+	info, err := os.Stat(s.path())
+	if err == nil && info.Size() == s.reserve {
+		return nil
+	}
+	f, err := os.OpenFile(s.path(), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := allocate(f, s.reserve); err != nil {
+		_ = os.Remove(s.path())
+		return fmt.Errorf("allocating %d bytes: %w", s.reserve, err)
+	}
+	return nil
+}
+
+// probeDisk writes and syncs one page within the limit. A node whose disk hangs
+// must not take part in elections, which it might win.
+func probeDisk(ctx context.Context, dir string, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	result := make(chan error, 1)
+	go func() { result <- writePage(filepath.Join(dir, "probe")) }()
+	select {
+	case err := <-result:
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrDisk, err)
+		}
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%w: a write to %s has not returned for %v", ErrDisk, dir, limit)
+	}
+}
+
+func writePage(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(make([]byte, 4096))
+	return errors.Join(err, f.Sync(), f.Close(), os.Remove(path))
+}
+
+// syncDir makes renames and new names in dir durable.
+func syncDir(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}

@@ -1,0 +1,93 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/hashicorp/raft"
+)
+
+// checkAfterCrash marks the node as running. If the mark of the last run is still
+// there, that run did not stop cleanly, and the whole state is checked in the
+// background, a while after the start so that answers come first.
+func (n *Node) checkAfterCrash() error {
+	crashed, err := hasMark(n.cfg.DataDir, runMark)
+	if err != nil {
+		return err
+	}
+	if !crashed {
+		return markFile(n.cfg.DataDir, runMark)
+	}
+	n.spawn(func() {
+		select {
+		case <-time.After(n.cfg.Timing.CheckDelay):
+		case <-n.ctx.Done():
+			return
+		}
+		started := time.Now()
+		switch err := n.store.Check(n.ctx); {
+		case n.ctx.Err() != nil:
+		case err != nil:
+			n.fail(err)
+		default:
+			n.log.Info("the state was checked after an unclean stop", "took", time.Since(started))
+		}
+	})
+	return nil
+}
+
+// keepSnapshots makes a snapshot at least every SnapshotMaxAge: Raft's own
+// threshold is never reached in a quiet region, and its log would grow for ever.
+func (n *Node) keepSnapshots() {
+	ticker := time.NewTicker(n.cfg.Timing.SnapshotMaxAge)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			if err := n.snapshotIfChanged(n.ctx); err != nil && n.ctx.Err() == nil {
+				n.log.Warn("no snapshot by time", "error", err)
+			}
+		case <-n.ctx.Done():
+			return
+		}
+	}
+}
+
+// snapshotIfChanged makes a snapshot unless the newest one holds the state as it
+// is.
+func (n *Node) snapshotIfChanged(ctx context.Context) error {
+	_, inside, err := n.snapshots.newest()
+	if err != nil {
+		return err
+	}
+	if inside >= n.machine.applied.value.Load() {
+		return nil
+	}
+	err = wait(ctx, n.raft.Snapshot())
+	if errors.Is(err, raft.ErrNothingNewToSnapshot) {
+		return nil
+	}
+	return err
+}
+
+// backoff waits longer after each failure, with jitter. It returns false when
+// ctx ends.
+type backoff struct{ least, most, next time.Duration }
+
+func (b *backoff) wait(ctx context.Context) bool {
+	if b.next == 0 {
+		b.next = b.least
+	}
+	timer := time.NewTimer(jitter(b.next))
+	defer timer.Stop()
+	b.next = min(2*b.next, b.most)
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (b *backoff) reset() { b.next = 0 }
