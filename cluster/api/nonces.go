@@ -151,14 +151,14 @@ func (g *nonceGuard) use(accessKeyID, nonce string, expires, now time.Time) nonc
 	case live >= g.total:
 		return nonceFull
 	}
-	key := g.key(accessKeyID)
-	if key.live(nowEpoch) >= g.perKey {
-		return nonceKeyFull
-	}
 	if b.epoch < epoch {
 		g.drop(b)
 		b.epoch = epoch
 		g.forgetKeys(nowEpoch)
+	}
+	key := g.key(accessKeyID)
+	if key.live(nowEpoch) >= g.perKey {
+		return nonceKeyFull
 	}
 	if !g.room(b) {
 		return nonceFull
@@ -203,7 +203,7 @@ func (g *nonceGuard) drop(b *nonceBucket) {
 	*b = nonceBucket{tables: b.tables[:0]}
 }
 
-// key returns the counts of an access key. They are only kept if a nonce is then added.
+// key returns the counts of an access key.
 func (g *nonceGuard) key(accessKeyID string) *keyNonces {
 	k, ok := g.keys[accessKeyID]
 	if !ok {
