@@ -1,0 +1,99 @@
+package api
+
+import (
+	"bytes"
+	"encoding/base64"
+	"testing"
+	"time"
+)
+
+// Decoders of what callers send: none panics, and what they accept is what they say.
+
+func FuzzDecodeBase64(f *testing.F) {
+	for _, seed := range []string{"", "AA==", "AAA=", "AAAA", "AB==", "A===", "AA=\n=", "aGVsbG8=", "AAAA\r\n", "=AAA", "AA==AAAA", "-_=="} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		n := decodedLen(text)
+		got, ok := decodeBase64(make([]byte, 0, max(n, 0)), []byte(text))
+		if !ok || n < 0 {
+			return
+		}
+		if len(got) != n {
+			t.Errorf("%q holds %d bytes, decodedLen says %d", text, len(got), n)
+		}
+		if base64.StdEncoding.EncodeToString(got) != text {
+			t.Errorf("%q is not the one form of %x", text, got)
+		}
+	})
+}
+
+func TestDecodeBase64TakesEveryByte(t *testing.T) {
+	for size := range 70 {
+		want := bytes.Repeat([]byte{0xfb, 0xff, 0x3e}, size)[:size]
+		text := base64.StdEncoding.EncodeToString(want)
+		got, ok := decodeBase64(nil, []byte(text))
+		if !ok || !bytes.Equal(got, want) || decodedLen(text) != size {
+			t.Errorf("%q: %x, %v", text, got, ok)
+		}
+	}
+}
+
+func FuzzTags(f *testing.F) {
+	for _, seed := range []string{`[]`, `[{"TagKey":"a","TagValue":"b"}]`, `[{"TagKey":"a"}]`, `[{"TagKey":"\ud800"}]`, `[null]`, `{}`} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		tags, err := parseTags(text)
+		if err != nil {
+			return
+		}
+		if len(tags) > maxTags {
+			t.Errorf("%d tags", len(tags))
+		}
+		for _, tag := range tags {
+			if tag.Key == "" || textFault(tag.Key+tag.Value, 0) != "" {
+				t.Errorf("tag %q = %q", tag.Key, tag.Value)
+			}
+		}
+	})
+}
+
+func FuzzFilters(f *testing.F) {
+	for _, seed := range []string{`[]`, `[{"Key":"KeyState","Values":["Enabled"]}]`, `[{"Key":"KeyState","Values":[null]}]`, `[[]]`, `null`} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		list, err := parseFilters(text)
+		if err == nil && len(list) > maxFilters {
+			t.Errorf("%d filters", len(list))
+		}
+		for _, one := range list {
+			if one.property == nil || len(one.values) == 0 || len(one.values) > maxFilterValues {
+				t.Errorf("%q: a filter of %d values", text, len(one.values))
+			}
+		}
+	})
+}
+
+func FuzzKeyPolicy(f *testing.F) {
+	for _, seed := range []string{`{}`, `{"Version":"1","Statement":[{"Effect":"Allow","Principal":{"RAM":["a"]},"Action":"*","Resource":["*"]}]}`, `{"Version":1}`, `[]`, `null`} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if kept, err := parseKeyPolicy(text); err == nil && kept != text {
+			t.Errorf("%q is kept as %q", text, kept)
+		}
+	})
+}
+
+func FuzzDuration(f *testing.F) {
+	for _, seed := range []string{"7d", "604800s", "168h", "10080m", "0d", "d", "", "9223372036854775807s", "99999999999999999999d"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if d, ok := parseDuration(text); ok && (d <= 0 || d > maxDurationSeconds*time.Second) {
+			t.Errorf("%q is %v", text, d)
+		}
+	})
+}

@@ -1,0 +1,189 @@
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"meridian/cluster"
+	"meridian/crypto"
+	"meridian/store"
+	"meridian/store/storepb"
+)
+
+const (
+	testRegionID = "cn-hangzhou"
+	testAccount  = "1234567890123456"
+)
+
+// testRegion is a region of one node without a log: commands are applied to a real store at once, and material is
+// wrapped by a real keyring.
+type testRegion struct {
+	store   *store.Store
+	keyring *crypto.Keyring
+	now     func() time.Time
+
+	mu     sync.Mutex
+	index  uint64
+	stamp  time.Time
+	sealed bool
+	// again makes every read do its work twice, as a node does whose first view proved too old; it is called between.
+	again func()
+	// proposeErr and readErr are returned in place of any work.
+	proposeErr, readErr error
+	ciphers             sync.Map
+}
+
+func newTestRegion(tb testing.TB, now func() time.Time) *testRegion {
+	tb.Helper()
+	s, err := store.Open(store.Config{Path: filepath.Join(tb.TempDir(), "state.db")})
+	if err != nil {
+		tb.Fatalf("open store: %v", err)
+	}
+	keyring, err := crypto.GenerateKeyring()
+	if err != nil {
+		tb.Fatalf("generate keyring: %v", err)
+	}
+	tb.Cleanup(func() {
+		keyring.Close()
+		if err := s.Close(); err != nil {
+			tb.Errorf("close store: %v", err)
+		}
+	})
+	r := &testRegion{store: s, keyring: keyring, now: now}
+	result, err := r.Propose(tb.Context(), &storepb.Command{Version: commandVersion, Body: &storepb.Command_InitRegion{InitRegion: &storepb.InitRegion{
+		ClusterId: randomID(), DataEpoch: randomID(), Region: testRegionID, Account: testAccount, FeatureLevel: 1,
+		Keyrings: []*storepb.WrappedKeyring{{Provider: "test", KeyId: "root", Ciphertext: []byte("wrapped keyring")}},
+		Canary:   []byte("canary"),
+	}}})
+	if err != nil || result.Code != storepb.Code_OK {
+		tb.Fatalf("init region: %v, %v", result, err)
+	}
+	return r
+}
+
+func randomID() []byte {
+	id := make([]byte, 16)
+	rand.Read(id)
+	return id
+}
+
+func (r *testRegion) Read(_ context.Context, f func(v *store.View) error) error {
+	if r.readErr != nil {
+		return r.readErr
+	}
+	if r.again != nil {
+		_ = r.view(f) // too old: its answer and its error do not count
+		r.again()
+	}
+	return r.view(f)
+}
+
+func (r *testRegion) view(f func(v *store.View) error) error {
+	v, err := r.store.View()
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	return f(v)
+}
+
+func (r *testRegion) Propose(_ context.Context, c *storepb.Command) (*storepb.Result, error) {
+	if r.proposeErr != nil {
+		return nil, r.proposeErr
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(c.Id) == 0 {
+		c.Id = randomID()
+	}
+	if at := r.now(); at.After(r.stamp) {
+		r.stamp = at
+	}
+	c.StampUnixMs = r.stamp.UnixMilli()
+	data, err := proto.Marshal(c)
+	if err != nil {
+		return nil, err
+	}
+	r.index++
+	results, err := r.store.Apply([]store.Entry{{Index: r.index, Term: 1, Kind: store.Command, Data: data}})
+	if err != nil {
+		return nil, err
+	}
+	return results[0], nil
+}
+
+func (r *testRegion) Cipher(v *store.View, k *store.Key, version crypto.VersionID) (*crypto.XAES, error) {
+	if r.sealed {
+		return nil, cluster.ErrSealed
+	}
+	if x, ok := r.ciphers.Load(version); ok {
+		return x.(*crypto.XAES), nil
+	}
+	record, err := v.Version(k.ID, version)
+	if err != nil {
+		return nil, err
+	}
+	material, err := r.keyring.Unwrap(r.binding(k.ID, version), record.Wrapped)
+	if err != nil {
+		return nil, err
+	}
+	defer material.Wipe()
+	x, err := crypto.NewXAES(material)
+	if err != nil {
+		return nil, err
+	}
+	r.ciphers.Store(version, x)
+	return x, nil
+}
+
+func (r *testRegion) binding(id crypto.KeyID, version crypto.VersionID) crypto.Binding {
+	return crypto.Binding{Region: testRegionID, KeyID: id, VersionID: version, Purpose: crypto.PurposeMaterial}
+}
+
+func (r *testRegion) Wrap(b crypto.Binding, material []byte) ([]byte, error) {
+	if r.sealed {
+		return nil, cluster.ErrSealed
+	}
+	return r.keyring.Wrap(b, material)
+}
+
+// rotate gives a key a new primary version, as the leader does when a rotation is due.
+func (r *testRegion) rotate(tb testing.TB, keyID string) {
+	tb.Helper()
+	id, _ := crypto.ParseKeyID(keyID)
+	version := crypto.NewVersionID()
+	material := crypto.NewMaterial()
+	defer material.Wipe()
+	wrapped, err := r.keyring.Wrap(r.binding(id, version), material)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var primary crypto.VersionID
+	err = r.view(func(v *store.View) error {
+		k, err := v.Key(id)
+		if err == nil {
+			primary = k.PrimaryVersion
+		}
+		return err
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	r.mustPropose(tb, &storepb.Command{Version: commandVersion, Body: &storepb.Command_RotateKey{RotateKey: &storepb.RotateKey{
+		KeyId: id[:], VersionId: version[:], Wrapped: wrapped, Algorithm: uint32(crypto.AlgorithmXAES256GCM), ExpectedPrimary: primary[:],
+	}}})
+}
+
+func (r *testRegion) mustPropose(tb testing.TB, c *storepb.Command) {
+	tb.Helper()
+	result, err := r.Propose(tb.Context(), c)
+	if err != nil || result.Code != storepb.Code_OK {
+		tb.Fatalf("propose: %v, %v", result, err)
+	}
+}
