@@ -1,0 +1,127 @@
+package store
+
+import (
+	"fmt"
+	"testing"
+
+	"meridian/store/storepb"
+)
+
+const minuteMs = 60 * 1000
+
+// withNonce gives a command a nonce that lives for some minutes.
+func (r *region) withNonce(body any, nonce string, minutes int64) *storepb.Command {
+	c := r.command(body)
+	c.Nonce = &storepb.Nonce{AccessKeyId: "AK1", Nonce: nonce, ExpiresUnixMs: r.stamp + minutes*minuteMs}
+	return c
+}
+
+func (r *region) code(want storepb.Code, c *storepb.Command) *storepb.Result {
+	r.t.Helper()
+	result := r.apply(c)
+	if result.Code != want {
+		r.t.Fatalf("%s %s; want %s", result.Code, result.What, want)
+	}
+	return result
+}
+
+func TestNonceIsUsedOnce(t *testing.T) {
+	r := newRegion(t)
+	r.code(storepb.Code_OK, r.withNonce(createKey(1), "x", 15))
+	r.code(storepb.Code_NONCE_USED, r.withNonce(createKey(2), "x", 15))
+	other := r.withNonce(createKey(2), "x", 15)
+	other.Nonce.AccessKeyId = "AK2"
+	r.code(storepb.Code_OK, other) // another access key's nonce
+
+	r.stamp += 15*minuteMs - 1
+	r.code(storepb.Code_NONCE_USED, r.withNonce(createKey(3), "x", 15))
+	r.stamp++
+	r.code(storepb.Code_OK, r.withNonce(createKey(3), "x", 15))
+	r.code(storepb.Code_NONCE_USED, r.withNonce(createKey(4), "x", 15))
+	r.check()
+}
+
+// A nonce that a refused command brought is used as well: it was answered.
+func TestNonceOfARefusedCommand(t *testing.T) {
+	r := newRegion(t)
+	r.code(storepb.Code_KEY_NOT_FOUND, r.withNonce(&storepb.EnableKey{KeyId: idOf(1)}, "x", 15))
+	r.code(storepb.Code_NONCE_USED, r.withNonce(createKey(1), "x", 15))
+}
+
+func TestCommandIsAppliedOnce(t *testing.T) {
+	r := newRegion(t)
+	first := r.withNonce(createKey(1), "x", 15)
+	want := r.code(storepb.Code_OK, first)
+	r.ok(&storepb.DisableKey{KeyId: idOf(1)})
+	r.stamp += 20 * minuteMs // the nonce is gone, the result is not
+	again := r.apply(first)
+	if again.Code != storepb.Code_OK || again.CommandIndex != want.CommandIndex {
+		t.Fatalf("again: %s at %d; want OK at %d", again.Code, again.CommandIndex, want.CommandIndex)
+	}
+	if k, _ := KeyOf(again); k.State != Enabled {
+		t.Errorf("the first result said Enabled, the repeated one %s", k.State)
+	}
+	if k := r.key(id(1)); k.State != Disabled {
+		t.Errorf("the repeated command made the key %s", k.State)
+	}
+	r.read(func(v *View) {
+		if got, err := v.Result(first.Id); err != nil || got.GetCommandIndex() != want.CommandIndex {
+			t.Errorf("remembered: %v, %v", got, err)
+		}
+		if got, err := v.Result([]byte("command id 99999")); err != nil || got != nil {
+			t.Errorf("of a command that never was: %v, %v", got, err)
+		}
+	})
+
+	r.stamp = baseStamp + resultMs
+	first.StampUnixMs = r.stamp
+	r.code(storepb.Code_KEY_EXISTS, first) // forgotten: applied anew
+	r.check()
+}
+
+// What has expired goes, a bounded number with each command, and the counters
+// follow.
+func TestExpiredIsPruned(t *testing.T) {
+	r := newRegion(t)
+	r.ok(createKey(1))
+	const n = 50
+	for i := range n {
+		r.code(storepb.Code_OK, r.withNonce(&storepb.EnableKey{KeyId: idOf(1)}, fmt.Sprint(i), 15))
+	}
+	counts := func() (nonces, results uint64) {
+		r.read(func(v *View) { nonces, results = v.state.Nonces, v.state.Results })
+		return nonces, results
+	}
+	if nonces, results := counts(); nonces != n || results != n+2 {
+		t.Fatalf("%d nonces, %d results", nonces, results)
+	}
+	r.stamp += resultMs
+	for step := 1; ; step++ {
+		r.ok(&storepb.EnableKey{KeyId: idOf(1)})
+		nonces, results := counts()
+		if want := uint64(max(0, n-step*pruneEach)); nonces != want {
+			t.Fatalf("after %d commands %d nonces; want %d", step, nonces, want)
+		}
+		if want := uint64(max(0, n+2-step*pruneEach) + step); results != want {
+			t.Fatalf("after %d commands %d results; want %d", step, results, want)
+		}
+		r.check()
+		if nonces == 0 && results == uint64(step) {
+			return
+		}
+	}
+}
+
+// A nonce cannot stay for ever, whatever its expiry says.
+func TestNonceLifeIsBounded(t *testing.T) {
+	r := newRegion(t)
+	r.ok(createKey(1))
+	r.code(storepb.Code_OK, r.withNonce(&storepb.EnableKey{KeyId: idOf(1)}, "x", 1<<40))
+	r.stamp += maxNonceMs
+	r.ok(&storepb.EnableKey{KeyId: idOf(1)})
+	r.read(func(v *View) {
+		if v.state.Nonces != 0 {
+			t.Errorf("%d nonces", v.state.Nonces)
+		}
+	})
+}

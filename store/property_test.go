@@ -1,0 +1,134 @@
+package store
+
+import (
+	"fmt"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+	"pgregory.net/rapid"
+
+	"meridian/store/storepb"
+)
+
+// Applying is deterministic: the same entries give the same results and the
+// same state hash, in batches or one by one, with and without reopening the
+// file in between.
+func TestApplyIsDeterministic(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		batched, single := emptyStore(t), emptyStore(t)
+		defer batched.store.Close()
+		defer single.store.Close()
+		entries := drawEntries(rt, batched)
+		var together, alone []*storepb.Result
+		for rest := entries; len(rest) > 0; {
+			n := rapid.IntRange(1, min(16, len(rest))).Draw(rt, "batch")
+			results, err := batched.store.Apply(rest[:n])
+			if err != nil {
+				rt.Fatal(err)
+			}
+			together, rest = append(together, results...), rest[n:]
+			if rapid.IntRange(0, 9).Draw(rt, "reopen") == 0 {
+				batched.reopen()
+			}
+		}
+		for _, e := range entries {
+			results, err := single.store.Apply([]Entry{e})
+			if err != nil {
+				rt.Fatal(err)
+			}
+			alone = append(alone, results...)
+		}
+		for i := range entries {
+			if !proto.Equal(together[i], alone[i]) {
+				rt.Fatalf("entry %d: %v in a batch, %v alone", entries[i].Index, together[i], alone[i])
+			}
+		}
+		if a, b := batched.hash(), single.hash(); a != b {
+			rt.Fatalf("state hash %x in batches, %x alone", a, b)
+		}
+		batched.read(func(a *View) {
+			single.read(func(b *View) {
+				if !proto.Equal(a.state, b.state) {
+					rt.Fatalf("state in batches: %v\nalone: %v", a.state, b.state)
+				}
+			})
+		})
+		batched.check()
+		single.check()
+	})
+}
+
+// drawEntries draws a history over a handful of keys, names and nonces, so
+// that commands meet: repeated ids, used nonces, wrong states, stamps that go
+// back and leap.
+func drawEntries(rt *rapid.T, r *region) []Entry {
+	commands := []*storepb.Command{r.command(initRegion())}
+	for range rapid.IntRange(5, 40).Draw(rt, "commands") {
+		r.stamp += rapid.SampledFrom([]int64{0, 0, 1, -1, 1000, minuteMs, resultMs, 7 * dayMs, 30 * dayMs}).Draw(rt, "stamp")
+		if rapid.IntRange(0, 7).Draw(rt, "repeat") == 0 {
+			again := proto.CloneOf(rapid.SampledFrom(commands).Draw(rt, "which"))
+			again.StampUnixMs = r.stamp // the leader stamps anew
+			commands = append(commands, again)
+			continue
+		}
+		c := r.command(drawBody(rt))
+		if rapid.Bool().Draw(rt, "nonce") {
+			c.Nonce = &storepb.Nonce{
+				AccessKeyId:   rapid.SampledFrom([]string{"", "AK1", "AK2"}).Draw(rt, "access key"),
+				Nonce:         fmt.Sprint(rapid.IntRange(0, 5).Draw(rt, "nonce value")),
+				ExpiresUnixMs: r.stamp + rapid.SampledFrom([]int64{-1, 0, 1, minuteMs, 30 * minuteMs, 1 << 50}).Draw(rt, "expires"),
+			}
+		}
+		commands = append(commands, c)
+	}
+	var entries []Entry
+	for _, c := range commands {
+		entries = append(entries, r.entry(c))
+		if rapid.IntRange(0, 19).Draw(rt, "configuration") == 0 {
+			r.index++
+			entries = append(entries, Entry{Index: r.index, Term: 2, Kind: Configuration, Data: []byte{byte(r.index)}})
+		}
+	}
+	return entries
+}
+
+func drawBody(rt *rapid.T) any {
+	n := rapid.IntRange(1, 4).Draw(rt, "key")
+	name := rapid.SampledFrom([]string{"alias/a", "alias/b", "alias/c", ""}).Draw(rt, "name")
+	limit := rapid.SampledFrom([]uint64{0, 0, 1, 3}).Draw(rt, "limit")
+	switch rapid.IntRange(0, 13).Draw(rt, "body") {
+	case 0, 1:
+		c := createKey(n)
+		c.Limit = limit
+		c.RotationIntervalMs = rapid.SampledFrom([]int64{0, 7 * dayMs, -1}).Draw(rt, "interval")
+		if rapid.Bool().Draw(rt, "policy") {
+			c.Policy = "{}"
+			c.Tags = []*storepb.Tag{{Key: "a", Value: "1"}, {Key: "b"}}
+		}
+		return c
+	case 2:
+		return importKey(n)
+	case 3:
+		return &storepb.EnableKey{KeyId: idOf(n)}
+	case 4:
+		return &storepb.DisableKey{KeyId: idOf(n)}
+	case 5, 6:
+		return &storepb.ScheduleKeyDeletion{KeyId: idOf(n), Days: rapid.SampledFrom([]uint32{7, 30, 0}).Draw(rt, "days")}
+	case 7:
+		return &storepb.CancelKeyDeletion{KeyId: idOf(n)}
+	case 8:
+		return &storepb.UpdateKeyDescription{KeyId: idOf(n), Description: name}
+	case 9:
+		return &storepb.CreateAlias{Name: name, KeyId: idOf(n), Limit: limit}
+	case 10:
+		return &storepb.UpdateAlias{Name: name, KeyId: idOf(n)}
+	case 11:
+		return &storepb.DeleteAlias{Name: name}
+	case 12:
+		from := rapid.SampledFrom([]int{n, 10 + n}).Draw(rt, "from")
+		return rotateKey(n, from, rapid.IntRange(10, 14).Draw(rt, "to"))
+	case 13:
+		return &storepb.DestroyKeys{KeyIds: [][]byte{idOf(n), idOf(n%4 + 1)}}
+	}
+	panic("no such body")
+}
