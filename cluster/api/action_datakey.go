@@ -21,7 +21,7 @@ func handleGenerateDataKeyWithoutPlaintext(ctx context.Context, c *Call) error {
 func generateDataKey(ctx context.Context, c *Call, inClear bool) (err error) {
 	w := newCryptoCall()
 	defer w.release()
-	if w.context, err = c.encryptionContext("EncryptionContext"); err != nil {
+	if w.context, err = c.encryptionContext(contextOfBlob); err != nil {
 		return err
 	}
 	w.withDataKey = inClear

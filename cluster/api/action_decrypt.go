@@ -13,7 +13,7 @@ func handleDecrypt(ctx context.Context, c *Call) (err error) {
 	if w.blob, err = c.readBlob(); err != nil {
 		return err
 	}
-	if w.context, err = c.encryptionContext("EncryptionContext"); err != nil {
+	if w.context, err = c.encryptionContext(contextOfBlob); err != nil {
 		return err
 	}
 	return w.onOneView(ctx, c, func(w *cryptoCall, v *store.View) error {

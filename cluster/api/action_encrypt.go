@@ -13,7 +13,7 @@ func handleEncrypt(ctx context.Context, c *Call) (err error) {
 	if w.plaintext, err = c.readPlaintext(); err != nil {
 		return err
 	}
-	if w.context, err = c.encryptionContext("EncryptionContext"); err != nil {
+	if w.context, err = c.encryptionContext(contextOfBlob); err != nil {
 		return err
 	}
 	return w.onOneView(ctx, c, func(w *cryptoCall, v *store.View) error {

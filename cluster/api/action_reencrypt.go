@@ -16,10 +16,10 @@ func handleReEncrypt(ctx context.Context, c *Call) (err error) {
 	if w.blob, err = c.readBlob(); err != nil {
 		return err
 	}
-	if w.source, err = c.encryptionContext("SourceEncryptionContext"); err != nil {
+	if w.source, err = c.encryptionContext(contextOfSource); err != nil {
 		return err
 	}
-	if w.context, err = c.encryptionContext("DestinationEncryptionContext"); err != nil {
+	if w.context, err = c.encryptionContext(contextOfDestination); err != nil {
 		return err
 	}
 	return w.onOneView(ctx, c, reEncrypt)

@@ -6,21 +6,29 @@ import (
 	"meridian/crypto"
 )
 
-// encryptionContext reads the encryption context of a request: a JSON object in the parameter name, or name.KEY=value
+// Parameters that hold an encryption context, with the dot behind which the names of flattened ones stand.
+const (
+	contextOfBlob        = "EncryptionContext."
+	contextOfSource      = "SourceEncryptionContext."
+	contextOfDestination = "DestinationEncryptionContext."
+)
+
+// encryptionContext reads an encryption context of a request: a JSON object in the parameter, or NAME.KEY=value
 // parameters, where KEY is all that follows the first dot. Both at once are refused.
-func (c *Call) encryptionContext(name string) (crypto.Context, error) {
+func (c *Call) encryptionContext(prefix string) (crypto.Context, error) {
+	name := prefix[:len(prefix)-1]
 	text := c.Params.value(name)
-	flattened := c.Params.Prefix(name + ".")
+	flattened := c.Params.Prefix(prefix)
 	if len(flattened) == 0 {
 		context, err := crypto.ParseContext(bytesOf(text))
 		return context, contextError(name, err)
 	}
 	if text != "" {
-		return crypto.Context{}, errInvalid(name, "it is given as one text and as "+name+".KEY parameters; send one form")
+		return crypto.Context{}, errInvalid(name, "it is given as one text and as "+prefix+"KEY parameters; send one form")
 	}
 	pairs := make([]crypto.Pair, len(flattened))
 	for i, p := range flattened {
-		pairs[i] = crypto.Pair{Name: p.Name[len(name)+1:], Value: p.Value}
+		pairs[i] = crypto.Pair{Name: p.Name[len(prefix):], Value: p.Value}
 	}
 	context, err := crypto.NewContext(pairs)
 	return context, contextError(name, err)
