@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -58,7 +59,7 @@ func reportError(w io.Writer, err error) int {
 		code = exit.ExitCode()
 	}
 	if text := err.Error(); text != "" {
-		fmt.Fprintln(w, "meridian: "+text)
+		fmt.Fprintln(w, "meridian: "+strings.ReplaceAll(text, "\n", "; "))
 	}
 	return code
 }

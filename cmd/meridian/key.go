@@ -1,7 +1,218 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+
+	"github.com/spf13/cobra"
+)
 
 func newKeyCommand() *cobra.Command {
-	return &cobra.Command{Use: "key", Short: "Create, list and change keys"}
+	v := &clientVerb{}
+	c := &cobra.Command{
+		Use:   "key",
+		Short: "Create, list and change keys",
+		Long: `Keys are named by alias (alias/NAME), by id or by ARN; on a terminal the unique
+beginning of an id is enough.`,
+	}
+	v.addTo(c)
+	c.AddCommand(
+		newKeyCreateCommand(v), newKeyListCommand(v), newKeyDescribeCommand(v),
+		newKeyEnableCommand(v), newKeyDisableCommand(v), newKeyDeleteCommand(v), newKeyUndeleteCommand(v),
+	)
+	return c
+}
+
+func newKeyCreateCommand(v *clientVerb) *cobra.Command {
+	var description, alias, spec, usage, rotation string
+	var dryRun bool
+	c := &cobra.Command{
+		Use:     "create",
+		Short:   "Make a key",
+		Args:    cobra.NoArgs,
+		Example: `  meridian key create --description payments --alias alias/payments`,
+	}
+	c.RunE = v.run(func(ctx context.Context, s *session, _ []string) error {
+		if alias != "" && !isAliasRef(alias) {
+			return usageError("--alias %q: want alias/NAME", alias)
+		}
+		params := map[string]string{"Description": description, "KeySpec": spec}
+		if usage != "" {
+			params["KeyUsage"] = usage
+		}
+		if rotation != "" {
+			params["EnableAutomaticRotation"], params["RotationInterval"] = "true", rotation
+		}
+		if dryRun && !s.explain {
+			return s.dryRunCreate(ctx, alias, spec)
+		}
+		var answer struct{ KeyMetadata keyMetadata }
+		resp, err := s.call(ctx, "CreateKey", params, &answer)
+		if err != nil {
+			return err
+		}
+		k := answer.KeyMetadata.view(resp)
+		if alias != "" {
+			_, err = s.lookup(ctx, "CreateAlias", map[string]string{"AliasName": alias, "KeyId": k.ID}, nil)
+			if err != nil {
+				return failAfter(err, "key %s was made, but has no alias: ", k.ID)
+			}
+			k.Aliases = append(k.Aliases, alias)
+		}
+		return s.value(k, func(w io.Writer) {
+			if s.quiet {
+				fmt.Fprintln(w, k.ID)
+				return
+			}
+			k.write(w)
+		})
+	})
+	f := c.Flags()
+	f.StringVar(&description, "description", "", "`TEXT` that says what the key is for")
+	f.StringVar(&alias, "alias", "", "also give it this alias (`alias/NAME`)")
+	f.StringVar(&spec, "spec", "Aliyun_AES_256", "`SPEC` of the key")
+	f.StringVar(&usage, "usage", "", "`USAGE`: ENCRYPT/DECRYPT or SIGN/VERIFY (default: what the spec is for)")
+	f.StringVar(&rotation, "rotate-every", "", "rotate it after this `TIME`, 7d to 730d")
+	addDryRun(c, &dryRun)
+	return c
+}
+
+// dryRunCreate says what create would do, as far as that can be known without
+// doing it.
+func (s *session) dryRunCreate(ctx context.Context, alias, spec string) error {
+	if alias != "" {
+		if _, err := s.describe(ctx, alias); err == nil {
+			return &exitError{exitFailed, fmt.Errorf("%s is taken; nothing was made", alias)}
+		} else if exitOf(err) != exitNotFound {
+			return err
+		}
+	}
+	return s.wouldDo("create", "a key of spec "+spec, alias)
+}
+
+func newKeyListCommand(v *clientVerb) *cobra.Command {
+	var states []string
+	c := &cobra.Command{
+		Use:   "list",
+		Short: "List the keys",
+		Args:  cobra.NoArgs,
+	}
+	c.RunE = v.run(func(ctx context.Context, s *session, _ []string) error {
+		if s.explain {
+			_, err := s.call(ctx, "ListKeys", pageParams(1, listPage), nil)
+			return err
+		}
+		return s.listKeys(ctx, states)
+	})
+	c.Flags().StringSliceVar(&states, "state", nil, "only keys in this `STATE`: Enabled, Disabled, PendingDeletion, PendingImport")
+	return c
+}
+
+// listKeys shows all keys with state and aliases.
+func (s *session) listKeys(ctx context.Context, states []string) error {
+	for _, state := range states {
+		if !slices.Contains([]string{"Enabled", "Disabled", "PendingDeletion", "PendingImport"}, state) {
+			return usageError("--state %q: want Enabled, Disabled, PendingDeletion or PendingImport", state)
+		}
+	}
+	var keys []keyView
+	err := s.eachKey(ctx, func(id, arn string) bool {
+		keys = append(keys, keyView{ID: id, ARN: arn})
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	names := map[string][]string{}
+	err = s.eachAlias(ctx, func(a aliasView) bool {
+		names[a.KeyID] = append(names[a.KeyID], a.Name)
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	if keys, err = s.describeAll(ctx, keys, names); err != nil {
+		return err
+	}
+	keys = slices.DeleteFunc(keys, func(k keyView) bool {
+		return k.ID == "" || len(states) > 0 && !slices.Contains(states, k.State)
+	})
+	return s.writeKeys(keys)
+}
+
+func (s *session) writeKeys(keys []keyView) error {
+	all := struct {
+		Keys  []keyView `json:"keys"`
+		Total int       `json:"total"`
+	}{append([]keyView{}, keys...), len(keys)}
+	items := make([]any, 0, len(keys))
+	cells := make([][]string, 0, len(keys))
+	for _, k := range keys {
+		items = append(items, k)
+		cells = append(cells, []string{k.ID, k.State, k.Spec, day(k.Created), joinShort(k.Aliases, 3), printable(cut(k.Description, 40))})
+	}
+	return s.rows(all, items, []string{"KEY", "STATE", "SPEC", "CREATED", "ALIASES", "DESCRIPTION"}, cells)
+}
+
+func newKeyDescribeCommand(v *clientVerb) *cobra.Command {
+	return &cobra.Command{
+		Use:               "describe KEY",
+		Short:             "Show a key",
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: v.completeKeys,
+		RunE: v.run(func(ctx context.Context, s *session, args []string) error {
+			ref, err := s.keyRef(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			var answer struct{ KeyMetadata keyMetadata }
+			resp, err := s.call(ctx, "DescribeKey", map[string]string{"KeyId": ref}, &answer)
+			if err != nil {
+				return err
+			}
+			k := answer.KeyMetadata.view(resp)
+			if k.Aliases, err = s.aliasesOf(ctx, k.ID); err != nil {
+				return err
+			}
+			return s.value(k, func(w io.Writer) {
+				if s.quiet {
+					fmt.Fprintln(w, k.ID)
+					return
+				}
+				k.write(w)
+			})
+		}),
+	}
+}
+
+// day is the date of an API time.
+func day(t string) string { return cutBytes(t, len("2006-01-02")) }
+
+func cutBytes(s string, n int) string { return s[:min(n, len(s))] }
+
+// cut shortens text to n characters.
+func cut(s string, n int) string {
+	runes := []rune(s)
+	if len(runes) <= n {
+		return s
+	}
+	return string(runes[:n-1]) + "…"
+}
+
+// joinShort joins the first n names and counts the rest.
+func joinShort(names []string, n int) string {
+	text := ""
+	for i, name := range names {
+		if i == n {
+			return text + " +" + strconv.Itoa(len(names)-n)
+		}
+		if i > 0 {
+			text += ", "
+		}
+		text += name
+	}
+	return text
 }

@@ -1,7 +1,43 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"crypto/fips140"
+	"fmt"
+	"io"
+	"runtime"
+
+	"github.com/spf13/cobra"
+)
 
 func newVersionCommand() *cobra.Command {
-	return &cobra.Command{Use: "version", Short: "Print the version"}
+	var o outputFlags
+	c := &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := o.check(); err != nil {
+				return err
+			}
+			v := struct {
+				Version  string `json:"version"`
+				Go       string `json:"go"`
+				Platform string `json:"platform"`
+				FIPS140  bool   `json:"fips140"` // whether Go's FIPS 140-3 module is on
+			}{versionText(), runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH, fips140.Enabled()}
+			return o.printer(c).value(v, func(w io.Writer) {
+				if o.quiet {
+					fmt.Fprintln(w, v.Version)
+					return
+				}
+				fips := ""
+				if v.FIPS140 {
+					fips = ", FIPS 140-3 mode"
+				}
+				fmt.Fprintf(w, "meridian %s (%s, %s%s)\n", v.Version, v.Go, v.Platform, fips)
+			})
+		},
+	}
+	o.addTo(c)
+	return c
 }

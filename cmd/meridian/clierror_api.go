@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"syscall"
+	"time"
+
+	"meridian/cluster/api/client"
+)
+
+// callError turns what a call failed with into one line for people (what
+// happened, why, what to do, request id) and an exit code. Errors that did not
+// come from a call pass through.
+func callError(err error, node, keySource string, now time.Time) error {
+	if err == nil {
+		return nil
+	}
+	var exit *exitError
+	if errors.As(err, &exit) {
+		return err
+	}
+	var refused *client.Error
+	if errors.As(err, &refused) {
+		if node == "" {
+			node = "the node"
+		}
+		text := refusalText(refused, node, keySource, now)
+		if refused.RequestID != "" {
+			text += " (request " + refused.RequestID + ")"
+		}
+		return &exitError{refusalExit(refused), errors.New(text)}
+	}
+	switch {
+	case errors.Is(err, context.Canceled):
+		return &exitError{exitInterrupted, errors.New("interrupted")}
+	case errors.Is(err, client.ErrOutcomeUnknown):
+		return &exitError{exitUnavailable, fmt.Errorf("no answer came, so whether this was done is unknown: look before you repeat it (%w)", err)}
+	}
+	if text, ok := certificateText(err); ok {
+		return &exitError{exitFailed, errors.New(text)}
+	}
+	if transport(err) {
+		return &exitError{exitUnavailable, fmt.Errorf("no node answers: %w. Check --endpoint and that the servers run", err)}
+	}
+	return err
+}
+
+// refusalExit is the exit code for an answer that is an error.
+func refusalExit(e *client.Error) int {
+	switch code := e.Code; {
+	case code == "InvalidParameter" && blobRefused(e):
+		return exitVerification
+	case code == "InvalidAction.NotFound":
+		return exitFailed
+	case strings.HasPrefix(code, "InvalidAccessKeyId"), strings.HasPrefix(code, "InvalidTimeStamp"), code == "SignatureDoesNotMatch",
+		code == "SignatureNonceUsed", code == "IncompleteSignature", code == "InvalidSecurityToken", code == "InvalidSignatureMethod":
+		return exitDenied
+	case code == "MissingParameter", code == "InvalidParameter", code == "ValidationError", code == "Unsupported.Alias":
+		return exitUsage
+	case e.Status == http.StatusNotFound:
+		return exitNotFound
+	case e.Status == http.StatusForbidden, e.Status == http.StatusUnauthorized:
+		return exitDenied
+	case e.Status == http.StatusServiceUnavailable, e.Status == http.StatusTooManyRequests, e.Status == http.StatusBadGateway, e.Status == http.StatusGatewayTimeout:
+		return exitUnavailable
+	}
+	return exitFailed
+}
+
+// blobRefused says that a ciphertext did not open.
+func blobRefused(e *client.Error) bool {
+	return strings.HasPrefix(e.Message, "CiphertextBlob does not open") || strings.Contains(e.Message, "of CiphertextBlob is not allowed")
+}
+
+// refusalText is what happened, why and what to do, without the request id.
+func refusalText(e *client.Error, node, keySource string, now time.Time) string {
+	switch e.Code {
+	case "SignatureDoesNotMatch":
+		return signatureText(e, node, keySource)
+	case "InvalidTimeStamp.Expired":
+		if text, ok := clockText(e.Message, node, now); ok {
+			return text
+		}
+	case "InvalidAccessKeyId.NotFound":
+		return fmt.Sprintf("%s does not know the access key (from %s). Check the key and the endpoint %s", upperFirst(node), keySource, e.Endpoint)
+	case "Forbidden.AccessKey":
+		return fmt.Sprintf("The access key (from %s) is not active", keySource)
+	case "Forbidden.NoPermission":
+		return "Denied: " + plainMessage(e)
+	case "InvalidParameter":
+		if blobRefused(e) {
+			return "CiphertextBlob does not open: it is damaged, its encryption context is another, or it is not one of ours"
+		}
+	case "InvalidParameter.WrongRegion":
+		text, _, _ := strings.Cut(plainMessage(e), ". Move it:")
+		return text + ". Ask that region, or move the ciphertext: meridian reencrypt KEY --to-region REGION"
+	case "Rejected.Disabled":
+		return stateText(e, "enable")
+	case "Rejected.PendingDeletion":
+		return stateText(e, "undelete")
+	case "AliasAlreadyExists":
+		return plainMessage(e) + ". Point it at another key: meridian alias retarget"
+	case "Forbidden.AliasNotFound":
+		return plainMessage(e) + ". Those there are: meridian alias list"
+	case "Forbidden.KeyNotFound":
+		return plainMessage(e) + ". Those there are: meridian key list"
+	case "ServiceUnavailableTemporary":
+		return plainMessage(e) + ". Try another node, or again in a moment: meridian status"
+	case "InvalidAction.NotFound":
+		return plainMessage(e) + ". The endpoint " + e.Endpoint + " may be another version"
+	}
+	text := plainMessage(e)
+	if e.Recommend != "" {
+		text += ". " + strings.TrimSuffix(e.Recommend, ".")
+	}
+	if e.Code != "HTTP" {
+		text += " [" + e.Code + "]"
+	}
+	return text
+}
+
+// plainMessage is the message on one line, without its stop.
+func plainMessage(e *client.Error) string {
+	return strings.TrimSuffix(strings.Join(strings.Fields(e.Message), " "), ".")
+}
+
+// stateText adds the verb that makes a key usable again, with the key's id if
+// the message tells it.
+func stateText(e *client.Error, verb string) string {
+	text := plainMessage(e)
+	id := "KEY"
+	for _, word := range strings.Fields(text) {
+		if isUUID(word) {
+			id = word
+			break
+		}
+	}
+	return text + ". meridian key " + verb + " " + id
+}
+
+// clockText says by how much this machine's clock is off from a node's, which
+// the message tells in brackets.
+func clockText(message, node string, now time.Time) (string, bool) {
+	_, rest, _ := strings.Cut(message, "(")
+	text, _, _ := strings.Cut(rest, ")")
+	at, err := time.Parse("2006-01-02T15:04:05Z", text)
+	if err != nil {
+		return "", false
+	}
+	offset, way := now.Sub(at), "ahead of"
+	if offset < 0 {
+		offset, way = -offset, "behind"
+	}
+	return fmt.Sprintf("Your clock is %d min %s %s (limit 15). Nothing is wrong with the key pair", int(offset.Round(time.Minute)/time.Minute), way, node), true
+}
+
+func upperFirst(s string) string {
+	if s == "the node" {
+		return "The node"
+	}
+	return s
+}
+
+// certificateText explains a node whose certificate is not trusted.
+func certificateText(err error) (string, bool) {
+	var unknown x509.UnknownAuthorityError
+	var name x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	var record tls.RecordHeaderError
+	switch {
+	case errors.As(err, &unknown):
+		return "The node's certificate is from an authority that is not trusted here. Name it: --ca FILE or MERIDIAN_CA_FILE", true
+	case errors.As(err, &name):
+		return "The node's certificate is for other names: " + name.Error(), true
+	case errors.As(err, &invalid):
+		return "The node's certificate is not valid: " + invalid.Error(), true
+	case errors.As(err, &record), err != nil && strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
+		return "The endpoint does not speak TLS. If plain HTTP is meant, write it as http://HOST:PORT", true
+	}
+	return "", false
+}
+
+// transport says that an error is one of the connection.
+func transport(err error) bool {
+	var op *net.OpError
+	var dns *net.DNSError
+	var timeout net.Error
+	return errors.As(err, &op) || errors.As(err, &dns) || errors.As(err, &timeout) && timeout.Timeout() ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, context.DeadlineExceeded) || strings.HasSuffix(err.Error(), "EOF")
+}

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/google/renameio/v2"
+	"github.com/spf13/cobra"
+
+	"meridian/crypto"
+)
+
+// dataFlags say where the data of a crypto verb comes from and goes to.
+type dataFlags struct{ in, out string }
+
+func (f *dataFlags) addTo(c *cobra.Command) {
+	c.Flags().StringVar(&f.in, "in", "", "read from this `FILE` (default, and -: stdin)")
+	f.addOutTo(c)
+}
+
+func (f *dataFlags) addOutTo(c *cobra.Command) {
+	c.Flags().StringVar(&f.out, "out", "", "write to this `FILE`, for its owner only (default, and -: stdout)")
+}
+
+// read takes the data from the argument, the file or stdin, and refuses more
+// than limit bytes and nothing at all.
+func (f *dataFlags) read(s *session, arg []string, what string, limit int) ([]byte, error) {
+	var data []byte
+	switch {
+	case len(arg) == 1 && f.in != "":
+		return nil, usageError("%s is given twice, as an argument and by --in", what)
+	case len(arg) == 1:
+		data = []byte(arg[0])
+	default:
+		var err error
+		if data, err = f.readStream(s, what, limit); err != nil {
+			return nil, err
+		}
+	}
+	if len(data) > limit {
+		return nil, usageError("%s is longer than %d bytes. Encrypt larger data with a data key: meridian datakey", what, limit)
+	}
+	if len(data) == 0 {
+		return nil, usageError("%s is empty", what)
+	}
+	return data, nil
+}
+
+func (f *dataFlags) readStream(s *session, what string, limit int) ([]byte, error) {
+	from := s.in
+	if f.in != "" && f.in != "-" {
+		file, err := os.Open(f.in)
+		if err != nil {
+			return nil, usageError("--in: %w", err)
+		}
+		defer file.Close()
+		from = file
+	} else if isTerminal(from) {
+		s.hint("Type %s; Ctrl-D ends it.", what)
+	}
+	return io.ReadAll(io.LimitReader(from, int64(limit)+1))
+}
+
+// readBlob reads a ciphertext, Base64 or bytes.
+func (f *dataFlags) readBlob(s *session, arg []string) ([]byte, error) {
+	data, err := f.read(s, arg, "the ciphertext", base64.StdEncoding.EncodedLen(crypto.MaxBlobBytes)+1024)
+	if err != nil {
+		return nil, err
+	}
+	return blobOf(data), nil
+}
+
+// blobOf is the ciphertext in data: the bytes, where it is Base64, blanks and
+// line breaks apart, what that stands for. A ciphertext of a region begins with
+// a byte that no Base64 has.
+func blobOf(data []byte) []byte {
+	text := strings.Join(strings.Fields(string(data)), "")
+	if blob, err := base64.StdEncoding.Strict().DecodeString(text); err == nil && len(blob) > 0 {
+		return blob
+	}
+	return data
+}
+
+// write puts data to --out, atomically, or to stdout.
+func (f *dataFlags) write(s *session, data []byte) error {
+	return writeTo(f.out, s.out, data)
+}
+
+func writeTo(path string, stdout io.Writer, data []byte) error {
+	if path == "" || path == "-" {
+		_, err := stdout.Write(data)
+		return err
+	}
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		file, err := os.OpenFile(path, os.O_WRONLY, 0) // a device or a pipe
+		if err != nil {
+			return err
+		}
+		_, err = file.Write(data)
+		return errors.Join(err, file.Close())
+	}
+	return renameio.WriteFile(path, data, 0o600, renameio.WithStaticPermissions(0o600))
+}
+
+// writeBlob writes a result whose point is a ciphertext.
+func (f *dataFlags) writeBlob(s *session, v cryptView, raw bool) error {
+	if !s.human() {
+		return f.writeValue(s, v)
+	}
+	text := []byte(v.Ciphertext + "\n")
+	if raw {
+		var err error
+		if text, err = base64.StdEncoding.DecodeString(v.Ciphertext); err != nil {
+			return fmt.Errorf("the answer's ciphertext is no Base64: %w", err)
+		}
+	}
+	return f.write(s, text)
+}
+
+// writePlaintext writes a result whose point is a plaintext.
+func (f *dataFlags) writePlaintext(s *session, v cryptView) error {
+	if !s.human() {
+		return f.writeValue(s, v)
+	}
+	plaintext, err := base64.StdEncoding.DecodeString(v.Plaintext)
+	if err != nil {
+		return errors.New("the answer's plaintext is no Base64")
+	}
+	defer crypto.Secret(plaintext).Wipe()
+	if f.out == "" && isTerminal(s.out) && !bytes.HasSuffix(plaintext, []byte("\n")) {
+		plaintext = append(plaintext, '\n') // for the prompt
+	}
+	return f.write(s, plaintext)
+}
+
+// writeValue writes a result for programs to --out or stdout.
+func (f *dataFlags) writeValue(s *session, v cryptView) error {
+	var b bytes.Buffer
+	p := *s.printer
+	p.out = &b
+	if err := p.value(v, nil); err != nil {
+		return err
+	}
+	return f.write(s, b.Bytes())
+}
+
+func addContextFlag(c *cobra.Command, to *[]string) {
+	c.Flags().StringArrayVar(to, "context", nil, "encryption context, `NAME=VALUE`; may be repeated")
+}
+
+// addContext adds NAME=VALUE pairs to params as the API wants them.
+func addContext(params map[string]string, name string, pairs []string) error {
+	if len(pairs) == 0 {
+		return nil
+	}
+	context := map[string]string{}
+	for _, pair := range pairs {
+		key, value, ok := strings.Cut(pair, "=")
+		if !ok || key == "" {
+			return usageError("context %q: want NAME=VALUE", pair)
+		}
+		if _, twice := context[key]; twice {
+			return usageError("context: %q is given twice", key)
+		}
+		context[key] = value
+	}
+	text, err := json.Marshal(context)
+	if err != nil {
+		return err
+	}
+	if _, err := crypto.ParseContext(text); err != nil {
+		return usageError("context: %w", err)
+	}
+	params[name] = string(text)
+	return nil
+}

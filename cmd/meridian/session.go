@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"meridian/cluster/api/client"
+)
+
+// clientVerb is what the verbs that call the API share: flags, and how they run.
+type clientVerb struct {
+	flags   clientFlags
+	output  outputFlags
+	explain bool
+}
+
+// addTo declares the shared flags on a verb and those below it.
+func (v *clientVerb) addTo(c *cobra.Command) {
+	v.flags.addTo(c)
+	v.output.addTo(c)
+	c.PersistentFlags().BoolVar(&v.explain, "explain-api", false, "print the signed request instead of sending it")
+}
+
+// session is one run of a client verb.
+type session struct {
+	*printer
+	in      io.Reader
+	client  *client.Client
+	target  *target
+	explain bool
+}
+
+// errExplained ends a verb whose request was printed instead of sent.
+var errExplained = errors.New("explained")
+
+// run wraps a verb: it resolves the target, ends calls on Ctrl-C, and turns
+// errors of calls into texts for people.
+func (v *clientVerb) run(do func(ctx context.Context, s *session, args []string) error) func(*cobra.Command, []string) error {
+	return func(c *cobra.Command, args []string) error {
+		ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
+		defer stop()
+		context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait
+		s, err := v.open(c)
+		if err != nil {
+			return err
+		}
+		defer s.client.Close()
+		err = do(ctx, s, args)
+		if errors.Is(err, errExplained) {
+			return nil
+		}
+		if err != nil && ctx.Err() != nil {
+			var exit *exitError
+			if !errors.As(err, &exit) || exit.code != exitInterrupted {
+				err = &exitError{exitInterrupted, fmt.Errorf("interrupted: %w", err)}
+			}
+		}
+		return err
+	}
+}
+
+// open makes the session of a run.
+func (v *clientVerb) open(c *cobra.Command) (*session, error) {
+	if err := v.output.check(); err != nil {
+		return nil, err
+	}
+	t, err := v.flags.resolve(c.InOrStdin())
+	if err != nil {
+		return nil, err
+	}
+	cl, err := t.client()
+	if err != nil {
+		return nil, usageError("%w", err)
+	}
+	return &session{printer: v.output.printer(c), in: c.InOrStdin(), client: cl, target: t, explain: v.explain}, nil
+}
+
+// call sends the request that the verb is about, or prints it.
+func (s *session) call(ctx context.Context, action string, params map[string]string, out any) (client.Response, error) {
+	if s.explain {
+		text, err := s.client.Explain(action, params)
+		if err != nil {
+			return client.Response{}, err
+		}
+		if _, err := io.WriteString(s.out, text); err != nil {
+			return client.Response{}, err
+		}
+		return client.Response{}, errExplained
+	}
+	return s.lookup(ctx, action, params, out)
+}
+
+// lookup sends a request in any case.
+func (s *session) lookup(ctx context.Context, action string, params map[string]string, out any) (client.Response, error) {
+	resp, err := s.client.Call(ctx, action, params, out)
+	return resp, s.explained(err, resp.Node)
+}
+
+// explained turns what a call failed with into a line for people.
+func (s *session) explained(err error, node string) error {
+	return callError(err, node, s.target.keySource, time.Now())
+}
+
+// with is the same session with another target.
+func (s *session) with(t *target) (*session, error) {
+	cl, err := t.client()
+	if err != nil {
+		return nil, usageError("%w", err)
+	}
+	other := *s
+	other.client, other.target = cl, t
+	return &other, nil
+}
+
+// interactive says that somebody sits at a terminal.
+func (s *session) interactive() bool { return isTerminal(s.in) || isTerminal(s.out) }
+
+// answered is what every result tells of the answer it is from.
+type answered struct {
+	RequestID string `json:"request_id"`
+	Region    string `json:"region,omitempty"`
+	Node      string `json:"node,omitempty"`
+}
+
+func answeredBy(r client.Response) answered {
+	return answered{RequestID: r.RequestID, Region: r.Region, Node: r.Node}
+}
