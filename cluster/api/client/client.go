@@ -83,6 +83,9 @@ func New(cfg Config) (*Client, error) {
 	}
 	for _, e := range cfg.Endpoints {
 		u, err := url.Parse(e)
+		if err == nil {
+			e = u.Redacted()
+		}
 		switch {
 		case err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.User != nil || (u.Path != "" && u.Path != "/"):
 			problems = append(problems, fmt.Errorf("client: endpoint %q: want http://HOST:PORT or https://HOST:PORT", e))
