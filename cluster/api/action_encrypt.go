@@ -32,7 +32,7 @@ func (c *Call) readPlaintext() ([]byte, error) {
 	if reason := base64Fault(text, 1, int64(c.server.cfg.Limits.Plaintext)); reason != "" {
 		return nil, errInvalid(name, reason)
 	}
-	plaintext, ok := decodeBase64(c.Scratch(len(text)/4*3), bytesOf(text))
+	plaintext, ok := decodeBase64(c.Scratch(len(text)/4*3), text)
 	if !ok {
 		return nil, errInvalid(name, errBase64)
 	}

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// strictBase64 refuses set bits after the end. It still skips CR and LF, which base64Fault and decodeBase64 refuse.
+// strictBase64 refuses set bits after the end. It still skips CR and LF, which decodeBase64 refuses.
 var strictBase64 = base64.StdEncoding.Strict()
 
 // errBase64 is the fault of a text that is not padded standard Base64.
@@ -41,15 +41,10 @@ func base64Fault(value string, low, high int64) string {
 }
 
 // decodeBase64 appends what a padded standard Base64 text holds to dst, whose spare room may be written to even when the
-// text is refused. text is read from scratch, a copy of the parameter.
-func decodeBase64(dst, text []byte) ([]byte, bool) {
-	for _, c := range text {
-		if c == '\r' || c == '\n' {
-			return dst, false
-		}
-	}
-	out, err := strictBase64.AppendDecode(dst, text)
-	if err != nil {
+// text is refused. The package skips line breaks; a text with some in it holds fewer bytes than its length says.
+func decodeBase64(dst []byte, text string) ([]byte, bool) {
+	out, err := strictBase64.AppendDecode(dst, bytesOf(text))
+	if err != nil || len(out)-len(dst) != decodedLen(text) {
 		return dst, false
 	}
 	return out, true

@@ -25,7 +25,7 @@ func (c *Call) readBlob() (crypto.Blob, error) {
 	if n < 0 || n > crypto.MaxBlobBytes {
 		return crypto.Blob{}, errBlob()
 	}
-	raw, ok := decodeBase64(c.Scratch(n), bytesOf(text))
+	raw, ok := decodeBase64(c.Scratch(n), text)
 	if !ok {
 		return crypto.Blob{}, errBlob()
 	}
