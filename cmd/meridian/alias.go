@@ -218,7 +218,7 @@ func newAliasDeleteCommand(v *clientVerb) *cobra.Command {
 		if k.Aliases, err = s.aliasesOf(ctx, k.ID); err != nil {
 			return err
 		}
-		if !s.quiet && s.human() || !f.yes && !f.dryRun {
+		if f.preview(s) {
 			k.preview(s.err, name, "  callers", "that use "+name+" fail once this command returns; the key stays, and what is encrypted under it")
 		}
 		if f.dryRun {

@@ -49,6 +49,12 @@ func (f *confirmFlags) check(s *session) error {
 	return nil
 }
 
+// preview says whether to show what is about to be changed: before a question,
+// and otherwise where somebody reads it.
+func (f *confirmFlags) preview(s *session) bool {
+	return !f.yes && !f.dryRun || !s.quiet && s.human() && (f.dryRun || isTerminal(s.err))
+}
+
 // confirm wants name typed, or --yes. doing is such as "disable it".
 func (f *confirmFlags) confirm(s *session, name, doing string) error {
 	if f.yes || s.explain {

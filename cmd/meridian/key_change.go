@@ -184,7 +184,7 @@ func (s *session) takeAway(ctx context.Context, f *confirmFlags, ref string, ver
 		if k.Aliases, err = s.aliasesOf(ctx, k.ID); err != nil {
 			return err
 		}
-		if !s.quiet && s.human() || !f.yes && !f.dryRun {
+		if f.preview(s) {
 			k.preview(s.err, ref, verb.lines...)
 		}
 	}
