@@ -200,7 +200,7 @@ func (n *Node) proposeHere(ctx context.Context, c *storepb.Command) attempt {
 	done := make(chan attempt, 1)
 	if !n.spawn(func() {
 		defer n.waiting.Add(-1)
-		done <- outcomeOf(future)
+		done <- outcomeOf(n.ctx, future)
 	}) {
 		n.waiting.Add(-1)
 		return attempt{outcome: unknown, reason: ErrStopped}
@@ -214,8 +214,9 @@ func (n *Node) proposeHere(ctx context.Context, c *storepb.Command) attempt {
 }
 
 // outcomeOf waits for a future and sorts its end into started, refused, unknown.
-func outcomeOf(f raft.ApplyFuture) attempt {
-	err := f.Error()
+// Raft may never answer what reaches it while it shuts down: ctx ends after that.
+func outcomeOf(ctx context.Context, f raft.ApplyFuture) attempt {
+	err := wait(ctx, f)
 	switch {
 	case err == nil:
 	case errors.Is(err, raft.ErrNotLeader), errors.Is(err, raft.ErrLeadershipTransferInProgress), errors.Is(err, raft.ErrEnqueueTimeout):

@@ -58,8 +58,7 @@ func (n *Node) snapshotBeforeStop(ctx context.Context) {
 	}
 }
 
-// wait waits for a future of Raft, at most until ctx ends. The future ends with
-// Raft at the latest.
+// wait waits for a future of Raft, at most until ctx ends.
 func wait(ctx context.Context, f raft.Future) error {
 	done := make(chan error, 1)
 	go func() { done <- f.Error() }()

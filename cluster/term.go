@@ -68,7 +68,8 @@ func (n *Node) openWhileLeading(ctx context.Context) {
 }
 
 func (n *Node) openTerm(ctx context.Context, number uint64) error {
-	if err := n.raft.Barrier(n.cfg.Timing.Hold).Error(); err != nil {
+	// Raft may never answer what reaches it while it shuts down.
+	if err := wait(ctx, n.raft.Barrier(n.cfg.Timing.Hold)); err != nil {
 		return err
 	}
 	if !n.leading(number) {
