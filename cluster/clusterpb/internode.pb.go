@@ -407,6 +407,369 @@ func (x *ConfirmResponse) GetApplied() uint64 {
 	return 0
 }
 
+// RenewRequest is rule 3 of package lease. Times are in nanoseconds.
+type RenewRequest struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Term     uint64                 `protobuf:"varint,1,opt,name=term,proto3" json:"term,omitempty"`
+	Start    uint64                 `protobuf:"varint,2,opt,name=start,proto3" json:"start,omitempty"`
+	Seq      uint64                 `protobuf:"varint,3,opt,name=seq,proto3" json:"seq,omitempty"`
+	Applied  uint64                 `protobuf:"varint,4,opt,name=applied,proto3" json:"applied,omitempty"`
+	EchoTerm uint64                 `protobuf:"varint,5,opt,name=echo_term,json=echoTerm,proto3" json:"echo_term,omitempty"`
+	// The receiver's own clock, as it sent it.
+	EchoSent      int64 `protobuf:"varint,6,opt,name=echo_sent,json=echoSent,proto3" json:"echo_sent,omitempty"`
+	Age           int64 `protobuf:"varint,7,opt,name=age,proto3" json:"age,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RenewRequest) Reset() {
+	*x = RenewRequest{}
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RenewRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RenewRequest) ProtoMessage() {}
+
+func (x *RenewRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RenewRequest.ProtoReflect.Descriptor instead.
+func (*RenewRequest) Descriptor() ([]byte, []int) {
+	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *RenewRequest) GetTerm() uint64 {
+	if x != nil {
+		return x.Term
+	}
+	return 0
+}
+
+func (x *RenewRequest) GetStart() uint64 {
+	if x != nil {
+		return x.Start
+	}
+	return 0
+}
+
+func (x *RenewRequest) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *RenewRequest) GetApplied() uint64 {
+	if x != nil {
+		return x.Applied
+	}
+	return 0
+}
+
+func (x *RenewRequest) GetEchoTerm() uint64 {
+	if x != nil {
+		return x.EchoTerm
+	}
+	return 0
+}
+
+func (x *RenewRequest) GetEchoSent() int64 {
+	if x != nil {
+		return x.EchoSent
+	}
+	return 0
+}
+
+func (x *RenewRequest) GetAge() int64 {
+	if x != nil {
+		return x.Age
+	}
+	return 0
+}
+
+// RenewResponse is a grant, rule 7 of package lease.
+type RenewResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Granted       bool                   `protobuf:"varint,1,opt,name=granted,proto3" json:"granted,omitempty"`
+	Term          uint64                 `protobuf:"varint,2,opt,name=term,proto3" json:"term,omitempty"`
+	Sent          int64                  `protobuf:"varint,3,opt,name=sent,proto3" json:"sent,omitempty"`
+	Start         uint64                 `protobuf:"varint,4,opt,name=start,proto3" json:"start,omitempty"`
+	Seq           uint64                 `protobuf:"varint,5,opt,name=seq,proto3" json:"seq,omitempty"`
+	MinView       uint64                 `protobuf:"varint,6,opt,name=min_view,json=minView,proto3" json:"min_view,omitempty"`
+	Length        int64                  `protobuf:"varint,7,opt,name=length,proto3" json:"length,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RenewResponse) Reset() {
+	*x = RenewResponse{}
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RenewResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RenewResponse) ProtoMessage() {}
+
+func (x *RenewResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RenewResponse.ProtoReflect.Descriptor instead.
+func (*RenewResponse) Descriptor() ([]byte, []int) {
+	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *RenewResponse) GetGranted() bool {
+	if x != nil {
+		return x.Granted
+	}
+	return false
+}
+
+func (x *RenewResponse) GetTerm() uint64 {
+	if x != nil {
+		return x.Term
+	}
+	return 0
+}
+
+func (x *RenewResponse) GetSent() int64 {
+	if x != nil {
+		return x.Sent
+	}
+	return 0
+}
+
+func (x *RenewResponse) GetStart() uint64 {
+	if x != nil {
+		return x.Start
+	}
+	return 0
+}
+
+func (x *RenewResponse) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *RenewResponse) GetMinView() uint64 {
+	if x != nil {
+		return x.MinView
+	}
+	return 0
+}
+
+func (x *RenewResponse) GetLength() int64 {
+	if x != nil {
+		return x.Length
+	}
+	return 0
+}
+
+type AckRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Applied       uint64                 `protobuf:"varint,1,opt,name=applied,proto3" json:"applied,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AckRequest) Reset() {
+	*x = AckRequest{}
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AckRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AckRequest) ProtoMessage() {}
+
+func (x *AckRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AckRequest.ProtoReflect.Descriptor instead.
+func (*AckRequest) Descriptor() ([]byte, []int) {
+	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *AckRequest) GetApplied() uint64 {
+	if x != nil {
+		return x.Applied
+	}
+	return 0
+}
+
+type AckResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AckResponse) Reset() {
+	*x = AckResponse{}
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AckResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AckResponse) ProtoMessage() {}
+
+func (x *AckResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AckResponse.ProtoReflect.Descriptor instead.
+func (*AckResponse) Descriptor() ([]byte, []int) {
+	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{9}
+}
+
+type LeftRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Term          uint64                 `protobuf:"varint,1,opt,name=term,proto3" json:"term,omitempty"`
+	Start         uint64                 `protobuf:"varint,2,opt,name=start,proto3" json:"start,omitempty"`
+	Seq           uint64                 `protobuf:"varint,3,opt,name=seq,proto3" json:"seq,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LeftRequest) Reset() {
+	*x = LeftRequest{}
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LeftRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LeftRequest) ProtoMessage() {}
+
+func (x *LeftRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LeftRequest.ProtoReflect.Descriptor instead.
+func (*LeftRequest) Descriptor() ([]byte, []int) {
+	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *LeftRequest) GetTerm() uint64 {
+	if x != nil {
+		return x.Term
+	}
+	return 0
+}
+
+func (x *LeftRequest) GetStart() uint64 {
+	if x != nil {
+		return x.Start
+	}
+	return 0
+}
+
+func (x *LeftRequest) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+type LeftResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LeftResponse) Reset() {
+	*x = LeftResponse{}
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LeftResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LeftResponse) ProtoMessage() {}
+
+func (x *LeftResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LeftResponse.ProtoReflect.Descriptor instead.
+func (*LeftResponse) Descriptor() ([]byte, []int) {
+	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{11}
+}
+
 type GreetRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// 16 random bytes, made when the sender's data folder was first used.
@@ -417,7 +780,7 @@ type GreetRequest struct {
 
 func (x *GreetRequest) Reset() {
 	*x = GreetRequest{}
-	mi := &file_cluster_clusterpb_internode_proto_msgTypes[6]
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -429,7 +792,7 @@ func (x *GreetRequest) String() string {
 func (*GreetRequest) ProtoMessage() {}
 
 func (x *GreetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_clusterpb_internode_proto_msgTypes[6]
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -442,7 +805,7 @@ func (x *GreetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GreetRequest.ProtoReflect.Descriptor instead.
 func (*GreetRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{6}
+	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *GreetRequest) GetIncarnation() []byte {
@@ -466,7 +829,7 @@ type GreetResponse struct {
 
 func (x *GreetResponse) Reset() {
 	*x = GreetResponse{}
-	mi := &file_cluster_clusterpb_internode_proto_msgTypes[7]
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -478,7 +841,7 @@ func (x *GreetResponse) String() string {
 func (*GreetResponse) ProtoMessage() {}
 
 func (x *GreetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_clusterpb_internode_proto_msgTypes[7]
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -491,7 +854,7 @@ func (x *GreetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GreetResponse.ProtoReflect.Descriptor instead.
 func (*GreetResponse) Descriptor() ([]byte, []int) {
-	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{7}
+	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *GreetResponse) GetAccepted() bool {
@@ -530,7 +893,7 @@ type DescribeRequest struct {
 
 func (x *DescribeRequest) Reset() {
 	*x = DescribeRequest{}
-	mi := &file_cluster_clusterpb_internode_proto_msgTypes[8]
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -542,7 +905,7 @@ func (x *DescribeRequest) String() string {
 func (*DescribeRequest) ProtoMessage() {}
 
 func (x *DescribeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_clusterpb_internode_proto_msgTypes[8]
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -555,7 +918,7 @@ func (x *DescribeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DescribeRequest.ProtoReflect.Descriptor instead.
 func (*DescribeRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{8}
+	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{14}
 }
 
 type DescribeResponse struct {
@@ -568,7 +931,7 @@ type DescribeResponse struct {
 
 func (x *DescribeResponse) Reset() {
 	*x = DescribeResponse{}
-	mi := &file_cluster_clusterpb_internode_proto_msgTypes[9]
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -580,7 +943,7 @@ func (x *DescribeResponse) String() string {
 func (*DescribeResponse) ProtoMessage() {}
 
 func (x *DescribeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_clusterpb_internode_proto_msgTypes[9]
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -593,7 +956,7 @@ func (x *DescribeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DescribeResponse.ProtoReflect.Descriptor instead.
 func (*DescribeResponse) Descriptor() ([]byte, []int) {
-	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{9}
+	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *DescribeResponse) GetStatusJson() []byte {
@@ -634,7 +997,32 @@ const file_cluster_clusterpb_internode_proto_rawDesc = "" +
 	"\x04term\x18\x01 \x01(\x04R\x04term\x12 \n" +
 	"\fwall_unix_ms\x18\x02 \x01(\x03R\n" +
 	"wallUnixMs\x12\x18\n" +
-	"\aapplied\x18\x03 \x01(\x04R\aapplied\"0\n" +
+	"\aapplied\x18\x03 \x01(\x04R\aapplied\"\xb0\x01\n" +
+	"\fRenewRequest\x12\x12\n" +
+	"\x04term\x18\x01 \x01(\x04R\x04term\x12\x14\n" +
+	"\x05start\x18\x02 \x01(\x04R\x05start\x12\x10\n" +
+	"\x03seq\x18\x03 \x01(\x04R\x03seq\x12\x18\n" +
+	"\aapplied\x18\x04 \x01(\x04R\aapplied\x12\x1b\n" +
+	"\techo_term\x18\x05 \x01(\x04R\bechoTerm\x12\x1b\n" +
+	"\techo_sent\x18\x06 \x01(\x03R\bechoSent\x12\x10\n" +
+	"\x03age\x18\a \x01(\x03R\x03age\"\xac\x01\n" +
+	"\rRenewResponse\x12\x18\n" +
+	"\agranted\x18\x01 \x01(\bR\agranted\x12\x12\n" +
+	"\x04term\x18\x02 \x01(\x04R\x04term\x12\x12\n" +
+	"\x04sent\x18\x03 \x01(\x03R\x04sent\x12\x14\n" +
+	"\x05start\x18\x04 \x01(\x04R\x05start\x12\x10\n" +
+	"\x03seq\x18\x05 \x01(\x04R\x03seq\x12\x19\n" +
+	"\bmin_view\x18\x06 \x01(\x04R\aminView\x12\x16\n" +
+	"\x06length\x18\a \x01(\x03R\x06length\"&\n" +
+	"\n" +
+	"AckRequest\x12\x18\n" +
+	"\aapplied\x18\x01 \x01(\x04R\aapplied\"\r\n" +
+	"\vAckResponse\"I\n" +
+	"\vLeftRequest\x12\x12\n" +
+	"\x04term\x18\x01 \x01(\x04R\x04term\x12\x14\n" +
+	"\x05start\x18\x02 \x01(\x04R\x05start\x12\x10\n" +
+	"\x03seq\x18\x03 \x01(\x04R\x03seq\"\x0e\n" +
+	"\fLeftResponse\"0\n" +
 	"\fGreetRequest\x12 \n" +
 	"\vincarnation\x18\x01 \x01(\fR\vincarnation\"\x81\x01\n" +
 	"\rGreetResponse\x12\x1a\n" +
@@ -645,11 +1033,14 @@ const file_cluster_clusterpb_internode_proto_rawDesc = "" +
 	"\x0fDescribeRequest\"3\n" +
 	"\x10DescribeResponse\x12\x1f\n" +
 	"\vstatus_json\x18\x01 \x01(\fR\n" +
-	"statusJson2\xbc\x03\n" +
+	"statusJson2\xa3\x05\n" +
 	"\tInternode\x12T\n" +
 	"\aPropose\x12#.meridian.cluster.v1.ProposeRequest\x1a$.meridian.cluster.v1.ProposeResponse\x12Z\n" +
 	"\tReadIndex\x12%.meridian.cluster.v1.ReadIndexRequest\x1a&.meridian.cluster.v1.ReadIndexResponse\x12T\n" +
 	"\aConfirm\x12#.meridian.cluster.v1.ConfirmRequest\x1a$.meridian.cluster.v1.ConfirmResponse\x12N\n" +
+	"\x05Renew\x12!.meridian.cluster.v1.RenewRequest\x1a\".meridian.cluster.v1.RenewResponse\x12H\n" +
+	"\x03Ack\x12\x1f.meridian.cluster.v1.AckRequest\x1a .meridian.cluster.v1.AckResponse\x12K\n" +
+	"\x04Left\x12 .meridian.cluster.v1.LeftRequest\x1a!.meridian.cluster.v1.LeftResponse\x12N\n" +
 	"\x05Greet\x12!.meridian.cluster.v1.GreetRequest\x1a\".meridian.cluster.v1.GreetResponse\x12W\n" +
 	"\bDescribe\x12$.meridian.cluster.v1.DescribeRequest\x1a%.meridian.cluster.v1.DescribeResponseB\x1cZ\x1ameridian/cluster/clusterpbb\x06proto3"
 
@@ -666,7 +1057,7 @@ func file_cluster_clusterpb_internode_proto_rawDescGZIP() []byte {
 }
 
 var file_cluster_clusterpb_internode_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_cluster_clusterpb_internode_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_cluster_clusterpb_internode_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_cluster_clusterpb_internode_proto_goTypes = []any{
 	(ProposeResponse_Outcome)(0), // 0: meridian.cluster.v1.ProposeResponse.Outcome
 	(*ProposeRequest)(nil),       // 1: meridian.cluster.v1.ProposeRequest
@@ -675,25 +1066,37 @@ var file_cluster_clusterpb_internode_proto_goTypes = []any{
 	(*ReadIndexResponse)(nil),    // 4: meridian.cluster.v1.ReadIndexResponse
 	(*ConfirmRequest)(nil),       // 5: meridian.cluster.v1.ConfirmRequest
 	(*ConfirmResponse)(nil),      // 6: meridian.cluster.v1.ConfirmResponse
-	(*GreetRequest)(nil),         // 7: meridian.cluster.v1.GreetRequest
-	(*GreetResponse)(nil),        // 8: meridian.cluster.v1.GreetResponse
-	(*DescribeRequest)(nil),      // 9: meridian.cluster.v1.DescribeRequest
-	(*DescribeResponse)(nil),     // 10: meridian.cluster.v1.DescribeResponse
+	(*RenewRequest)(nil),         // 7: meridian.cluster.v1.RenewRequest
+	(*RenewResponse)(nil),        // 8: meridian.cluster.v1.RenewResponse
+	(*AckRequest)(nil),           // 9: meridian.cluster.v1.AckRequest
+	(*AckResponse)(nil),          // 10: meridian.cluster.v1.AckResponse
+	(*LeftRequest)(nil),          // 11: meridian.cluster.v1.LeftRequest
+	(*LeftResponse)(nil),         // 12: meridian.cluster.v1.LeftResponse
+	(*GreetRequest)(nil),         // 13: meridian.cluster.v1.GreetRequest
+	(*GreetResponse)(nil),        // 14: meridian.cluster.v1.GreetResponse
+	(*DescribeRequest)(nil),      // 15: meridian.cluster.v1.DescribeRequest
+	(*DescribeResponse)(nil),     // 16: meridian.cluster.v1.DescribeResponse
 }
 var file_cluster_clusterpb_internode_proto_depIdxs = []int32{
 	0,  // 0: meridian.cluster.v1.ProposeResponse.outcome:type_name -> meridian.cluster.v1.ProposeResponse.Outcome
 	1,  // 1: meridian.cluster.v1.Internode.Propose:input_type -> meridian.cluster.v1.ProposeRequest
 	3,  // 2: meridian.cluster.v1.Internode.ReadIndex:input_type -> meridian.cluster.v1.ReadIndexRequest
 	5,  // 3: meridian.cluster.v1.Internode.Confirm:input_type -> meridian.cluster.v1.ConfirmRequest
-	7,  // 4: meridian.cluster.v1.Internode.Greet:input_type -> meridian.cluster.v1.GreetRequest
-	9,  // 5: meridian.cluster.v1.Internode.Describe:input_type -> meridian.cluster.v1.DescribeRequest
-	2,  // 6: meridian.cluster.v1.Internode.Propose:output_type -> meridian.cluster.v1.ProposeResponse
-	4,  // 7: meridian.cluster.v1.Internode.ReadIndex:output_type -> meridian.cluster.v1.ReadIndexResponse
-	6,  // 8: meridian.cluster.v1.Internode.Confirm:output_type -> meridian.cluster.v1.ConfirmResponse
-	8,  // 9: meridian.cluster.v1.Internode.Greet:output_type -> meridian.cluster.v1.GreetResponse
-	10, // 10: meridian.cluster.v1.Internode.Describe:output_type -> meridian.cluster.v1.DescribeResponse
-	6,  // [6:11] is the sub-list for method output_type
-	1,  // [1:6] is the sub-list for method input_type
+	7,  // 4: meridian.cluster.v1.Internode.Renew:input_type -> meridian.cluster.v1.RenewRequest
+	9,  // 5: meridian.cluster.v1.Internode.Ack:input_type -> meridian.cluster.v1.AckRequest
+	11, // 6: meridian.cluster.v1.Internode.Left:input_type -> meridian.cluster.v1.LeftRequest
+	13, // 7: meridian.cluster.v1.Internode.Greet:input_type -> meridian.cluster.v1.GreetRequest
+	15, // 8: meridian.cluster.v1.Internode.Describe:input_type -> meridian.cluster.v1.DescribeRequest
+	2,  // 9: meridian.cluster.v1.Internode.Propose:output_type -> meridian.cluster.v1.ProposeResponse
+	4,  // 10: meridian.cluster.v1.Internode.ReadIndex:output_type -> meridian.cluster.v1.ReadIndexResponse
+	6,  // 11: meridian.cluster.v1.Internode.Confirm:output_type -> meridian.cluster.v1.ConfirmResponse
+	8,  // 12: meridian.cluster.v1.Internode.Renew:output_type -> meridian.cluster.v1.RenewResponse
+	10, // 13: meridian.cluster.v1.Internode.Ack:output_type -> meridian.cluster.v1.AckResponse
+	12, // 14: meridian.cluster.v1.Internode.Left:output_type -> meridian.cluster.v1.LeftResponse
+	14, // 15: meridian.cluster.v1.Internode.Greet:output_type -> meridian.cluster.v1.GreetResponse
+	16, // 16: meridian.cluster.v1.Internode.Describe:output_type -> meridian.cluster.v1.DescribeResponse
+	9,  // [9:17] is the sub-list for method output_type
+	1,  // [1:9] is the sub-list for method input_type
 	1,  // [1:1] is the sub-list for extension type_name
 	1,  // [1:1] is the sub-list for extension extendee
 	0,  // [0:1] is the sub-list for field type_name
@@ -710,7 +1113,7 @@ func file_cluster_clusterpb_internode_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cluster_clusterpb_internode_proto_rawDesc), len(file_cluster_clusterpb_internode_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   10,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -24,6 +24,9 @@ const (
 	Internode_Propose_FullMethodName   = "/meridian.cluster.v1.Internode/Propose"
 	Internode_ReadIndex_FullMethodName = "/meridian.cluster.v1.Internode/ReadIndex"
 	Internode_Confirm_FullMethodName   = "/meridian.cluster.v1.Internode/Confirm"
+	Internode_Renew_FullMethodName     = "/meridian.cluster.v1.Internode/Renew"
+	Internode_Ack_FullMethodName       = "/meridian.cluster.v1.Internode/Ack"
+	Internode_Left_FullMethodName      = "/meridian.cluster.v1.Internode/Left"
 	Internode_Greet_FullMethodName     = "/meridian.cluster.v1.Internode/Greet"
 	Internode_Describe_FullMethodName  = "/meridian.cluster.v1.Internode/Describe"
 )
@@ -39,6 +42,13 @@ type InternodeClient interface {
 	ReadIndex(ctx context.Context, in *ReadIndexRequest, opts ...grpc.CallOption) (*ReadIndexResponse, error)
 	// Confirm tells the leader the receiver's Raft term and wall clock.
 	Confirm(ctx context.Context, in *ConfirmRequest, opts ...grpc.CallOption) (*ConfirmResponse, error)
+	// Renew asks the leader for a read lease; an answer with granted false is a
+	// renewal that it did not take.
+	Renew(ctx context.Context, in *RenewRequest, opts ...grpc.CallOption) (*RenewResponse, error)
+	// Ack tells the leader what the sender has applied.
+	Ack(ctx context.Context, in *AckRequest, opts ...grpc.CallOption) (*AckResponse, error)
+	// Left tells the leader that the sender has stopped to answer.
+	Left(ctx context.Context, in *LeftRequest, opts ...grpc.CallOption) (*LeftResponse, error)
 	// Greet is exchanged before a node takes part in Raft for the first time.
 	Greet(ctx context.Context, in *GreetRequest, opts ...grpc.CallOption) (*GreetResponse, error)
 	// Describe returns the receiver's own state, for operators.
@@ -83,6 +93,36 @@ func (c *internodeClient) Confirm(ctx context.Context, in *ConfirmRequest, opts 
 	return out, nil
 }
 
+func (c *internodeClient) Renew(ctx context.Context, in *RenewRequest, opts ...grpc.CallOption) (*RenewResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RenewResponse)
+	err := c.cc.Invoke(ctx, Internode_Renew_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *internodeClient) Ack(ctx context.Context, in *AckRequest, opts ...grpc.CallOption) (*AckResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AckResponse)
+	err := c.cc.Invoke(ctx, Internode_Ack_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *internodeClient) Left(ctx context.Context, in *LeftRequest, opts ...grpc.CallOption) (*LeftResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(LeftResponse)
+	err := c.cc.Invoke(ctx, Internode_Left_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *internodeClient) Greet(ctx context.Context, in *GreetRequest, opts ...grpc.CallOption) (*GreetResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GreetResponse)
@@ -114,6 +154,13 @@ type InternodeServer interface {
 	ReadIndex(context.Context, *ReadIndexRequest) (*ReadIndexResponse, error)
 	// Confirm tells the leader the receiver's Raft term and wall clock.
 	Confirm(context.Context, *ConfirmRequest) (*ConfirmResponse, error)
+	// Renew asks the leader for a read lease; an answer with granted false is a
+	// renewal that it did not take.
+	Renew(context.Context, *RenewRequest) (*RenewResponse, error)
+	// Ack tells the leader what the sender has applied.
+	Ack(context.Context, *AckRequest) (*AckResponse, error)
+	// Left tells the leader that the sender has stopped to answer.
+	Left(context.Context, *LeftRequest) (*LeftResponse, error)
 	// Greet is exchanged before a node takes part in Raft for the first time.
 	Greet(context.Context, *GreetRequest) (*GreetResponse, error)
 	// Describe returns the receiver's own state, for operators.
@@ -136,6 +183,15 @@ func (UnimplementedInternodeServer) ReadIndex(context.Context, *ReadIndexRequest
 }
 func (UnimplementedInternodeServer) Confirm(context.Context, *ConfirmRequest) (*ConfirmResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Confirm not implemented")
+}
+func (UnimplementedInternodeServer) Renew(context.Context, *RenewRequest) (*RenewResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Renew not implemented")
+}
+func (UnimplementedInternodeServer) Ack(context.Context, *AckRequest) (*AckResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Ack not implemented")
+}
+func (UnimplementedInternodeServer) Left(context.Context, *LeftRequest) (*LeftResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Left not implemented")
 }
 func (UnimplementedInternodeServer) Greet(context.Context, *GreetRequest) (*GreetResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Greet not implemented")
@@ -218,6 +274,60 @@ func _Internode_Confirm_Handler(srv interface{}, ctx context.Context, dec func(i
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Internode_Renew_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RenewRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(InternodeServer).Renew(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Internode_Renew_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(InternodeServer).Renew(ctx, req.(*RenewRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Internode_Ack_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AckRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(InternodeServer).Ack(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Internode_Ack_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(InternodeServer).Ack(ctx, req.(*AckRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Internode_Left_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(LeftRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(InternodeServer).Left(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Internode_Left_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(InternodeServer).Left(ctx, req.(*LeftRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Internode_Greet_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GreetRequest)
 	if err := dec(in); err != nil {
@@ -272,6 +382,18 @@ var Internode_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Confirm",
 			Handler:    _Internode_Confirm_Handler,
+		},
+		{
+			MethodName: "Renew",
+			Handler:    _Internode_Renew_Handler,
+		},
+		{
+			MethodName: "Ack",
+			Handler:    _Internode_Ack_Handler,
+		},
+		{
+			MethodName: "Left",
+			Handler:    _Internode_Left_Handler,
 		},
 		{
 			MethodName: "Greet",

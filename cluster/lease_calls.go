@@ -1,0 +1,60 @@
+package cluster
+
+import (
+	"context"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"meridian/cluster/clusterpb"
+	"meridian/cluster/lease"
+	"meridian/cluster/transport"
+)
+
+// Renew, Ack and Left are the messages of the lease layer. Who sends is known
+// from the certificate of the connection.
+
+func (s *internode) Renew(ctx context.Context, r *clusterpb.RenewRequest) (*clusterpb.RenewResponse, error) {
+	sender, ok := transport.Sender(ctx)
+	if !ok {
+		return nil, status.Error(codes.Unauthenticated, "no sender")
+	}
+	n := s.node
+	if !n.running.Load() {
+		return nil, errForming
+	}
+	g, ok := n.leases.layer.OnRenew(lease.NodeID(sender), lease.Renew{
+		Term: r.Term, Name: lease.Name{Start: r.Start, Seq: r.Seq}, Applied: r.Applied,
+		Echo: lease.Echo{Term: r.EchoTerm, Sent: lease.Instant(r.EchoSent)}, Age: time.Duration(r.Age),
+	})
+	if !ok {
+		return &clusterpb.RenewResponse{}, nil
+	}
+	return &clusterpb.RenewResponse{
+		Granted: true, Term: g.Term, Sent: int64(g.Sent), Start: g.Name.Start, Seq: g.Name.Seq,
+		MinView: g.MinView, Length: int64(g.Length),
+	}, nil
+}
+
+func (s *internode) Ack(ctx context.Context, r *clusterpb.AckRequest) (*clusterpb.AckResponse, error) {
+	sender, ok := transport.Sender(ctx)
+	if !ok {
+		return nil, status.Error(codes.Unauthenticated, "no sender")
+	}
+	if s.node.running.Load() {
+		s.node.leases.layer.OnAck(lease.NodeID(sender), lease.Ack{Applied: r.Applied})
+	}
+	return &clusterpb.AckResponse{}, nil
+}
+
+func (s *internode) Left(ctx context.Context, r *clusterpb.LeftRequest) (*clusterpb.LeftResponse, error) {
+	sender, ok := transport.Sender(ctx)
+	if !ok {
+		return nil, status.Error(codes.Unauthenticated, "no sender")
+	}
+	if s.node.running.Load() {
+		s.node.leases.layer.OnLeft(lease.NodeID(sender), lease.Left{Term: r.Term, Name: lease.Name{Start: r.Start, Seq: r.Seq}})
+	}
+	return &clusterpb.LeftResponse{}, nil
+}

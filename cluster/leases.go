@@ -1,0 +1,289 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"meridian/cluster/clusterpb"
+	"meridian/cluster/lease"
+)
+
+// leases is Freshness by read leases: reads ask nobody, and a write is released
+// once no node can answer from before it. It drives the protocol of package
+// lease, which has the rules and the reasons.
+type leases struct {
+	node  *Node
+	layer *lease.Node
+	wake  chan struct{} // the loop has something to look at
+	acks  chan struct{} // a follower's state has moved on
+}
+
+func newLeases(n *Node, start uint64, members *appliedMembers) (*leases, error) {
+	t := n.cfg.Timing
+	layer, err := lease.New(lease.Config{
+		Self:    lease.NodeID(n.cfg.NodeID),
+		Start:   start,
+		Length:  t.Lease,
+		Margin:  t.LeaseMargin,
+		Renewal: t.LeaseRenewal,
+		Clock:   bootClock{n.cfg.BootTime, n.cfg.Now},
+		Raft:    leaseRaft{n},
+		Machine: leaseMachine{n, members},
+		Waiting: maxWaiting,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &leases{node: n, layer: layer, wake: make(chan struct{}, 1), acks: make(chan struct{}, 1)}, nil
+}
+
+// Admit lets a read begin while a grant is live that the state can answer under.
+// Otherwise it waits for one, for no longer than Timing.LeaseWait: a node that is
+// cut off refuses, so that its caller asks another.
+func (l *leases) Admit(ctx context.Context) (Ticket, error) {
+	if floor, ok := l.layer.Floor(); ok && floor <= l.node.machine.applied.value.Load() {
+		return Ticket{}, nil
+	}
+	return Ticket{}, l.await(ctx)
+}
+
+// await waits until Admit would not.
+func (l *leases) await(ctx context.Context) error {
+	n := l.node
+	ctx, cancel := context.WithTimeout(ctx, n.cfg.Timing.LeaseWait)
+	defer cancel()
+	const look = 5 * time.Millisecond
+	ticker := time.NewTicker(look)
+	defer ticker.Stop()
+	for {
+		floor, ok := l.layer.Floor()
+		if ok && n.machine.applied.wait(ctx, floor) == nil {
+			if l.layer.Live() {
+				return nil
+			}
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			if err := n.stopped(); err != nil {
+				return err
+			}
+			n.metrics.leaseRefusals.Inc()
+			return fmt.Errorf("%w: this node has had no lease from a leader since %v", ErrUnavailable, l.overdue())
+		case <-ticker.C:
+		}
+	}
+}
+
+// overdue is how long the last grant has been over.
+func (l *leases) overdue() time.Duration {
+	until := l.layer.Until()
+	if until == lease.Never {
+		return 0
+	}
+	return (l.node.cfg.BootTime() - until).Round(time.Millisecond)
+}
+
+// Check is the last thing before an answer.
+func (l *leases) Check(_ Ticket, viewIndex uint64) error {
+	if l.layer.MayAnswer(viewIndex) {
+		return nil
+	}
+	return ErrStale
+}
+
+// run renews and releases in time, until ctx ends.
+func (l *leases) run(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		case <-l.wake:
+		}
+		now := l.node.cfg.BootTime()
+		if l.layer.NextRenewal() <= now {
+			l.renew(ctx)
+		}
+		l.layer.Release()
+		next := l.layer.NextRenewal()
+		if at, ok := l.layer.NextRelease(); ok {
+			next = min(next, at)
+		}
+		timer.Reset(max(next-l.node.cfg.BootTime(), time.Millisecond))
+	}
+}
+
+// look wakes the loop.
+func (l *leases) look() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// leaderChanged makes a renewal due at once.
+func (l *leases) leaderChanged() {
+	l.layer.RenewNow()
+	l.look()
+}
+
+// renew sends one renewal; it is not repeated if it is lost.
+func (l *leases) renew(ctx context.Context) {
+	n := l.node
+	reign := n.reigns.current()
+	if reign.id == n.cfg.NodeID {
+		l.layer.SelfGrant()
+		if l.layer.OpenedTerm() != 0 {
+			return
+		}
+	}
+	m, ok := l.layer.Renew()
+	if !ok || reign.id == "" || reign.id == n.cfg.NodeID {
+		return
+	}
+	n.spawn(func() {
+		ctx, cancel := context.WithTimeout(ctx, n.cfg.Timing.Lease)
+		defer cancel()
+		client, err := n.peer(reign.id, reign.address)
+		if err != nil {
+			return
+		}
+		g, err := client.Renew(ctx, &clusterpb.RenewRequest{
+			Term: m.Term, Start: m.Name.Start, Seq: m.Name.Seq, Applied: m.Applied,
+			EchoTerm: m.Echo.Term, EchoSent: int64(m.Echo.Sent), Age: int64(m.Age),
+		})
+		if err != nil || !g.Granted {
+			return
+		}
+		l.layer.OnGrant(lease.Grant{
+			Term: g.Term, Sent: lease.Instant(g.Sent), Name: lease.Name{Start: g.Start, Seq: g.Seq},
+			MinView: g.MinView, Length: time.Duration(g.Length),
+		})
+		if g.Length == 0 {
+			l.look()
+		}
+	})
+}
+
+// sendAcks tells the leader of each move of this node's state: the newest index
+// only, one message at a time.
+func (l *leases) sendAcks(ctx context.Context) {
+	n := l.node
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-l.acks:
+		}
+		reign := n.reigns.current()
+		if reign.id == "" || reign.id == n.cfg.NodeID {
+			continue
+		}
+		client, err := n.peer(reign.id, reign.address)
+		if err != nil {
+			continue
+		}
+		ctx, end := reign.during(ctx)
+		call, cancel := context.WithTimeout(ctx, n.cfg.Timing.LeaseRenewal)
+		// A lost ack is made up for by the next one, or by a renewal.
+		_, _ = client.Ack(call, &clusterpb.AckRequest{Applied: n.machine.applied.value.Load()})
+		cancel()
+		end()
+	}
+}
+
+// moved is called when new views show a higher index.
+func (l *leases) moved() {
+	select {
+	case l.acks <- struct{}{}:
+	default:
+	}
+	l.look()
+}
+
+// release waits until the write at this index may be acknowledged.
+func (l *leases) release(ctx context.Context, term, index uint64) error {
+	done := make(chan error, 1)
+	l.layer.Await(term, index, func(err error) { done <- err })
+	l.look()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// leave gives up the lease at a clean stop and tells the leader, so that no
+// write waits for this node.
+func (l *leases) leave(ctx context.Context) {
+	n := l.node
+	left := l.layer.Leave()
+	reign := n.reigns.current()
+	if reign.id == "" || reign.id == n.cfg.NodeID {
+		return
+	}
+	client, err := n.peer(reign.id, reign.address)
+	if err != nil {
+		return
+	}
+	if _, err := client.Left(ctx, &clusterpb.LeftRequest{Term: left.Term, Start: left.Name.Start, Seq: left.Name.Seq}); err != nil {
+		n.log.Info("the leader was not told that this node leaves: writes may wait for its lease once", "error", err)
+	}
+}
+
+// errLeaseTerm marks a write whose term ended before it was released.
+var errLeaseTerm = errors.New("cluster: the leader's term ended before the write was released")
+
+// leaseRaft is Raft as the lease layer sees it.
+type leaseRaft struct{ n *Node }
+
+func (r leaseRaft) Term() uint64 { return r.n.raft.CurrentTerm() }
+
+func (r leaseRaft) Leading() uint64 {
+	if t := r.n.raft.CurrentTerm(); r.n.raft.State() == raft.Leader && r.n.raft.CurrentTerm() == t {
+		return t
+	}
+	return 0
+}
+
+func (r leaseRaft) Latest() lease.Members {
+	f := r.n.raft.GetConfiguration()
+	if f.Error() != nil {
+		return lease.Members{} // never: Raft answers it from memory
+	}
+	return leaseMembers(f.Configuration(), r.n.raftStore.newestConfiguration.Load())
+}
+
+// leaseMembers orders a Raft configuration by suffrage.
+func leaseMembers(c raft.Configuration, index uint64) lease.Members {
+	m := lease.Members{Index: index}
+	for _, s := range c.Servers {
+		if s.Suffrage == raft.Voter {
+			m.Voters = append(m.Voters, lease.NodeID(s.ID))
+		} else {
+			m.NonVoters = append(m.NonVoters, lease.NodeID(s.ID))
+		}
+	}
+	return m
+}
+
+// leaseMachine is the state machine as the lease layer sees it.
+type leaseMachine struct {
+	n       *Node
+	members *appliedMembers
+}
+
+func (m leaseMachine) Index() uint64 { return m.n.machine.applied.value.Load() }
+
+func (m leaseMachine) Configuration() (lease.Members, lease.Instant) {
+	a := m.members.now.Load()
+	return a.members, a.since
+}
