@@ -1,8 +1,8 @@
-// Package load drives an endpoint of the API with signed requests and measures
+// Package bench drives an endpoint of the API with signed requests and measures
 // it. The client side is as cheap as it can be, so that a small machine measures
 // the server: requests are signed before they are needed, and sent on plain
 // connections by hand-written HTTP/1.1.
-package load
+package bench
 
 import (
 	"math"

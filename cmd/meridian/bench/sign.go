@@ -1,4 +1,4 @@
-package load
+package bench
 
 import (
 	"crypto/hmac"
@@ -197,7 +197,7 @@ func (s *Signer) sign(f *form) signed {
 func cloneHash(h hash.Hash) hash.Hash {
 	c, err := h.(hash.Cloner).Clone()
 	if err != nil { // those of the standard library can be cloned
-		panic("load: " + err.Error())
+		panic("bench: " + err.Error())
 	}
 	return c
 }
