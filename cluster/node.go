@@ -50,6 +50,7 @@ type Node struct {
 	reigns      *reigns
 	open        atomic.Pointer[openTerm]
 	stamps      stamps
+	futures     futures
 	waiting     atomic.Int64 // writes under way at this leader
 	freshness   Freshness
 	leaderReads *readIndex // shared by this node's reads and those that others ask for

@@ -179,6 +179,10 @@ func (n *Node) proposeHere(ctx context.Context, c *storepb.Command) attempt {
 		n.waiting.Add(-1)
 		return attempt{outcome: throttled, reason: ErrThrottled}
 	}
+	if !n.futures.begin() {
+		n.waiting.Add(-1)
+		return attempt{outcome: notLeader, reason: ErrStopped}
+	}
 	var future raft.ApplyFuture
 	var refusal error
 	n.stamps.stamp(func(unixMs int64) {
@@ -198,25 +202,25 @@ func (n *Node) proposeHere(ctx context.Context, c *storepb.Command) attempt {
 		return attempt{outcome: refused, reason: fmt.Errorf("%w: %w", ErrRefused, refusal)}
 	}
 	done := make(chan attempt, 1)
-	if !n.spawn(func() {
-		defer n.waiting.Add(-1)
-		done <- outcomeOf(n.ctx, future)
-	}) {
+	go func() {
+		done <- outcomeOf(future)
 		n.waiting.Add(-1)
-		return attempt{outcome: unknown, reason: ErrStopped}
-	}
+		n.futures.end()
+	}()
 	select {
 	case a := <-done:
 		return a
 	case <-ctx.Done():
 		return attempt{outcome: unknown, reason: ctx.Err()}
+	case <-n.ctx.Done():
+		return attempt{outcome: unknown, reason: ErrStopped}
 	}
 }
 
-// outcomeOf waits for a future and sorts its end into started, refused, unknown.
-// Raft may never answer what reaches it while it shuts down: ctx ends after that.
-func outcomeOf(ctx context.Context, f raft.ApplyFuture) attempt {
-	err := wait(ctx, f)
+// outcomeOf waits for a future and sorts its end into decided, not started and
+// unknown.
+func outcomeOf(f raft.ApplyFuture) attempt {
+	err := f.Error()
 	switch {
 	case err == nil:
 	case errors.Is(err, raft.ErrNotLeader), errors.Is(err, raft.ErrLeadershipTransferInProgress), errors.Is(err, raft.ErrEnqueueTimeout):

@@ -45,7 +45,7 @@ func (n *Node) handOver(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, transferLimit)
 	defer cancel()
-	if err := wait(ctx, n.raft.LeadershipTransfer()); err != nil {
+	if err := n.futures.give(ctx, n.raft.LeadershipTransfer); err != nil {
 		n.log.Warn("leadership was not handed over", "error", err)
 	}
 }
@@ -58,22 +58,11 @@ func (n *Node) snapshotBeforeStop(ctx context.Context) {
 	}
 }
 
-// wait waits for a future of Raft, at most until ctx ends.
-func wait(ctx context.Context, f raft.Future) error {
-	done := make(chan error, 1)
-	go func() { done <- f.Error() }()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 // close stops everything that was started, in reverse. It may be called again.
 func (n *Node) close() (err error) {
 	n.down.Do(func() {
 		n.running.Store(false)
+		n.cancel()
 		// Connections first: Raft waits for requests that are under way.
 		if n.raftNet != nil {
 			_ = n.raftNet.Close()
@@ -81,10 +70,10 @@ func (n *Node) close() (err error) {
 		if n.transport != nil {
 			err = errors.Join(err, n.transport.Close())
 		}
+		n.futures.close(drainLimit)
 		if n.raft != nil {
 			err = errors.Join(err, n.raft.Shutdown().Error())
 		}
-		n.cancel()
 		n.spawns.Lock()
 		n.closed = true
 		n.spawns.Unlock()

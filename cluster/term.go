@@ -68,8 +68,8 @@ func (n *Node) openWhileLeading(ctx context.Context) {
 }
 
 func (n *Node) openTerm(ctx context.Context, number uint64) error {
-	// Raft may never answer what reaches it while it shuts down.
-	if err := wait(ctx, n.raft.Barrier(n.cfg.Timing.Hold)); err != nil {
+	barrier := func() raft.Future { return n.raft.Barrier(n.cfg.Timing.Hold) }
+	if err := n.futures.give(ctx, barrier); err != nil {
 		return err
 	}
 	if !n.leading(number) {

@@ -64,7 +64,7 @@ func (n *Node) snapshotIfChanged(ctx context.Context) error {
 	if inside >= n.machine.applied.value.Load() {
 		return nil
 	}
-	err = wait(ctx, n.raft.Snapshot())
+	err = n.futures.give(ctx, func() raft.Future { return n.raft.Snapshot() })
 	if errors.Is(err, raft.ErrNothingNewToSnapshot) {
 		return nil
 	}

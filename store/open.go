@@ -71,7 +71,7 @@ func Open(cfg Config) (*Store, error) {
 	if err := s.prepareFile(); err != nil {
 		return nil, err
 	}
-	db, err := s.openDatabase(cfg.Path, false)
+	db, err := s.openDatabase(cfg.Path, readWrite)
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +129,7 @@ func (s *Store) moveIntoPlace() error {
 
 // createFile makes an empty state.
 func (s *Store) createFile(path string) error {
-	db, err := s.openDatabase(path, false)
+	db, err := s.openDatabase(path, create)
 	if err != nil {
 		return err
 	}
@@ -156,9 +156,26 @@ func (s *Store) createFile(path string) error {
 	return nil
 }
 
+// openMode says what a bbolt file is opened for.
+type openMode uint8
+
+const (
+	readWrite openMode = iota
+	readOnly
+	create
+)
+
+// minFileBytes are bbolt's two meta pages of the smallest size.
+const minFileBytes = 2 * 4096
+
 // openDatabase opens a bbolt file. What a damaged one provokes in bbolt
 // becomes ErrDamaged.
-func (s *Store) openDatabase(path string, readOnly bool) (db *bbolt.DB, err error) {
+func (s *Store) openDatabase(path string, mode openMode) (db *bbolt.DB, err error) {
+	if mode != create {
+		if info, err := os.Stat(path); err == nil && info.Size() < minFileBytes {
+			return nil, damaged("file of %d bytes", info.Size())
+		}
+	}
 	var file *os.File
 	options := &bbolt.Options{
 		Timeout:         lockTimeout,
@@ -166,7 +183,7 @@ func (s *Store) openDatabase(path string, readOnly bool) (db *bbolt.DB, err erro
 		InitialMmapSize: s.cfg.InitialMmapSize,
 		MaxSize:         s.cfg.MaxSize,
 		NoStatistics:    true,
-		ReadOnly:        readOnly,
+		ReadOnly:        mode == readOnly,
 		OpenFile: func(name string, flag int, perm os.FileMode) (*os.File, error) {
 			f, err := s.cfg.OpenFile(name, flag, perm)
 			file = f

@@ -83,7 +83,7 @@ func (s *Store) judge(t *storepb.SnapshotTrailer) (stale bool, err error) {
 // checkNew opens the new file read-only and checks every record, and that it
 // holds what the trailer says.
 func (s *Store) checkNew(t *storepb.SnapshotTrailer) error {
-	db, err := s.openDatabase(s.newPath(), true)
+	db, err := s.openDatabase(s.newPath(), readOnly)
 	if err != nil {
 		return err
 	}
@@ -119,7 +119,7 @@ func (s *Store) exchange() (err error) {
 	if err := s.moveIntoPlace(); err != nil {
 		return err
 	}
-	db, err := s.openDatabase(s.cfg.Path, false)
+	db, err := s.openDatabase(s.cfg.Path, readWrite)
 	if err != nil {
 		return err
 	}

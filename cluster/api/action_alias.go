@@ -35,7 +35,7 @@ func (c *Call) pointAlias(ctx context.Context, command func(string, crypto.KeyID
 	if err := c.authorizeAlias(onAlias.Action, alias); err != nil {
 		return err
 	}
-	_, err = c.propose(ctx, command(alias, id), subject{key: id.String(), alias: alias})
+	_, err = c.propose(ctx, command(alias, id), subject{key: id, alias: alias})
 	return err
 }
 

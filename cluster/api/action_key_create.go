@@ -24,7 +24,7 @@ func handleCreateKey(ctx context.Context, c *Call) error {
 		}
 	}
 	command := &storepb.Command{Body: &storepb.Command_CreateKey{CreateKey: body}}
-	result, err := c.propose(ctx, command, subject{key: crypto.KeyID(body.KeyId).String()})
+	result, err := c.propose(ctx, command, subject{key: crypto.KeyID(body.KeyId)})
 	if err != nil {
 		return err
 	}

@@ -57,6 +57,6 @@ func (c *Call) changeKey(ctx context.Context, command func(crypto.KeyID) *storep
 	if err != nil {
 		return err
 	}
-	_, err = c.propose(ctx, command(id), subject{key: id.String()})
+	_, err = c.propose(ctx, command(id), subject{key: id})
 	return err
 }

@@ -229,6 +229,11 @@ func expect(t *testing.T, h *harness, a *Action, spec ParamSpec, what string, p 
 		t.Errorf("%s: answered %.300q, want code %q", what, r.raw, code)
 		return
 	}
+	for _, secret := range []string{p["Plaintext"], p["CiphertextBlob"], p["EncryptionContext"]} {
+		if code != "" && len(secret) > 2 && strings.Contains(r.raw, secret) {
+			t.Errorf("%s: the answer repeats what is secret: %.300q", what, r.raw)
+		}
+	}
 	if code != "" && !strings.Contains(r.message(), spec.Name) {
 		t.Errorf("%s: message %q does not name %s", what, r.message(), spec.Name)
 	}

@@ -13,19 +13,20 @@ import (
 const MaxHeaderBytes = 64 << 10
 
 // HTTPServer returns an http.Server that serves s within the limits of the protocol: header block 64 KiB, 5 s to send
-// it, 15 s to send the whole request, 60 s idle, 100 streams on an HTTP/2 connection, and a number of connections for
-// each client address. Serve it on any listener, with TLS or without; Shutdown is the caller's.
+// it, 15 s to send the whole request, 45 s from its head to the end of the answer, 60 s idle, 100 streams on an HTTP/2
+// connection, and a number of connections for each client address, which all servers of s share. Serve it on any
+// listener, with TLS or without; Shutdown is the caller's.
 func (s *Server) HTTPServer() *http.Server {
-	guard := &connectionGuard{limit: s.cfg.Limits.ConnectionsPerAddress, refused: s.metrics.refused.Inc}
 	return &http.Server{
 		Handler:           s,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       15 * time.Second,
+		WriteTimeout:      45 * time.Second, // from the end of the head; a write may be held for 8 s
 		IdleTimeout:       60 * time.Second,
 		// net/http allows 4 KiB beyond this for its own reading ahead.
 		MaxHeaderBytes: MaxHeaderBytes - 4096,
 		HTTP2:          &http.HTTP2Config{MaxConcurrentStreams: 100},
-		ConnState:      guard.state,
+		ConnState:      s.guard.state,
 		ErrorLog:       slog.NewLogLogger(s.cfg.Logger.Handler(), slog.LevelDebug),
 	}
 }

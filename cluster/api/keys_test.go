@@ -133,6 +133,10 @@ func TestLifeOfAKey(t *testing.T) {
 	if got := h.ok(t, "DescribeKey", params{"KeyId": key}).text("KeyMetadata.DeleteDate"); got != "2026-12-01T10:00:00Z" {
 		t.Errorf("deleted at %q", got)
 	}
+	r = h.fails(t, CodeRejectedStateModifiedFailed, "EnableKey", params{"KeyId": key})
+	if want := "Key " + key + " is PendingDeletion since 2026-11-24T10:00:00Z by acs:ram::1234567890123456:root; EnableKey is not possible then."; r.message() != want {
+		t.Errorf("message %q", r.message())
+	}
 	h.ok(t, "CancelKeyDeletion", params{"KeyId": key})
 	if state() != "Enabled" {
 		t.Errorf("afterwards %s", state())

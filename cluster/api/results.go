@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"meridian/cluster"
+	"meridian/crypto"
 	"meridian/store"
 	"meridian/store/storepb"
 )
@@ -16,7 +18,7 @@ const commandVersion = 1
 
 // subject is what a write is about, for the message of a refusal.
 type subject struct {
-	key   string // key id
+	key   crypto.KeyID
 	alias string // with its prefix
 }
 
@@ -34,7 +36,7 @@ func (c *Call) propose(ctx context.Context, command *storepb.Command, about subj
 	if err != nil {
 		return nil, err
 	}
-	if err := c.resultError(result, about); err != nil {
+	if err := c.resultError(ctx, result, about); err != nil {
 		return nil, err
 	}
 	c.Index = result.CommandIndex
@@ -42,18 +44,18 @@ func (c *Call) propose(ctx context.Context, command *storepb.Command, about subj
 }
 
 // resultError turns what applying a command came to into an error of the API; nil if it had its effect.
-func (c *Call) resultError(result *storepb.Result, about subject) error {
+func (c *Call) resultError(ctx context.Context, result *storepb.Result, about subject) error {
 	switch result.Code {
 	case storepb.Code_OK:
 		return nil
 	case storepb.Code_KEY_NOT_FOUND:
-		return c.errKeyNotFound(about.key)
+		return c.errKeyNotFound(about.key.String())
 	case storepb.Code_ALIAS_NOT_FOUND:
 		return c.errAliasNotFound(about.alias)
 	case storepb.Code_ALIAS_EXISTS:
 		return newError(CodeAliasAlreadyExists, about.alias, c.server.cfg.RegionID)
 	case storepb.Code_KEY_STATE:
-		return c.stateResult(result, about)
+		return c.stateResult(ctx, result, about)
 	case storepb.Code_LIMIT:
 		return newError(CodeRejectedLimitExceeded, result.Limit, result.What)
 	case storepb.Code_NONCE_USED:
@@ -66,20 +68,27 @@ func (c *Call) resultError(result *storepb.Result, about subject) error {
 	return fmt.Errorf("api: command of %s came to %s %s", c.Action.Name, result.Code, result.What)
 }
 
-// stateResult refuses a write because of the state of the key, as it was when the command was applied.
-func (c *Call) stateResult(result *storepb.Result, about subject) error {
+// stateResult refuses a write because of the state of the key, as it was when the command was applied. Since when the key
+// is in that state, and by whom, is looked up for the message; it is left out if the key has moved on meanwhile.
+func (c *Call) stateResult(ctx context.Context, result *storepb.Result, about subject) error {
 	state := store.KeyState(result.State)
 	code := c.Action.States.refusal(state)
 	if code == "" {
 		return fmt.Errorf("api: command of %s was refused for state %s, which the table allows", c.Action.Name, state)
 	}
-	if k, ok := store.KeyOf(result); ok {
-		return c.errKeyState(code, k)
+	k := &store.Key{ID: about.key, State: state}
+	err := c.read(ctx, func(v *store.View) error {
+		now, err := v.Key(about.key)
+		if err == nil && now.State == state {
+			k = now
+		}
+		return err
+	})
+	if err != nil && !errors.Is(err, store.ErrKeyNotFound) {
+		c.server.cfg.Logger.Warn("refused key not read", slog.String("event", "api.refused_key"),
+			slog.String("request_id", c.RequestID), slog.String("error", err.Error()))
 	}
-	if code == CodeRejectedStateModifiedFailed {
-		return newError(code, about.key, state, c.Action.Name)
-	}
-	return newError(code, about.key)
+	return c.errKeyState(code, k)
 }
 
 // apiError turns any error of an action into one of the API. What is not an *Error and no known error of the region is a

@@ -10,6 +10,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -22,6 +23,7 @@ type Server struct {
 	hosts     hostSet
 	nonces    *nonceGuard
 	metrics   *metrics
+	guard     connectionGuard
 	exchanges exchangePool
 	region    []string // header values that never change
 	node      []string
@@ -44,9 +46,9 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	if s.metrics, err = newMetrics(cfg.Metrics, s.nonces.live); err != nil {
-		s.nonces.close()
-		return nil, err
+		return nil, errors.Join(err, s.nonces.close())
 	}
+	s.guard.limit, s.guard.refused = cfg.Limits.ConnectionsPerAddress, s.metrics.refused.Inc
 	return s, nil
 }
 
@@ -58,7 +60,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
 	s.metrics.inFlight.Inc()
 	x := s.exchanges.take()
-	defer s.exchanges.release(x)
+	defer func() {
+		s.exchanges.release(x)
+		s.metrics.inFlight.Dec()
+	}()
 	x.call.RequestID, x.call.server = newRequestID(), s
 
 	failure := s.answer(x, r)
@@ -68,7 +73,6 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		x.answer.fail(failure, x.call.RequestID, r.Host)
 	}
 	s.metrics.observe(x.call.Action, code, time.Since(began))
-	s.metrics.inFlight.Dec()
 	s.write(w, x, failure)
 }
 

@@ -21,9 +21,8 @@ type claim struct {
 	authorization
 }
 
-// Names of what holds time and nonce, for messages.
-func (c *claim) timeName() string  { return pick(c.v3, "x-acs-date", "Timestamp") }
-func (c *claim) nonceName() string { return pick(c.v3, "x-acs-signature-nonce", "SignatureNonce") }
+// timeName is what holds the time, for messages.
+func (c *claim) timeName() string { return pick(c.v3, "x-acs-date", "Timestamp") }
 
 func pick(v3 bool, three, one string) string {
 	if v3 {

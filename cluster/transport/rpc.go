@@ -180,7 +180,7 @@ func (h *handshaken) ServerHandshake(conn net.Conn) (net.Conn, grpccredentials.A
 }
 
 func (h *handshaken) Info() grpccredentials.ProtocolInfo {
-	return grpccredentials.ProtocolInfo{SecurityProtocol: "tls", SecurityVersion: "1.3"}
+	return grpccredentials.ProtocolInfo{SecurityProtocol: "tls"}
 }
 
 func (h *handshaken) Clone() grpccredentials.TransportCredentials { return &handshaken{h.nodeID} }

@@ -85,7 +85,7 @@ func (d *demo) story(ctx context.Context) error {
 	}
 
 	// The second region loses its leader.
-	leader, err := d.leader(ctx, second)
+	leader, err := leaderOf(ctx, second)
 	if err != nil {
 		return err
 	}
@@ -151,30 +151,38 @@ func (d *demo) refuseForeign(ctx context.Context, r *devregion.Region, blob, own
 	return nil
 }
 
-// leader asks the nodes of a region who leads it.
-func (d *demo) leader(ctx context.Context, r *devregion.Region) (*devregion.Node, error) {
+// leaderOf asks the nodes of a region who leads it. Those that do not answer are
+// passed over.
+func leaderOf(ctx context.Context, r *devregion.Region) (*devregion.Node, error) {
 	c := &http.Client{Timeout: 5 * time.Second}
 	defer c.CloseIdleConnections()
+	var failures []error
 	for _, n := range r.Nodes {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, n.OpsURL()+"/status", nil)
+		answer, err := statusOf(ctx, c, n)
 		if err != nil {
-			return nil, err
-		}
-		resp, err := c.Do(req)
-		if err != nil {
-			return nil, err
-		}
-		var answer opsStatus
-		err = json.NewDecoder(resp.Body).Decode(&answer)
-		resp.Body.Close()
-		if err != nil {
-			return nil, fmt.Errorf("status of %s: %w", n.ID, err)
+			failures = append(failures, fmt.Errorf("status of %s: %w", n.ID, err))
+			continue
 		}
 		if answer.Status != nil && answer.Status.Role == "leader" {
 			return n, nil
 		}
 	}
-	return nil, fmt.Errorf("no node of %s leads it", r.ID)
+	return nil, errors.Join(append(failures, fmt.Errorf("no node of %s leads it", r.ID))...)
+}
+
+// statusOf reads a node's /status.
+func statusOf(ctx context.Context, c *http.Client, n *devregion.Node) (opsStatus, error) {
+	var answer opsStatus
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, n.OpsURL()+"/status", nil)
+	if err != nil {
+		return answer, err
+	}
+	resp, err := c.Do(req)
+	if err != nil {
+		return answer, err
+	}
+	defer resp.Body.Close()
+	return answer, json.NewDecoder(resp.Body).Decode(&answer)
 }
 
 // kill ends a server with SIGKILL.

@@ -15,7 +15,7 @@ import (
 	"meridian/cluster"
 	"meridian/cluster/access"
 	"meridian/cluster/api"
-	"meridian/cluster/transport"
+	clustertransport "meridian/cluster/transport"
 	"meridian/crypto/seal"
 )
 
@@ -57,7 +57,7 @@ func (s *server) clusterConfig(provider seal.Provider) cluster.Config {
 		Account: cfg.Region.Account,
 		DataDir: cfg.Node.Data,
 		Voters:  voters,
-		Transport: transport.Config{
+		Transport: clustertransport.Config{
 			Address:   cfg.Listen.Cluster.Address,
 			Advertise: cfg.Listen.Cluster.Advertise,
 			CertFile:  cfg.Listen.Cluster.TLS.Cert,

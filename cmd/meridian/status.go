@@ -20,18 +20,18 @@ type statusView struct {
 // regionStatus is what is known of one region. Source is ops where a node told
 // about all of them, api where only the API was asked: that tells less.
 type regionStatus struct {
-	ID        string         `json:"id"`
-	Source    string         `json:"source"`
-	Healthy   bool           `json:"healthy"`
-	ClusterID string         `json:"cluster_id,omitempty"`
-	Voters    int            `json:"voters,omitempty"`
-	Quorum    int            `json:"quorum,omitempty"`
-	Leader    string         `json:"leader,omitempty"`
-	Term      uint64         `json:"term,omitempty"`
-	Unsealed  int            `json:"unsealed"`
-	Nodes     []nodeStatus   `json:"nodes"`
-	Peers     []string       `json:"peer_regions,omitempty"`
-	Problems  []string       `json:"problems"`
+	ID        string       `json:"id"`
+	Source    string       `json:"source"`
+	Healthy   bool         `json:"healthy"`
+	ClusterID string       `json:"cluster_id,omitempty"`
+	Voters    int          `json:"voters,omitempty"`
+	Quorum    int          `json:"quorum,omitempty"`
+	Leader    string       `json:"leader,omitempty"`
+	Term      uint64       `json:"term,omitempty"`
+	Unsealed  int          `json:"unsealed"`
+	Nodes     []nodeStatus `json:"nodes"`
+	Peers     []string     `json:"peer_regions,omitempty"`
+	Problems  []string     `json:"problems"`
 }
 
 // nodeStatus is one node of a regionStatus.

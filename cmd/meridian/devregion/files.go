@@ -89,6 +89,11 @@ func (r *Region) issue() error {
 		if err := writeFile(filepath.Join(r.Dir, kind.ca), ca.CertPEM()); err != nil {
 			return err
 		}
+		if kind.name == "api" {
+			if err := writeFile(filepath.Join(r.Dir, "trust.pem"), trustBundle(ca.CertPEM())); err != nil {
+				return err
+			}
+		}
 		for _, n := range r.Nodes {
 			cert, key, err := ca.Issue(n.ID, []string{"127.0.0.1", "::1", "localhost"})
 			if err != nil {

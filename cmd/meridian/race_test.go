@@ -1,0 +1,6 @@
+//go:build race
+
+package main
+
+// buildFlags make the servers of a test as the test itself is made.
+var buildFlags = []string{"-race"}
