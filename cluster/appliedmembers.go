@@ -34,10 +34,11 @@ func (m *appliedMembers) load(s *store.Store) error {
 		return err
 	}
 	defer v.Close()
-	if index, data := v.Configuration(); len(data) > 0 {
+	index, data, err := v.Configuration()
+	if err == nil && len(data) > 0 {
 		m.set(index, data)
 	}
-	return nil
+	return err
 }
 
 // set takes a configuration entry that was applied.

@@ -45,6 +45,8 @@ type Config struct {
 
 	// Now is the wall clock. Default: time.Now.
 	Now func() time.Time
+	// BootTime is the clock that leases are counted on. Default: CLOCK_BOOTTIME.
+	BootTime func() time.Duration
 	// Exit ends the process after a fault of storage: the log decides what
 	// happened once it runs again. It may return in tests; the node then
 	// refuses all work. Default: os.Exit(1).
@@ -57,7 +59,12 @@ type Timing struct {
 	Heartbeat   time.Duration // Raft's heartbeat and election timeout. Default: 500 ms
 	LeaderLease time.Duration // Raft's, at most Heartbeat. Default: half of it
 	Commit      time.Duration // idle followers learn of a commit after 1-2 of these. Default: 10 ms
-	Hold        time.Duration // how long a call is held while there is no leader. Default: 8 s
+	Hold        time.Duration // how long a write is held while there is no leader. Default: 8 s
+
+	Lease        time.Duration // how long a node may answer without hearing from the leader. Default: 4 heartbeats
+	LeaseMargin  time.Duration // for clocks that run at different rates. Default: a twentieth of Lease
+	LeaseRenewal time.Duration // time between renewals. Default: a tenth of Lease
+	LeaseWait    time.Duration // how long a read is held for a lease before it is refused. Default: 2 heartbeats
 
 	SnapshotInterval  time.Duration // how often Raft looks whether a snapshot is due. Default: 120 s
 	SnapshotThreshold uint64        // entries since the last one. Default: 8192
@@ -83,17 +90,21 @@ type Disk struct {
 // MaxVoters bounds the voters of a region.
 const MaxVoters = 9
 
-func (c *Config) setDefaults() {
-	orDuration := func(d *time.Duration, usual time.Duration) {
-		if *d == 0 {
-			*d = usual
-		}
+func orDuration(d *time.Duration, usual time.Duration) {
+	if *d == 0 {
+		*d = usual
 	}
-	t := &c.Timing
+}
+
+func (t *Timing) setDefaults() {
 	orDuration(&t.Heartbeat, 500*time.Millisecond)
 	orDuration(&t.LeaderLease, t.Heartbeat/2)
 	orDuration(&t.Commit, 10*time.Millisecond)
 	orDuration(&t.Hold, 8*time.Second)
+	orDuration(&t.Lease, 4*t.Heartbeat)
+	orDuration(&t.LeaseMargin, t.Lease/20)
+	orDuration(&t.LeaseRenewal, t.Lease/10)
+	orDuration(&t.LeaseWait, 2*t.Heartbeat)
 	orDuration(&t.SnapshotInterval, 120*time.Second)
 	orDuration(&t.SnapshotMaxAge, 24*time.Hour)
 	orDuration(&t.Jobs, 10*time.Second)
@@ -104,6 +115,10 @@ func (c *Config) setDefaults() {
 	if t.TrailingLogs == 0 {
 		t.TrailingLogs = 10240
 	}
+}
+
+func (c *Config) setDefaults() {
+	c.Timing.setDefaults()
 	d := &c.Disk
 	orDuration(&d.StallLimit, 10*time.Second)
 	if d.MinFree == 0 {
@@ -123,6 +138,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.BootTime == nil {
+		c.BootTime = bootTime
 	}
 	if c.Exit == nil {
 		c.Exit = func(error) { os.Exit(1) }
@@ -150,7 +168,7 @@ func (c *Config) Validate() error {
 		errs = append(errs, err)
 	}
 	t := c.Timing
-	for _, d := range []time.Duration{t.Heartbeat, t.LeaderLease, t.Commit, t.Hold, t.SnapshotInterval, t.SnapshotMaxAge, t.Jobs, t.CheckDelay, c.Disk.StallLimit} {
+	for _, d := range []time.Duration{t.Heartbeat, t.LeaderLease, t.Commit, t.Hold, t.Lease, t.LeaseMargin, t.LeaseRenewal, t.LeaseWait, t.SnapshotInterval, t.SnapshotMaxAge, t.Jobs, t.CheckDelay, c.Disk.StallLimit} {
 		if d < 0 {
 			wrong("a duration is negative: %v", d)
 		}
@@ -160,6 +178,10 @@ func (c *Config) Validate() error {
 	}
 	if t.Heartbeat != 0 && t.Heartbeat < 5*time.Millisecond || t.LeaderLease != 0 && t.LeaderLease < 5*time.Millisecond {
 		wrong("heartbeat timeout and leader lease must be at least 5ms")
+	}
+	t.setDefaults()
+	if t.Lease-2*t.LeaseRenewal < 3*t.Heartbeat {
+		wrong("lease %v less two renewals of %v must be three heartbeat timeouts of %v at least, or an election outlives the lease", t.Lease, t.LeaseRenewal, t.Heartbeat)
 	}
 	return errors.Join(errs...)
 }

@@ -31,6 +31,7 @@ const (
 	identityIncarnation = "meridian.incarnation"
 	identityFormed      = "meridian.formed"
 	identityCluster     = "meridian.cluster" // cluster id and data epoch
+	identityStart       = "meridian.start"   // counts the processes on this folder
 	identityPeer        = "meridian.peer."   // and the id of a voter: its incarnation
 )
 
@@ -120,6 +121,16 @@ func loadIdentity(stable raft.StableStore, node, region string) (*identity, erro
 	formed, err := id.get(identityFormed)
 	id.formed = len(formed) > 0
 	return id, err
+}
+
+// raiseStart counts a process that starts on this folder.
+func (id *identity) raiseStart() (uint64, error) {
+	start, err := id.stable.GetUint64([]byte(identityStart))
+	if err != nil && !isMissing(err) {
+		return 0, err
+	}
+	start++
+	return start, id.stable.SetUint64([]byte(identityStart), start)
 }
 
 // get returns nil when the key is not there.

@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -33,7 +32,6 @@ func newLeases(n *Node, start uint64, members *appliedMembers) (*leases, error) 
 		Clock:   bootClock{n.cfg.BootTime, n.cfg.Now},
 		Raft:    leaseRaft{n},
 		Machine: leaseMachine{n, members},
-		Waiting: maxWaiting,
 	})
 	if err != nil {
 		return nil, err
@@ -238,9 +236,6 @@ func (l *leases) leave(ctx context.Context) {
 		n.log.Info("the leader was not told that this node leaves: writes may wait for its lease once", "error", err)
 	}
 }
-
-// errLeaseTerm marks a write whose term ended before it was released.
-var errLeaseTerm = errors.New("cluster: the leader's term ended before the write was released")
 
 // leaseRaft is Raft as the lease layer sees it.
 type leaseRaft struct{ n *Node }

@@ -27,6 +27,9 @@ type machine struct {
 	// changed is called with the keys whose material must leave the caches, or
 	// with all when the region is new or was replaced.
 	changed func(all bool, keys ...crypto.KeyID)
+	// moved is called when new views show a higher index.
+	moved   func()
+	members *appliedMembers
 
 	applied indexWatch // published once new views show the index
 
@@ -43,8 +46,14 @@ var errBroken = fmt.Errorf("%w: the state cannot be trusted until the node was r
 // Apply is required by raft.FSM; Raft uses ApplyBatch.
 func (m *machine) Apply(entry *raft.Log) any { return m.ApplyBatch([]*raft.Log{entry})[0] }
 
-// ApplyBatch applies committed entries in one transaction. Each response is a
-// *storepb.Result, nil for a configuration, or an error when storage failed.
+// applied is the response to a command, with the term of its log entry.
+type applied struct {
+	result *storepb.Result
+	term   uint64
+}
+
+// ApplyBatch applies committed entries in one transaction. Each response is an
+// applied, nil for a configuration, or an error when storage failed.
 func (m *machine) ApplyBatch(logs []*raft.Log) []any {
 	responses := make([]any, len(logs))
 	results, err := m.apply(logs)
@@ -53,7 +62,7 @@ func (m *machine) ApplyBatch(logs []*raft.Log) []any {
 		case err != nil:
 			responses[i] = err
 		case results[i] != nil:
-			responses[i] = results[i]
+			responses[i] = applied{results[i], logs[i].Term}
 		}
 	}
 	return responses
@@ -88,7 +97,12 @@ func (m *machine) apply(logs []*raft.Log) ([]*storepb.Result, error) {
 	m.handed = logs[len(logs)-1].Index
 	m.dropCiphers(results)
 	index, _ := m.store.Applied()
-	m.applied.advance(index)
+	for _, e := range entries {
+		if e.Kind == store.Configuration {
+			m.members.set(e.Index, e.Data)
+		}
+	}
+	m.advance(index)
 	if !knew && m.regionKnown {
 		m.changed(true)
 	}
@@ -199,8 +213,17 @@ func (m *machine) Restore(r io.ReadCloser) error {
 		}
 	}
 	m.changed(true)
-	m.applied.advance(index)
+	if err := m.members.load(m.store); err != nil {
+		return m.broke(err)
+	}
+	m.advance(index)
 	return nil
+}
+
+// advance publishes an index that new views show.
+func (m *machine) advance(index uint64) {
+	m.applied.advance(index)
+	m.moved()
 }
 
 type machineSnapshot struct{ snapshot *store.Snapshot }

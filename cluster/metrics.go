@@ -19,8 +19,10 @@ type metrics struct {
 	roundTime  prometheus.Histogram
 	storageOps *prometheus.HistogramVec
 	clocks     prometheus.Gauge
-	collectors []prometheus.Collector
-	raftSink   prometheus.Collector
+
+	leaseRefusals prometheus.Counter
+	collectors    []prometheus.Collector
+	raftSink      prometheus.Collector
 }
 
 // latencies are the buckets of all durations here, in seconds.
@@ -47,7 +49,10 @@ func newMetrics(n *Node) *metrics {
 			Name: "meridian_cluster_clock_alarm", Help: "1 while due destructions wait because the voters' clocks disagree.",
 		}),
 	}
-	m.collectors = []prometheus.Collector{m.writes, m.writeTime, m.readRounds, m.roundTime, m.storageOps, m.clocks}
+	m.leaseRefusals = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "meridian_lease_refused_reads_total", Help: "Reads refused because this node had no lease.",
+	})
+	m.collectors = []prometheus.Collector{m.leaseRefusals, m.writes, m.writeTime, m.readRounds, m.roundTime, m.storageOps, m.clocks}
 	gauge := func(name, help string, value func() float64) {
 		m.collectors = append(m.collectors, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
 	}
@@ -65,6 +70,9 @@ func newMetrics(n *Node) *metrics {
 		return float64(n.raft.CurrentTerm())
 	})
 	gauge("meridian_cluster_applied_index", "Index of the last applied command.", func() float64 { return float64(n.machine.applied.value.Load()) })
+	gauge("meridian_lease_remaining_seconds", "Time for which this node may still answer without hearing from the leader.", func() float64 {
+		return max(0, (n.leases.layer.Until() - n.cfg.BootTime()).Seconds())
+	})
 	gauge("meridian_cluster_sealed", "1 while the keyring is not open.", func() float64 { return flag(n.keyring.Load() == nil) })
 	gauge("meridian_cluster_healthy", "0 after a fault of storage.", func() float64 { return flag(n.fault.Load() == nil) })
 	gauge("meridian_cluster_writes_waiting", "Writes under way at this leader.", func() float64 { return float64(n.waiting.Load()) })

@@ -53,6 +53,7 @@ type Node struct {
 	futures     futures
 	waiting     atomic.Int64 // writes under way at this leader
 	freshness   Freshness
+	leases      *leases
 	leaderReads *readIndex // shared by this node's reads and those that others ask for
 
 	ciphers   *ciphers

@@ -52,7 +52,6 @@ func (n *Node) start(ctx context.Context) error {
 	n.spawn(func() { n.space.run(n.ctx) })
 	n.stamps.now = n.cfg.Now
 	n.leaderReads = &readIndex{node: n}
-	n.freshness = n.leaderReads
 
 	data, err := n.openData()
 	if err != nil {
@@ -65,9 +64,16 @@ func (n *Node) start(ctx context.Context) error {
 	if n.ciphers, err = newCiphers(n.cfg.Region, n.cfg.Ciphers); err != nil {
 		return err
 	}
+	members := newAppliedMembers(n.cfg.BootTime)
+	if err := members.load(n.store); err != nil {
+		return err
+	}
+	if err := n.openLeases(members, data); err != nil {
+		return err
+	}
 	n.machine = &machine{
 		store: n.store, watch: n.watch, fail: n.fail, handed: data.snapshotFSM,
-		found: n.foundRegion, changed: n.dropCiphers,
+		found: n.foundRegion, changed: n.dropCiphers, moved: n.leases.moved, members: members,
 	}
 	n.machine.applied.advance(data.applied)
 	if err := n.openTransport(); err != nil {
@@ -152,6 +158,25 @@ func (n *Node) describeState(d *dataAtStart) error {
 	if ok && string(node.Incarnation) != string(n.identity.incarnation) {
 		return fmt.Errorf("%w: the state beside %s is of another data folder of node %q", ErrReplaced, raftFile, n.cfg.NodeID)
 	}
+	return nil
+}
+
+// openLeases makes the lease layer of this process.
+func (n *Node) openLeases(members *appliedMembers, d dataAtStart) error {
+	start, err := n.identity.raiseStart()
+	if err != nil {
+		return err
+	}
+	if d.last > 0 {
+		from := max(d.first, members.now.Load().members.Index+1)
+		if err := n.raftStore.findConfigurations(from, d.last); err != nil {
+			return err
+		}
+	}
+	if n.leases, err = newLeases(n, start, members); err != nil {
+		return err
+	}
+	n.freshness = n.leases
 	return nil
 }
 
@@ -260,7 +285,7 @@ func (n *Node) startRaft(restore bool) error {
 		return fmt.Errorf("starting Raft: %w", err)
 	}
 	n.snapshots.onlyNewest = false
-	n.reigns = newReigns(n.ctx, n.raft.LeaderWithID)
+	n.reigns = newReigns(n.ctx, n.raft.LeaderWithID, n.leases.leaderChanged)
 	observed := make(chan raft.Observation, 64)
 	n.raft.RegisterObserver(raft.NewObserver(observed, false, func(o *raft.Observation) bool {
 		_, ok := o.Data.(raft.LeaderObservation)
@@ -268,6 +293,8 @@ func (n *Node) startRaft(restore bool) error {
 	}))
 	n.spawn(func() { n.reigns.run(n.ctx, observed) })
 	n.spawn(func() { n.lead(n.ctx, notify) })
+	n.spawn(func() { n.leases.run(n.ctx) })
+	n.spawn(func() { n.leases.sendAcks(n.ctx) })
 	n.running.Store(true)
 	return nil
 }

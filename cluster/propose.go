@@ -40,6 +40,7 @@ const (
 type attempt struct {
 	outcome outcome
 	result  *storepb.Result // of decided
+	term    uint64          // of the log entry, of decided
 	reason  error           // of all others
 }
 
@@ -163,7 +164,7 @@ func (n *Node) forward(ctx context.Context, reign *reign, c *storepb.Command) at
 }
 
 // proposeHere stamps the command, gives it to Raft and waits until it is applied
-// here. It changes nothing of c but the stamp.
+// here and no node can answer from before it. It changes nothing of c but the stamp.
 func (n *Node) proposeHere(ctx context.Context, c *storepb.Command) attempt {
 	t := n.term()
 	if t == nil {
@@ -198,14 +199,22 @@ func (n *Node) proposeHere(ctx context.Context, c *storepb.Command) attempt {
 		}
 	})
 	if refusal != nil {
+		n.futures.end()
 		n.waiting.Add(-1)
 		return attempt{outcome: refused, reason: fmt.Errorf("%w: %w", ErrRefused, refusal)}
 	}
 	done := make(chan attempt, 1)
 	go func() {
-		done <- outcomeOf(future)
-		n.waiting.Add(-1)
+		a := outcomeOf(future)
 		n.futures.end()
+		if a.outcome == decided {
+			// Refusals wait as well: they tell of the state.
+			if err := n.leases.release(t.ctx, a.term, future.Index()); err != nil {
+				a = attempt{outcome: unknown, reason: err}
+			}
+		}
+		done <- a
+		n.waiting.Add(-1)
 	}()
 	select {
 	case a := <-done:
@@ -230,8 +239,8 @@ func outcomeOf(f raft.ApplyFuture) attempt {
 		return attempt{outcome: unknown, reason: err}
 	}
 	switch r := f.Response().(type) {
-	case *storepb.Result:
-		return attempt{outcome: decided, result: r}
+	case applied:
+		return attempt{outcome: decided, result: r.result, term: r.term}
 	case error:
 		return attempt{outcome: unknown, reason: r}
 	default:

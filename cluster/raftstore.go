@@ -3,6 +3,7 @@ package cluster
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -27,6 +28,30 @@ type raftStore struct {
 	watch   *watchdog
 	fail    func(error)
 	observe func(operation string, took time.Duration)
+
+	// newestConfiguration is the highest index of a configuration entry that
+	// was ever in the log, as far as this process has seen; Raft itself does
+	// not tell the index of its latest configuration. A higher one than the true
+	// one does no harm.
+	newestConfiguration atomic.Uint64
+}
+
+// findConfigurations looks for configuration entries from an index on.
+func (s *raftStore) findConfigurations(from, to uint64) error {
+	for i := from; i <= to; i++ {
+		var entry raft.Log
+		if err := s.GetLog(i, &entry); err != nil {
+			return err
+		}
+		s.see(&entry)
+	}
+	return nil
+}
+
+func (s *raftStore) see(entry *raft.Log) {
+	if entry.Type == raft.LogConfiguration && entry.Index > s.newestConfiguration.Load() {
+		s.newestConfiguration.Store(entry.Index)
+	}
 }
 
 var (
@@ -70,10 +95,14 @@ func (s *raftStore) GetLog(index uint64, entry *raft.Log) error {
 }
 
 func (s *raftStore) StoreLog(entry *raft.Log) error {
+	s.see(entry)
 	return s.do("raft log: append", func() error { return s.backend.StoreLog(entry) })
 }
 
 func (s *raftStore) StoreLogs(entries []*raft.Log) error {
+	for _, entry := range entries {
+		s.see(entry)
+	}
 	return s.do("raft log: append", func() error { return s.backend.StoreLogs(entries) })
 }
 

@@ -21,13 +21,14 @@ type reign struct {
 type reigns struct {
 	base context.Context
 	ask  func() (raft.ServerAddress, raft.ServerID)
+	told func() // called after a change
 
 	mu  sync.Mutex
 	now *reign
 }
 
-func newReigns(base context.Context, ask func() (raft.ServerAddress, raft.ServerID)) *reigns {
-	r := &reigns{base: base, ask: ask}
+func newReigns(base context.Context, ask func() (raft.ServerAddress, raft.ServerID), told func()) *reigns {
+	r := &reigns{base: base, ask: ask, told: told}
 	r.now = r.begin("", "")
 	return r
 }
@@ -45,6 +46,7 @@ func (r *reigns) current() *reign {
 	if r.now.id != string(id) || r.now.address != string(address) {
 		r.now.end()
 		r.now = r.begin(string(id), string(address))
+		r.told()
 	}
 	return r.now
 }

@@ -20,6 +20,7 @@ func (n *Node) Shutdown(ctx context.Context) error {
 	n.stopping.Store(true)
 	if n.running.Load() && n.fault.Load() == nil {
 		n.handOver(ctx)
+		n.leases.leave(ctx)
 		n.snapshotBeforeStop(ctx)
 	}
 	clean := n.fault.Load() == nil

@@ -68,6 +68,10 @@ func (n *Node) openWhileLeading(ctx context.Context) {
 }
 
 func (n *Node) openTerm(ctx context.Context, number uint64) error {
+	opening, ok := n.leases.layer.BeginTerm()
+	if !ok || opening.Term != number {
+		return raft.ErrLeadershipLost
+	}
 	barrier := func() raft.Future { return n.raft.Barrier(n.cfg.Timing.Hold) }
 	if err := n.futures.give(ctx, barrier); err != nil {
 		return err
@@ -107,7 +111,12 @@ func (n *Node) openTerm(ctx context.Context, number uint64) error {
 	for i, server := range others {
 		n.spawn(func() { n.confirmWith(t, i, server) })
 	}
+	if !n.leases.layer.OpenTerm(opening) {
+		t.close()
+		return raft.ErrLeadershipLost
+	}
 	n.open.Store(t)
+	n.leases.leaderChanged()
 	n.log.Info("leading", "term", number, "applied", n.machine.applied.value.Load())
 	n.spawn(func() { n.runLeaderJobs(t) })
 	return nil
@@ -117,6 +126,7 @@ func (n *Node) closeTerm() {
 	if t := n.open.Swap(nil); t != nil {
 		t.close()
 	}
+	n.leases.layer.CloseTerm()
 }
 
 // errNotLeading: the node could not prove that it leads.

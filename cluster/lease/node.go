@@ -61,8 +61,6 @@ type Config struct {
 	Clock   Clock
 	Raft    Raft
 	Machine Machine
-	// Waiting bounds the writes that wait for release.
-	Waiting int
 
 	// interleave is called at named points of the code, so that a test can let
 	// the rest of the process move on there.
@@ -90,7 +88,6 @@ func (c Config) validate() error {
 		{c.Margin < 0, "Margin must not be negative"},
 		{c.Renewal <= 0 || c.Renewal*2 >= c.Length, "Renewal must be above 0 and below half of Length"},
 		{c.Clock == nil || c.Raft == nil || c.Machine == nil, "Clock, Raft and Machine are needed"},
-		{c.Waiting <= 0, "Waiting must be above 0"},
 	} {
 		if f.bad {
 			errs = append(errs, errors.New(f.what))
@@ -126,7 +123,6 @@ type Node struct {
 	lastTerm    uint64   // Raft term at the last renewal
 	stopped     bool     // set by Leave
 	suspended   bool     // set by Suspend
-	reserved    int      // places taken by writes
 	opening     Opening  // the term it last saw itself lead
 	table       *table   // the term it has opened; nil if none
 	stats       Stats

@@ -5,32 +5,9 @@ import (
 	"errors"
 )
 
-// Errors of [Node.Reserve] and [Node.Await].
-var (
-	// ErrBusy: as many writes wait for release as may; propose none.
-	ErrBusy = errors.New("lease: too many writes wait for release")
-	// ErrUnknown: the term of the write is over, its fate is decided elsewhere.
-	ErrUnknown = errors.New("lease: the term of this write is over")
-)
-
-// Reserve takes one of the places for waiting writes, before the write is
-// proposed (rule 10). Each success is followed by one Unreserve.
-func (n *Node) Reserve() error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.reserved >= n.cfg.Waiting {
-		return ErrBusy
-	}
-	n.reserved++
-	return nil
-}
-
-// Unreserve gives a place back.
-func (n *Node) Unreserve() {
-	n.mu.Lock()
-	n.reserved--
-	n.mu.Unlock()
-}
+// ErrUnknown says that the term of a write is over: its fate is decided
+// elsewhere.
+var ErrUnknown = errors.New("lease: the term of this write is over")
 
 // waiter is a write that is applied here and not yet released.
 type waiter struct {

@@ -248,22 +248,6 @@ func TestRule10WritesOfAnotherTermAreUnknown(t *testing.T) {
 	}
 }
 
-func TestRule10Places(t *testing.T) {
-	s := leased(t)
-	n := s.servers[0].lease
-	n.cfg.Waiting = 2
-	if n.Reserve() != nil || n.Reserve() != nil {
-		t.Fatal("no place although none is taken")
-	}
-	if err := n.Reserve(); !errors.Is(err, ErrBusy) {
-		t.Fatalf("one past the limit: %v", err)
-	}
-	n.Unreserve()
-	if err := n.Reserve(); err != nil {
-		t.Fatalf("a place that was given back: %v", err)
-	}
-}
-
 func TestRule10SingleServerNeverWaits(t *testing.T) {
 	s := newScript(t, 1, 1, 0)
 	for range 2 {
@@ -466,7 +450,7 @@ func TestConfigReportsEveryMistake(t *testing.T) {
 	if err == nil {
 		t.Fatal("an empty configuration is taken")
 	}
-	for _, want := range []string{"Self", "Start", "Margin", "Renewal", "Clock", "Waiting"} {
+	for _, want := range []string{"Self", "Start", "Margin", "Renewal", "Clock"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q does not name %s", err, want)
 		}

@@ -170,7 +170,7 @@ func (s *server) power() {
 		margin = 0
 	}
 	n, err := New(Config{Self: s.id, Start: s.start, Length: simLength, Margin: margin, Renewal: 50,
-		Clock: s, Raft: s, Machine: s, Waiting: 4096, interleave: s.interleaved})
+		Clock: s, Raft: s, Machine: s, interleave: s.interleaved})
 	if err != nil {
 		panic(err)
 	}
