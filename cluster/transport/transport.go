@@ -53,6 +53,10 @@ type Config struct {
 	KeyFile  string
 	CAFile   string // the region's CA
 
+	// Via holds the addresses at which nodes are dialled instead of their own, by
+	// node id.
+	Via map[string]string
+
 	Logger *slog.Logger
 
 	// PeerID tells which node is expected behind an address, so that a stream
@@ -80,6 +84,11 @@ func (c *Config) Validate() error {
 		}
 		if _, _, err := net.SplitHostPort(address); err != nil {
 			errs = append(errs, fmt.Errorf("cluster listener: %w", err))
+		}
+	}
+	for id, address := range c.Via {
+		if _, _, err := net.SplitHostPort(address); err != nil {
+			errs = append(errs, fmt.Errorf("cluster listener: dialling %s: %w", id, err))
 		}
 	}
 	return errors.Join(errs...)
@@ -245,6 +254,9 @@ func (t *Transport) admit(raw net.Conn) error {
 // dial opens an authenticated connection for one protocol. nodeID may be empty
 // when any member of the region will do.
 func (t *Transport) dial(ctx context.Context, address, nodeID, protocol string) (net.Conn, error) {
+	if via, ok := t.cfg.Via[nodeID]; ok {
+		address = via
+	}
 	raw, err := t.cfg.Dial(ctx, "tcp", address)
 	if err != nil {
 		return nil, err

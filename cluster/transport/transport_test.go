@@ -213,6 +213,34 @@ func TestDialRefusesAnotherNode(t *testing.T) {
 	}
 }
 
+// TestDialGoesByWay reaches a node, known under an address where nobody listens,
+// at the address that the configuration gives for it.
+func TestDialGoesByWay(t *testing.T) {
+	ca := newTestCA(t, "r1")
+	b, _ := open(t, ca.config("b"))
+	const unreachable = "127.0.0.1:1"
+	cfg := ca.config("a")
+	cfg.PeerID = func(string) (string, bool) { return "b", true }
+	cfg.Via = map[string]string{"b": b.Addr().String()}
+	a, _ := open(t, cfg)
+	conn, err := a.Raft().Dial(unreachable, 5*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = conn.Close()
+	rpc, err := a.Client("b", unreachable)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := clusterpb.NewInternodeClient(rpc).ReadIndex(t.Context(), &clusterpb.ReadIndexRequest{}); err != nil {
+		t.Error(err)
+	}
+	cfg.Via["b"] = "nowhere"
+	if _, err := Open(cfg); err == nil || !strings.Contains(err.Error(), "dialling b") {
+		t.Errorf("error %v, want one about dialling b", err)
+	}
+}
+
 func TestCallThatNeverLeft(t *testing.T) {
 	ca := newTestCA(t, "r1")
 	a, _ := open(t, ca.config("a"))

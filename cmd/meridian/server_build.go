@@ -63,6 +63,7 @@ func (s *server) clusterConfig(provider seal.Provider) cluster.Config {
 			CertFile:  cfg.Listen.Cluster.TLS.Cert,
 			KeyFile:   cfg.Listen.Cluster.TLS.Key,
 			CAFile:    cfg.Listen.Cluster.TLS.CA,
+			Via:       cfg.Cluster.Dial,
 		},
 		Seal:    provider,
 		Logger:  s.log,

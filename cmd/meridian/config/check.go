@@ -2,10 +2,12 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -34,6 +36,7 @@ func (l *Loaded) check(file string, unread map[string]bool) Problems {
 	c.identity()
 	c.listeners()
 	c.cluster()
+	c.dial()
 	c.access()
 	c.limits()
 	c.peers()
@@ -160,6 +163,22 @@ func (c *checker) cluster() {
 	}
 	if id := c.l.Config.Node.ID; id != "" && !ids[id] {
 		c.fail(path, "does not name this node, %q", id)
+	}
+}
+
+// dial checks the addresses at which other nodes are reached.
+func (c *checker) dial() {
+	const path = "cluster.dial"
+	dial := c.l.Config.Cluster.Dial
+	for _, id := range slices.Sorted(maps.Keys(dial)) {
+		switch host, port, err := net.SplitHostPort(dial[id]); {
+		case id == c.l.Config.Node.ID:
+			c.fail(path, "names this node itself, %q", id)
+		case !nodeIDForm.MatchString(id):
+			c.fail(path, "names %q, which is not a node id", id)
+		case err != nil || host == "" || port == "" || port == "0":
+			c.fail(path, "has %q for %s; write host:port", dial[id], id)
+		}
 	}
 }
 

@@ -24,6 +24,7 @@ type Config struct {
 	Region    Region    `koanf:"region"`
 	Listen    Listen    `koanf:"listen"`
 	Bootstrap Bootstrap `koanf:"bootstrap"`
+	Cluster   Cluster   `koanf:"cluster"`
 	Access    Access    `koanf:"access"`
 	Seal      Seal      `koanf:"seal"`
 	Limits    Limits    `koanf:"limits"`
@@ -108,6 +109,11 @@ type Bootstrap struct {
 type Voter struct {
 	ID      string `koanf:"id"`
 	Address string `koanf:"address"` // its listen.cluster.advertise
+}
+
+// Cluster says how this node reaches the others of its region.
+type Cluster struct {
+	Dial map[string]string `koanf:"dial" help:"NODE: host:port at which this node reaches another whose own address it cannot reach, as through a tunnel"`
 }
 
 // Access holds the identities that come from the configuration.

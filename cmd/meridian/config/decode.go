@@ -141,10 +141,13 @@ func (r *reader) sections(f *field, n *yaml.Node) (any, bool) {
 	return list.Interface(), len(r.problems) == before
 }
 
-// leaf reads one scalar or list of texts.
+// leaf reads one scalar, list of texts or mapping of names to texts.
 func (r *reader) leaf(f *field, path string, n *yaml.Node) (any, bool) {
-	if f.kind == kindTexts {
+	switch f.kind {
+	case kindTexts:
 		return r.texts(path, n)
+	case kindNamed:
+		return r.named(path, n)
 	}
 	if n.Kind != yaml.ScalarNode {
 		r.fail(n.Line, "%q takes one value", path)
@@ -173,6 +176,28 @@ func (r *reader) texts(path string, n *yaml.Node) (any, bool) {
 		list = append(list, content.Value)
 	}
 	return list, true
+}
+
+// named reads a mapping of names to texts.
+func (r *reader) named(path string, n *yaml.Node) (any, bool) {
+	if n.Kind != yaml.MappingNode {
+		r.fail(n.Line, "%q is a list of names with a text each", path)
+		return nil, false
+	}
+	texts := map[string]string{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, content := n.Content[i], resolve(n.Content[i+1])
+		if _, twice := texts[key.Value]; twice {
+			r.fail(key.Line, "%q names %q twice", path, key.Value)
+			return nil, false
+		}
+		if content.Kind != yaml.ScalarNode {
+			r.fail(content.Line, "%q takes one text for %q", path, key.Value)
+			return nil, false
+		}
+		texts[key.Value] = content.Value
+	}
+	return texts, true
 }
 
 // scalar turns text into a value of the field's kind.

@@ -216,10 +216,14 @@ func (r *reader) setting(path, text string, spell func(path string) string) {
 				n.Content = append(n.Content, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: part})
 			}
 		}
-	case f.kind == kindTexts, f.kind == kindSections:
+	case f.kind == kindTexts, f.kind == kindSections, f.kind == kindNamed:
+		form := "[...]"
+		if f.kind == kindNamed {
+			form = "{NAME: TEXT}"
+		}
 		var doc yaml.Node
 		if err := yaml.Unmarshal([]byte(text), &doc); err != nil || len(doc.Content) == 0 {
-			r.fail(0, "%q is a list, written as in YAML: [...]", path)
+			r.fail(0, "%q is a list, written as in YAML: %s", path, form)
 			return
 		}
 		n = doc.Content[0]

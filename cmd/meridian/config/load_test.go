@@ -56,6 +56,7 @@ func TestLoadGood(t *testing.T) {
 	want.Bootstrap.Voters = []Voter{
 		{"hz-1", "hz-1.internal:9411"}, {"hz-2", "hz-2.internal:9411"}, {"hz-3", "hz-3.internal:9411"},
 	}
+	want.Cluster.Dial = map[string]string{"hz-2": "127.0.0.1:7411"}
 	want.Access.Root = RootKey{ID: "LTAIroot", Secret: SecretRef("file://" + filepath.Join(dir, "root.secret"))}
 	want.Seal.Path = filepath.Join(dir, "root.key")
 	want.Limits.Keys, want.Limits.Plaintext = 500, 6144
@@ -134,6 +135,18 @@ func TestMistakes(t *testing.T) {
 			want: `meridian.yaml:7: "listen.names" is a list`},
 		{name: "no YAML", old: "log: { level: warn }", new: "log: { level: warn",
 			want: `meridian.yaml:17: not YAML: did not find expected ',' or '}'`},
+		{name: "value for names", old: "dial: { hz-2: 127.0.0.1:7411 }", new: "dial: 127.0.0.1:7411",
+			want: `meridian.yaml:21: "cluster.dial" is a list of names with a text each`},
+		{name: "name twice", old: "dial: { hz-2: 127.0.0.1:7411 }", new: "dial: { hz-2: a:1, hz-2: b:1 }",
+			want: `meridian.yaml:21: "cluster.dial" names "hz-2" twice`},
+		{name: "list for a name", old: "hz-2: 127.0.0.1:7411", new: "hz-2: [a]",
+			want: `meridian.yaml:21: "cluster.dial" takes one text for "hz-2"`},
+		{name: "dialled node", old: "hz-2: 127.0.0.1:7411", new: "hz-1: a:1, hz-2: b, hz/9: a:1",
+			want: `meridian.yaml:21: cluster.dial names this node itself, "hz-1"
+meridian.yaml:21: cluster.dial has "b" for hz-2; write host:port
+meridian.yaml:21: cluster.dial names "hz/9", which is not a node id`},
+		{name: "names in a setting", set: []string{"cluster.dial="},
+			want: `--set cluster.dial: "cluster.dial" is a list, written as in YAML: {NAME: TEXT}`},
 		{name: "number", old: "keys: 500", new: "keys: many",
 			want: `meridian.yaml:15: limits.keys: "many" is not a whole number`},
 		{name: "duration without unit", old: "grace: 1m30s", new: "grace: 90",

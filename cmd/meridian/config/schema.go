@@ -26,6 +26,7 @@ const (
 	kindSections
 	kindText
 	kindTexts
+	kindNamed // texts by names of the user's
 	kindBool
 	kindInt
 	kindDuration
@@ -58,6 +59,8 @@ func schemaOf(t reflect.Type, prefix string) []*field {
 			f.kind, f.item, f.fields = kindSections, sf.Type.Elem(), schemaOf(sf.Type.Elem(), f.path)
 		case sf.Type.Kind() == reflect.Slice:
 			f.kind = kindTexts
+		case sf.Type.Kind() == reflect.Map:
+			f.kind = kindNamed
 		case sf.Type.Kind() == reflect.Bool:
 			f.kind = kindBool
 		case sf.Type.Kind() == reflect.Int:

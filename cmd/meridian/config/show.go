@@ -3,7 +3,9 @@ package config
 import (
 	"fmt"
 	"io"
+	"maps"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -68,6 +70,8 @@ func yamlText(v reflect.Value, k kind) (string, error) {
 			return "[]", nil
 		}
 		return flowList(v)
+	case kindNamed:
+		return flowMap(v.Interface().(map[string]string))
 	}
 	return scalarText(v.String())
 }
@@ -96,6 +100,23 @@ func flowList(v reflect.Value) (string, error) {
 		items[i] = "{" + strings.Join(parts, ", ") + "}"
 	}
 	return "[" + strings.Join(items, ", ") + "]", nil
+}
+
+// flowMap is a mapping as {a: b}, in the order of its names.
+func flowMap(texts map[string]string) (string, error) {
+	parts := make([]string, 0, len(texts))
+	for _, name := range slices.Sorted(maps.Keys(texts)) {
+		key, err := scalarText(name)
+		if err != nil {
+			return "", err
+		}
+		value, err := scalarText(texts[name])
+		if err != nil {
+			return "", err
+		}
+		parts = append(parts, key+": "+value)
+	}
+	return "{" + strings.Join(parts, ", ") + "}", nil
 }
 
 // scalarText quotes where YAML needs it: a text that would read as something
