@@ -47,17 +47,20 @@ func (s *Store) Apply(entries []Entry) ([]*storepb.Result, error) {
 		return nil, err
 	}
 	last := fresh[len(fresh)-1]
-	if err := s.applyBatch(db, fresh, results[len(entries)-len(fresh):]); err != nil {
-		s.endWrite(nil, err)
+	hashes, err := s.applyBatch(db, fresh, results[len(entries)-len(fresh):])
+	if err != nil {
+		s.endWrite(nil, nil, err)
 		return nil, err
 	}
-	s.endWrite(&position{last.Index, last.Term}, nil)
+	s.endWrite(&position{last.Index, last.Term}, hashes, nil)
 	return results, nil
 }
 
-// applyBatch is the transaction of Apply. A panic inside becomes an error.
-func (s *Store) applyBatch(db *bbolt.DB, entries []Entry, results []*storepb.Result) (err error) {
+// applyBatch is the transaction of Apply. It returns the state hash after each
+// entry. A panic inside becomes an error.
+func (s *Store) applyBatch(db *bbolt.DB, entries []Entry, results []*storepb.Result) (hashes []indexHash, err error) {
 	index := entries[0].Index
+	hashes = make([]indexHash, 0, len(entries))
 	before := debug.SetPanicOnFault(true)
 	var tx *bbolt.Tx
 	defer func() {
@@ -70,11 +73,11 @@ func (s *Store) applyBatch(db *bbolt.DB, entries []Entry, results []*storepb.Res
 		}
 	}()
 	if tx, err = db.Begin(true); err != nil {
-		return fmt.Errorf("store: begin: %w", err)
+		return nil, fmt.Errorf("store: begin: %w", err)
 	}
 	a, err := newApplier(tx, s.memos)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for i, e := range entries {
 		if e.Index <= a.state.AppliedIndex {
@@ -82,17 +85,18 @@ func (s *Store) applyBatch(db *bbolt.DB, entries []Entry, results []*storepb.Res
 		}
 		index = e.Index
 		if results[i], err = a.entry(e); err != nil {
-			return &EntryError{e.Index, err}
+			return nil, &EntryError{e.Index, err}
 		}
 		a.state.AppliedIndex, a.state.AppliedTerm = e.Index, e.Term
+		hashes = append(hashes, indexHash{e.Index, a.hash})
 	}
 	if err := a.saveState(); err != nil {
-		return err
+		return nil, err
 	}
 	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("store: commit: %w", err)
+		return nil, fmt.Errorf("store: commit: %w", err)
 	}
-	return nil
+	return hashes, nil
 }
 
 // abandon rolls a transaction back. On damaged pages bbolt may panic at that

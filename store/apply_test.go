@@ -158,8 +158,8 @@ func TestPanicNamesTheEntry(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.store.memos = nil // touching them panics
-	err = r.store.applyBatch(db, []Entry{e}, make([]*storepb.Result, 1))
-	r.store.endWrite(nil, err)
+	_, err = r.store.applyBatch(db, []Entry{e}, make([]*storepb.Result, 1))
+	r.store.endWrite(nil, nil, err)
 	var entry *EntryError
 	if !errors.As(err, &entry) || entry.Index != e.Index || !strings.Contains(err.Error(), "panic") {
 		t.Fatal(err)

@@ -241,6 +241,7 @@ func (s *Store) install(db *bbolt.DB) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.db, s.memos = db, memos
+	s.hashes = hashRing{entries: []indexHash{{v.state.AppliedIndex, [32]byte(v.state.StateHash)}}}
 	s.applied.Store(&position{v.state.AppliedIndex, v.state.AppliedTerm})
 	return nil
 }

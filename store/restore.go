@@ -115,7 +115,7 @@ func (s *Store) exchange() (err error) {
 	if err != nil {
 		return errors.Join(err, s.discardNew())
 	}
-	defer func() { s.endWrite(nil, err) }()
+	defer func() { s.endWrite(nil, nil, err) }()
 	if err := s.moveIntoPlace(); err != nil {
 		return err
 	}

@@ -20,11 +20,12 @@ type Store struct {
 	shared  atomic.Pointer[View] // at the applied index; nil while the state changes, and until someone asks
 	applied atomic.Pointer[position]
 
-	mu    sync.Mutex // guards what follows
-	db    *bbolt.DB
-	memos *memos
-	busy  bool  // the state changes: no view may be shared
-	fault error // why the store takes no more calls
+	mu     sync.Mutex // guards what follows
+	db     *bbolt.DB
+	memos  *memos
+	hashes hashRing
+	busy   bool  // the state changes: no view may be shared
+	fault  error // why the store takes no more calls
 }
 
 // position is a place in the log.
@@ -47,7 +48,7 @@ func (s *Store) Close() error {
 	if _, err := s.beginWrite(); errors.Is(err, ErrClosed) {
 		return nil
 	} // after any other fault the file still has to be closed
-	s.endWrite(nil, ErrClosed)
+	s.endWrite(nil, nil, ErrClosed)
 	if s.stuck {
 		return nil
 	}
@@ -84,9 +85,9 @@ func (s *Store) beginWrite() (*bbolt.DB, error) {
 	return s.db, nil
 }
 
-// endWrite publishes what was applied, unless p is nil, or makes the store
-// unusable.
-func (s *Store) endWrite(p *position, fault error) {
+// endWrite publishes what was applied, with the state hash after each entry,
+// unless p is nil, or makes the store unusable.
+func (s *Store) endWrite(p *position, hashes []indexHash, fault error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.busy = false
@@ -95,6 +96,7 @@ func (s *Store) endWrite(p *position, fault error) {
 	}
 	if p != nil {
 		s.applied.Store(p)
+		s.hashes.add(hashes)
 	}
 }
 
