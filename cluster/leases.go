@@ -220,11 +220,13 @@ func (l *leases) release(ctx context.Context, term, index uint64) error {
 }
 
 // leave gives up the lease at a clean stop and tells the leader, so that no
-// write waits for this node.
+// write waits for this node. A node that has just handed leadership over first
+// learns who took it: its message ends the successor's assumption only if it
+// carries the successor's term.
 func (l *leases) leave(ctx context.Context) {
 	n := l.node
+	reign := l.successor(ctx)
 	left := l.layer.Leave()
-	reign := n.reigns.current()
 	if reign.id == "" || reign.id == n.cfg.NodeID {
 		return
 	}
@@ -234,6 +236,25 @@ func (l *leases) leave(ctx context.Context) {
 	}
 	if _, err := client.Left(ctx, &clusterpb.LeftRequest{Term: left.Term, Start: left.Name.Start, Seq: left.Name.Seq}); err != nil {
 		n.log.Info("the leader was not told that this node leaves: writes may wait for its lease once", "error", err)
+	}
+}
+
+// successor waits, as long as an election usually takes, until another node than
+// this one is known to lead. A node that goes on leading has none.
+func (l *leases) successor(ctx context.Context) *reign {
+	n := l.node
+	ctx, cancel := context.WithTimeout(ctx, 2*n.cfg.Timing.Heartbeat)
+	defer cancel()
+	const look = 2 * time.Millisecond
+	for {
+		reign := n.reigns.current()
+		switch {
+		case reign.id != "" && reign.id != n.cfg.NodeID, n.raft.State() == raft.Leader:
+			return reign
+		}
+		if reign.pause(ctx, look) != nil {
+			return reign
+		}
 	}
 }
 

@@ -22,17 +22,30 @@ func (n *Node) Leave() Left {
 // OnLeft takes the message of a server that has stopped (rule 13).
 func (n *Node) OnLeft(from NodeID, l Left) {
 	n.mu.Lock()
-	if t := n.table; t != nil && from != n.cfg.Self {
-		if l.Term == t.term || mutant == leftOfOlderTerm {
-			delete(t.bornOld, from)
+	if from != n.cfg.Self {
+		t := n.table
+		if t != nil {
+			t.left(from, l)
 		}
-		if r := t.record(from); !l.Name.before(r.newest) || mutant == leftEndsNewer {
-			r.newest = l.Name
-			r.end = Never
+		// The successor of a server that stops, and has just handed leadership
+		// over, hears of it while it still opens its term.
+		if t == nil || t.term < l.Term {
+			n.early[from] = l
 		}
 	}
 	n.mu.Unlock()
 	n.Release()
+}
+
+// left notes that a server holds nothing any more.
+func (t *table) left(from NodeID, l Left) {
+	if l.Term == t.term || mutant == leftOfOlderTerm {
+		delete(t.bornOld, from)
+	}
+	if r := t.record(from); !l.Name.before(r.newest) || mutant == leftEndsNewer {
+		r.newest = l.Name
+		r.end = Never
+	}
 }
 
 // ErrOwnRemoval says that a leader must hand leadership on before it is

@@ -117,14 +117,15 @@ type Node struct {
 	seq         uint64
 	outstanding [16]sentRenewal // the newest renewals of this process
 	echo        Echo
-	heard       [2]heard // the two newest terms a grant was kept of, newest first
-	lastLed     Instant  // when it last counted itself in an authority
-	renewAt     Instant  // when the next renewal is due
-	lastTerm    uint64   // Raft term at the last renewal
-	stopped     bool     // set by Leave
-	suspended   bool     // set by Suspend
-	opening     Opening  // the term it last saw itself lead
-	table       *table   // the term it has opened; nil if none
+	heard       [2]heard        // the two newest terms a grant was kept of, newest first
+	lastLed     Instant         // when it last counted itself in an authority
+	renewAt     Instant         // when the next renewal is due
+	lastTerm    uint64          // Raft term at the last renewal
+	stopped     bool            // set by Leave
+	suspended   bool            // set by Suspend
+	opening     Opening         // the term it last saw itself lead
+	table       *table          // the term it has opened; nil if none
+	early       map[NodeID]Left // the newest message of each server that has stopped
 	stats       Stats
 }
 
@@ -134,7 +135,7 @@ func New(cfg Config) (*Node, error) {
 		return nil, err
 	}
 	now := cfg.Clock.Boot()
-	n := &Node{cfg: cfg, started: now, lastLed: Never, renewAt: now}
+	n := &Node{cfg: cfg, started: now, lastLed: Never, renewAt: now, early: map[NodeID]Left{}}
 	n.heard[0].at, n.heard[1].at = Never, Never
 	n.apart.Store(int64(cfg.Clock.Wall() - now))
 	n.grants.Store(&[]grant{})

@@ -328,6 +328,38 @@ func TestRule13StopIsClean(t *testing.T) {
 	}
 }
 
+// TestRule13LeaderStops has 0, which hands leadership to 2, say goodbye before 2
+// has opened its term.
+func TestRule13LeaderStops(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		term uint64 // of the goodbye: 2 is that of the successor
+		want bool   // it is not waited for
+	}{
+		{"in the successor's term", 2, true},
+		{"in a term before", 1, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := leased(t)
+			s.elect(2, 0, 1)
+			left := s.servers[0].lease.Leave()
+			s.must(left.Term == 2, "0 is not in the term of its successor")
+			left.Term = tt.term
+			s.servers[2].lease.OnLeft(simID(0), left)
+			s.spread(2, 1)
+			s.servers[2].open()
+			s.must(s.servers[2].lease.OpenedTerm() == 2, "2 has not opened its term")
+			index, outcome := s.wait(2)
+			s.spread(2, 1)
+			s.servers[2].lease.Await(2, index, func(err error) { *outcome = err })
+			s.servers[2].lease.OnAck(simID(1), Ack{index})
+			if released := *outcome == nil; released != tt.want {
+				t.Errorf("released: %v, want %v (%v)", released, tt.want, *outcome)
+			}
+		})
+	}
+}
+
 func TestRule15RemovalWaits(t *testing.T) {
 	s := leased(t)
 	l := s.servers[0].lease

@@ -89,6 +89,12 @@ func (n *Node) OpenTerm(o Opening) bool {
 			r.bounded = false
 		}
 	}
+	for id, l := range n.early {
+		if l.Term == o.Term {
+			t.left(id, l)
+		}
+	}
+	clear(n.early)
 	n.table = t
 	n.renewAt = n.cfg.Clock.Boot()
 	n.mu.Unlock()
