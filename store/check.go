@@ -2,31 +2,81 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
+
+	"go.etcd.io/bbolt"
 
 	"meridian/store/internal/record"
 )
 
+// checkSuffix marks the copy that Check makes of the file.
+const checkSuffix = ".check"
+
 // Check reads the whole state: every record's checksum, the state hash, the
 // counters, and bbolt's own structure. It takes seconds for a million keys and
-// runs beside reads and writes. The error is ErrDamaged, or ctx's.
+// runs beside reads and writes. The structure is checked on a copy beside the
+// file, because bbolt's checker cannot share a database with a writer: it needs
+// Size bytes on the disk for a while. The error is ErrDamaged, ctx's, or what the
+// disk says about the copy.
 func (s *Store) Check(ctx context.Context) error {
 	v, err := s.privateView()
 	if err != nil {
 		return err
 	}
 	defer v.Close()
-	return v.check(ctx)
+	if err := v.checkRecords(ctx); err != nil {
+		return err
+	}
+	return s.checkCopy(ctx, v)
 }
 
-// check is Check of one view.
+// CheckRecords is Check without bbolt's structure, and without a copy.
+func (s *Store) CheckRecords(ctx context.Context) error {
+	v, err := s.privateView()
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	return v.checkRecords(ctx)
+}
+
+// Size returns the bytes of the state file that hold pages.
+func (s *Store) Size() (int64, error) {
+	v, err := s.View()
+	if err != nil {
+		return 0, err
+	}
+	defer v.Close()
+	return v.tx.Size(), nil
+}
+
+func (s *Store) checkCopy(ctx context.Context, v *View) (err error) {
+	path := s.cfg.Path + checkSuffix
+	defer func() { err = errors.Join(err, removeFile(path)) }()
+	if err := guarded(func() error { return v.tx.CopyFile(path, 0o600) }); err != nil {
+		return fmt.Errorf("store: check: %w", err)
+	}
+	db, err := s.openDatabase(path, readOnly)
+	if err != nil {
+		return err
+	}
+	err = db.View(func(tx *bbolt.Tx) error { return checkStructure(ctx, tx) })
+	return errors.Join(err, db.Close())
+}
+
+// check reads all that a view shows. No writer may use its database.
 func (v *View) check(ctx context.Context) error {
 	// Records first: bbolt checks in a goroutine of its own, where a page that
 	// makes it panic would end the process.
-	if err := guarded(func() error { return v.checkRecords(ctx) }); err != nil {
+	if err := v.checkRecords(ctx); err != nil {
 		return err
 	}
-	for err := range v.tx.Check() {
+	return checkStructure(ctx, v.tx)
+}
+
+func checkStructure(ctx context.Context, tx *bbolt.Tx) error {
+	for err := range tx.Check() {
 		if err != nil && ctx.Err() == nil {
 			return damaged("%v", err)
 		}
@@ -34,7 +84,12 @@ func (v *View) check(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// checkRecords reads every record.
 func (v *View) checkRecords(ctx context.Context) error {
+	return guarded(func() error { return v.readRecords(ctx) })
+}
+
+func (v *View) readRecords(ctx context.Context) error {
 	var hash record.Digest
 	var counts [record.Buckets]uint64
 	for id := range record.Buckets {

@@ -250,3 +250,33 @@ func TestTruncatedFileIsDamaged(t *testing.T) {
 		}
 	}
 }
+
+// The check runs beside writes, and neither disturbs the other.
+func TestCheckBesideWrites(t *testing.T) {
+	r := newRegion(t)
+	for n := range 50 {
+		r.ok(createKey(n))
+	}
+	done := make(chan error)
+	go func() {
+		var err error
+		for range 5 {
+			err = errors.Join(err, r.store.Check(t.Context()))
+		}
+		done <- err
+	}()
+	for n := 50; ; n++ {
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Error(err)
+			}
+			if _, err := os.Stat(r.path + checkSuffix); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("the copy is left over: %v", err)
+			}
+			return
+		default:
+			r.ok(createKey(n))
+		}
+	}
+}

@@ -89,6 +89,9 @@ func (s *Store) prepareFile() error {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
+	if err := removeFile(s.cfg.Path + checkSuffix); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
 	switch err := os.Remove(s.newPath()); {
 	case err == nil:
 		s.cfg.Logger.Warn("removed an incomplete state file", "path", s.newPath())
@@ -105,6 +108,14 @@ func (s *Store) prepareFile() error {
 		return err
 	}
 	return s.moveIntoPlace()
+}
+
+// removeFile removes a file that may not be there.
+func removeFile(path string) error {
+	if err := os.Remove(path); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // newPath is where a file is written before it takes the state file's place.

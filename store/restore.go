@@ -136,7 +136,7 @@ func (s *Store) exchange() (err error) {
 
 // discardNew removes a file that is not wanted.
 func (s *Store) discardNew() error {
-	if err := os.Remove(s.newPath()); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := removeFile(s.newPath()); err != nil {
 		return fmt.Errorf("store: restore: %w", err)
 	}
 	return nil

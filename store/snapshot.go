@@ -41,6 +41,15 @@ func (s *Store) Snapshot() (*Snapshot, error) {
 // Index returns the index of the last entry whose effect the snapshot holds.
 func (sn *Snapshot) Index() uint64 { return sn.v.Index() }
 
+// Term returns the term of that entry.
+func (sn *Snapshot) Term() uint64 { return sn.v.state.AppliedTerm }
+
+// Configuration returns the newest Raft configuration that was applied, and the
+// index of its entry.
+func (sn *Snapshot) Configuration() (index uint64, data []byte, err error) {
+	return sn.v.Configuration()
+}
+
 // Size returns the bytes that Persist writes, about: the database's.
 func (sn *Snapshot) Size() int64 { return sn.v.tx.Size() }
 
