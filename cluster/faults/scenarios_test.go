@@ -30,6 +30,40 @@ var scenarios = []scenario{
 		pass:   "no request without an answer; no write waits for a lease",
 		steady: true, smooth: true, overlap: 200, run: restartRolling,
 	},
+	{
+		name: "leader paused", fault: "SIGSTOP of the leader for half a lease to 20 leases",
+		pass:   "cryptography on the others never fails; no answer of the woken one is stale",
+		steady: true, smooth: false, overlap: 1000, run: pauseLeader,
+	},
+	{
+		name: "follower paused", fault: "SIGSTOP of a follower, DisableKey elsewhere, use of the keys as it goes on",
+		pass:   "DisableKey is acknowledged in D + m; the woken one never uses a disabled key",
+		steady: true, overlap: 1000, run: pauseFollower,
+	},
+	{
+		name: "leader cut off", fault: "the leader cut off from its peers, not from its clients",
+		pass:   "cryptography on the others never fails; the old leader refuses once its lease has ended",
+		steady: true, smooth: true, overlap: 500, run: cutLeader,
+	},
+	{
+		name: "follower cut off", fault: "a follower cut off from its peers, not from its clients",
+		pass:   "cryptography on the others never fails; the follower refuses once its lease has ended",
+		steady: true, smooth: true, overlap: 500, run: cutFollower,
+	},
+	{
+		name: "one-way cuts", fault: "what one node sends to another is dropped, each pair by chance",
+		pass:   "cryptography on the third never fails",
+		steady: true, smooth: true, overlap: 1000, run: cutOneWay,
+	},
+	{
+		name: "flapping links", fault: "a node cut off and healed again, for 20 ms to 1 s each",
+		pass: "nothing stale, nothing lost", overlap: 500, run: flap,
+	},
+	{
+		name: "slow links", fault: "5 to 40 ms of delay each way, half of it jitter, on all links",
+		pass:   "cryptography never fails",
+		steady: true, smooth: true, overlap: 500, run: slowLinks,
+	},
 }
 
 func toolThere(name string) bool {
