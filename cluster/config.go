@@ -65,6 +65,7 @@ type Timing struct {
 	LeaseMargin  time.Duration // for clocks that run at different rates. Default: a twentieth of Lease
 	LeaseRenewal time.Duration // time between renewals. Default: a tenth of Lease
 	LeaseWait    time.Duration // how long a read is held for a lease before it is refused. Default: 2 heartbeats
+	MinIndexWait time.Duration // how long a read is held for the index it asks for. Default: 2 s
 
 	SnapshotInterval  time.Duration // how often Raft looks whether a snapshot is due. Default: 120 s
 	SnapshotThreshold uint64        // entries since the last one. Default: 8192
@@ -72,6 +73,7 @@ type Timing struct {
 	TrailingLogs      uint64        // entries kept behind a snapshot. Default: 10240
 
 	Jobs       time.Duration // how often the leader looks for due rotations and deletions. Default: 10 s
+	StateCheck time.Duration // how often a node compares its state with the others', give or take a quarter. Default: 1 min
 	CheckDelay time.Duration // from start to the full check after an unclean stop. Default: 60 s
 }
 
@@ -109,6 +111,8 @@ func (t *Timing) setDefaults() {
 	orDuration(&t.SnapshotMaxAge, 24*time.Hour)
 	orDuration(&t.Jobs, 10*time.Second)
 	orDuration(&t.CheckDelay, time.Minute)
+	orDuration(&t.StateCheck, time.Minute)
+	orDuration(&t.MinIndexWait, 2*time.Second)
 	if t.SnapshotThreshold == 0 {
 		t.SnapshotThreshold = 8192
 	}
@@ -168,7 +172,7 @@ func (c *Config) Validate() error {
 		errs = append(errs, err)
 	}
 	t := c.Timing
-	for _, d := range []time.Duration{t.Heartbeat, t.LeaderLease, t.Commit, t.Hold, t.Lease, t.LeaseMargin, t.LeaseRenewal, t.LeaseWait, t.SnapshotInterval, t.SnapshotMaxAge, t.Jobs, t.CheckDelay, c.Disk.StallLimit} {
+	for _, d := range []time.Duration{t.Heartbeat, t.LeaderLease, t.Commit, t.Hold, t.Lease, t.LeaseMargin, t.LeaseRenewal, t.LeaseWait, t.SnapshotInterval, t.SnapshotMaxAge, t.Jobs, t.CheckDelay, t.StateCheck, t.MinIndexWait, c.Disk.StallLimit} {
 		if d < 0 {
 			wrong("a duration is negative: %v", d)
 		}

@@ -19,6 +19,12 @@ var (
 	ErrRefused = errors.New("cluster: the leader refuses the command")
 	// ErrSealed: the keyring is not open on this node.
 	ErrSealed = errors.New("cluster: the node is sealed")
+	// ErrBehind: the node's state has not reached the index that a read asked
+	// for in time.
+	ErrBehind = errors.New("cluster: the state has not reached the index asked for")
+	// ErrDiffers: a majority of the region has another state at the same index.
+	// The node stops, and fetches theirs when it starts again.
+	ErrDiffers = errors.New("cluster: the state differs from the other nodes'")
 	// ErrStopped: the node is shutting down, or stopped after a fault.
 	ErrStopped = errors.New("cluster: the node is stopped")
 )

@@ -14,14 +14,19 @@ import (
 	"github.com/hashicorp/raft"
 	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
 	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 )
 
 // Names in the data folder.
 const (
 	raftFile  = "raft.db"
 	stateFile = "state.db"
-	runMark   = "running"       // there from start to clean stop
-	badMark   = "state.damaged" // the state must be set aside at the next start
+	runMark   = "running" // there from start to clean stop
+
+	// Why the last run ended, for the next start.
+	badMark     = "state.damaged" // the state must be set aside
+	suspectMark = "state.suspect" // it must be checked
+	differsMark = "state.differs" // it must be set aside, and snapshots of it too
 )
 
 // Keys of the identity, beside Raft's own in the conf bucket of raft.db. They
@@ -32,6 +37,7 @@ const (
 	identityFormed      = "meridian.formed"
 	identityCluster     = "meridian.cluster" // cluster id and data epoch
 	identityStart       = "meridian.start"   // counts the processes on this folder
+	identityFloor       = "meridian.floor"   // highest label of a snapshot that was set aside
 	identityPeer        = "meridian.peer."   // and the id of a voter: its incarnation
 )
 
@@ -54,13 +60,16 @@ func openRaftFile(dir, node, region string) (db *raftboltdb.BoltStore, err error
 	path := filepath.Join(dir, raftFile)
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		if _, err := os.Stat(filepath.Join(dir, stateFile)); err == nil {
-			return nil, fmt.Errorf("%w: %s holds %s but no %s; remove the folder and let the node join under a new id", ErrNoLog, dir, stateFile, raftFile)
+			return nil, fmt.Errorf("%w: %s holds %s but no %s; %s", ErrNoLog, dir, stateFile, raftFile, rejoin)
 		}
 		if err := makeRaftFile(dir, node, region); err != nil {
 			return nil, fmt.Errorf("making %s: %w", path, err)
 		}
 	}
 	if db, err = openBolt(path); err != nil {
+		if errors.Is(err, bolterrors.ErrInvalid) || errors.Is(err, bolterrors.ErrChecksum) || errors.Is(err, bolterrors.ErrVersionMismatch) {
+			return nil, fmt.Errorf("%w: %s cannot be read: %w; %s", ErrNoLog, path, err, rejoin)
+		}
 		return nil, fmt.Errorf("opening %s: %w", path, err)
 	}
 	return db, nil
@@ -109,6 +118,9 @@ func loadIdentity(stable raft.StableStore, node, region string) (*identity, erro
 	if err != nil {
 		return nil, err
 	}
+	if name == nil {
+		return nil, fmt.Errorf("%w: %s is empty or new; %s", ErrNoLog, raftFile, rejoin)
+	}
 	if want := region + "/" + node; string(name) != want {
 		return nil, fmt.Errorf("%w: it is the folder of %q, configured is %q", ErrForeignData, name, want)
 	}
@@ -125,12 +137,37 @@ func loadIdentity(stable raft.StableStore, node, region string) (*identity, erro
 
 // raiseStart counts a process that starts on this folder.
 func (id *identity) raiseStart() (uint64, error) {
-	start, err := id.stable.GetUint64([]byte(identityStart))
-	if err != nil && !isMissing(err) {
+	start, err := id.number(identityStart)
+	if err != nil {
 		return 0, err
 	}
 	start++
 	return start, id.stable.SetUint64([]byte(identityStart), start)
+}
+
+// raftTerm returns Raft's current term.
+func (id *identity) raftTerm() (uint64, error) { return id.number("CurrentTerm") }
+
+// snapshotFloor returns what raiseSnapshotFloor recorded.
+func (id *identity) snapshotFloor() (uint64, error) { return id.number(identityFloor) }
+
+// raiseSnapshotFloor records that this node has vouched for a log up to a
+// snapshot's label, before the snapshot is taken away.
+func (id *identity) raiseSnapshotFloor(label uint64) error {
+	known, err := id.snapshotFloor()
+	if err != nil || known >= label {
+		return err
+	}
+	return id.stable.SetUint64([]byte(identityFloor), label)
+}
+
+// number returns 0 when the key is not there.
+func (id *identity) number(key string) (uint64, error) {
+	value, err := id.stable.GetUint64([]byte(key))
+	if err != nil && isMissing(err) {
+		return 0, nil
+	}
+	return value, err
 }
 
 // get returns nil when the key is not there.

@@ -38,7 +38,7 @@ func (s *internode) Propose(ctx context.Context, r *clusterpb.ProposeRequest) (*
 		return nil, status.Error(codes.Unauthenticated, "no sender")
 	}
 	n := s.node
-	if !n.running.Load() || n.term() == nil {
+	if !n.running.Load() || n.stopped() != nil || n.term() == nil {
 		return &clusterpb.ProposeResponse{Outcome: notLeader}, nil
 	}
 	var c storepb.Command
@@ -70,7 +70,7 @@ func (s *internode) Propose(ctx context.Context, r *clusterpb.ProposeRequest) (*
 
 func (s *internode) ReadIndex(ctx context.Context, _ *clusterpb.ReadIndexRequest) (*clusterpb.ReadIndexResponse, error) {
 	n := s.node
-	if !n.running.Load() || n.term() == nil {
+	if !n.running.Load() || n.stopped() != nil || n.term() == nil {
 		return &clusterpb.ReadIndexResponse{}, nil
 	}
 	index, err := n.leaderReads.shared(ctx)

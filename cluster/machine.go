@@ -43,6 +43,9 @@ var _ raft.BatchingFSM = (*machine)(nil)
 // errBroken answers everything that comes after a fault of storage.
 var errBroken = fmt.Errorf("%w: the state cannot be trusted until the node was restarted", errStorage)
 
+// errApply marks a fault of the state that applying brought out.
+var errApply = errors.New("applying entries")
+
 // Apply is required by raft.FSM; Raft uses ApplyBatch.
 func (m *machine) Apply(entry *raft.Log) any { return m.ApplyBatch([]*raft.Log{entry})[0] }
 
@@ -92,7 +95,7 @@ func (m *machine) apply(logs []*raft.Log) ([]*storepb.Result, error) {
 		err = fmt.Errorf("%d results for %d entries", len(results), len(entries))
 	}
 	if err != nil {
-		return nil, m.broke(fmt.Errorf("applying entries %d to %d: %w", logs[0].Index, logs[len(logs)-1].Index, err))
+		return nil, m.broke(fmt.Errorf("%w %d to %d: %w", errApply, logs[0].Index, logs[len(logs)-1].Index, err))
 	}
 	m.handed = logs[len(logs)-1].Index
 	m.dropCiphers(results)

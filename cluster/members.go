@@ -37,6 +37,8 @@ func (n *Node) Status() Status {
 		n.raftStatus(&s)
 	} else if n.stopping.Load() {
 		s.Role = "stopped"
+	} else if n.seeking.Load() {
+		s.Role = "rebuilding"
 	}
 	return s
 }

@@ -21,9 +21,19 @@ type metrics struct {
 	clocks     prometheus.Gauge
 
 	leaseRefusals prometheus.Counter
-	collectors    []prometheus.Collector
-	raftSink      prometheus.Collector
+
+	seeding                        prometheus.Gauge
+	rebuilds                       *prometheus.CounterVec
+	rebuiltAt, comparedAt, differs prometheus.Gauge
+
+	collectors []prometheus.Collector
+	raftSink   prometheus.Collector
 }
+
+var (
+	rebuildSources = []string{"log", restoreSnapshot.String(), labelState.String(), fetchState.String()}
+	writeOutcomes  = []string{"decided", "unknown", "throttled", "disk_full", "unavailable", "refused"}
+)
 
 // latencies are the buckets of all durations here, in seconds.
 var latencies = prometheus.ExponentialBuckets(0.0001, 2.5, 14)
@@ -52,7 +62,29 @@ func newMetrics(n *Node) *metrics {
 	m.leaseRefusals = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "meridian_lease_refused_reads_total", Help: "Reads refused because this node had no lease.",
 	})
-	m.collectors = []prometheus.Collector{m.leaseRefusals, m.writes, m.writeTime, m.readRounds, m.roundTime, m.storageOps, m.clocks}
+	m.seeding = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "meridian_state_seeding", Help: "1 while the node waits for another node to give it the region's state.",
+	})
+	m.rebuilds = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "meridian_state_rebuilds_total", Help: "Starts of this process at which the state was rebuilt, by what from: log, snapshot (of this node), state (which got a new snapshot), peer.",
+	}, []string{"source"})
+	m.rebuiltAt = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "meridian_state_rebuilt_timestamp_seconds", Help: "When the state was rebuilt at the start of this process; 0: it was not.",
+	})
+	m.comparedAt = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "meridian_state_compared_timestamp_seconds", Help: "When the state was last found equal to that of a majority of the region.",
+	})
+	m.differs = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "meridian_state_differs", Help: "1 when the last comparison found another state at the same index on some node.",
+	})
+	for _, source := range rebuildSources {
+		m.rebuilds.WithLabelValues(source)
+	}
+	for _, outcome := range writeOutcomes {
+		m.writes.WithLabelValues(outcome)
+	}
+	m.readRounds.WithLabelValues("answered")
+	m.collectors = []prometheus.Collector{m.seeding, m.rebuilds, m.rebuiltAt, m.comparedAt, m.differs, m.leaseRefusals, m.writes, m.writeTime, m.readRounds, m.roundTime, m.storageOps, m.clocks}
 	gauge := func(name, help string, value func() float64) {
 		m.collectors = append(m.collectors, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
 	}
@@ -69,8 +101,11 @@ func newMetrics(n *Node) *metrics {
 		}
 		return float64(n.raft.CurrentTerm())
 	})
-	gauge("meridian_cluster_applied_index", "Index of the last applied command.", func() float64 { return float64(n.machine.applied.value.Load()) })
+	gauge("meridian_cluster_applied_index", "Index of the last applied command.", func() float64 { return float64(n.Applied()) })
 	gauge("meridian_lease_remaining_seconds", "Time for which this node may still answer without hearing from the leader.", func() float64 {
+		if !n.running.Load() {
+			return 0
+		}
 		return max(0, (n.leases.layer.Until() - n.cfg.BootTime()).Seconds())
 	})
 	gauge("meridian_cluster_sealed", "1 while the keyring is not open.", func() float64 { return flag(n.keyring.Load() == nil) })
@@ -78,6 +113,7 @@ func newMetrics(n *Node) *metrics {
 	gauge("meridian_cluster_writes_waiting", "Writes under way at this leader.", func() float64 { return float64(n.waiting.Load()) })
 	gauge("meridian_cluster_disk_free_bytes", "Free bytes on the volume of the data folder.", func() float64 { return float64(n.space.left.Load()) })
 	gauge("meridian_cluster_disk_low", "1 while writes are refused for lack of space.", func() float64 { return flag(n.space.Low()) })
+	m.collectors = append(m.collectors, newReadiness(n))
 	return m
 }
 
@@ -118,7 +154,7 @@ func (m *metrics) unregister(from prometheus.Registerer) {
 }
 
 func (m *metrics) write(took time.Duration, err error) {
-	outcome := "decided"
+	outcome := writeOutcomes[0]
 	switch {
 	case err == nil:
 	case errors.Is(err, ErrOutcomeUnknown):
@@ -143,6 +179,23 @@ func (m *metrics) readRound(took time.Duration, err error) {
 	}
 	m.readRounds.WithLabelValues("answered").Inc()
 	m.roundTime.Observe(took.Seconds())
+}
+
+// rebuilt notes that the state was rebuilt.
+func (m *metrics) rebuilt(source string, at time.Time) {
+	m.rebuilds.WithLabelValues(source).Inc()
+	m.rebuiltAt.Set(float64(at.Unix()))
+}
+
+// compared notes what a comparison of states came to.
+func (m *metrics) compared(v verdict, differs bool, at time.Time) {
+	m.differs.Set(0)
+	if differs {
+		m.differs.Set(1)
+	}
+	if v == agreed {
+		m.comparedAt.Set(float64(at.Unix()))
+	}
 }
 
 func (m *metrics) storage(operation string, took time.Duration) {

@@ -61,6 +61,10 @@ type Node struct {
 	sealError atomic.Pointer[string]
 	regionSet chan struct{} // signalled when the region may have appeared or changed
 
+	seeking   atomic.Bool   // waits for another node's state
+	giving    atomic.Bool   // gives its state to another node
+	comparing chan struct{} // signalled when a comparison of states is due
+
 	fault    atomic.Pointer[error]
 	stopping atomic.Bool
 
@@ -101,12 +105,40 @@ func (n *Node) fail(reason error) {
 		return
 	}
 	n.log.Error("the node stops", "error", reason)
-	if errors.Is(reason, store.ErrDamaged) {
-		if err := markFile(n.cfg.DataDir, badMark); err != nil {
-			n.log.Error("the damaged state could not be marked", "error", err)
+	if mark := markFor(reason); mark != "" {
+		if err := markFile(n.cfg.DataDir, mark); err != nil {
+			n.log.Error("what is wrong with the state could not be noted", "error", err)
 		}
 	}
+	n.withdraw()
 	n.cfg.Exit(reason)
+}
+
+// markFor is what the next start must know about a fault of the state.
+func markFor(reason error) string {
+	switch {
+	case errors.Is(reason, ErrDiffers):
+		return differsMark
+	case errors.Is(reason, store.ErrDamaged):
+		return badMark
+	case errors.Is(reason, errApply) && !errors.Is(reason, store.ErrUnknownCommand):
+		return suspectMark
+	}
+	return ""
+}
+
+// withdrawLimit bounds how long a node that stops tries to tell the leader.
+const withdrawLimit = 300 * time.Millisecond
+
+// withdraw gives up the lease of a node with a fault: it answers nothing from
+// now on, and no write waits for it.
+func (n *Node) withdraw() {
+	if !n.running.Load() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), withdrawLimit)
+	defer cancel()
+	n.leases.leave(ctx)
 }
 
 // Healthy returns the fault that stops the node, nil when there is none.
@@ -115,45 +147,6 @@ func (n *Node) Healthy() error {
 		return *fault
 	}
 	return nil
-}
-
-// Read calls f with a view of the state that shows every write which was
-// acknowledged, on any node, before the call. Without a leader the call is held
-// for up to Timing.Hold, then fails with ErrUnavailable. f may run twice and must
-// not have effects; its error is returned as it is. The view is f's only while it
-// runs.
-func (n *Node) Read(ctx context.Context, f func(v *store.View) error) error {
-	for {
-		if n.fault.Load() != nil || n.stopping.Load() {
-			return n.stopped()
-		}
-		ticket, err := n.freshness.Admit(ctx)
-		if err != nil {
-			return err
-		}
-		view, err := n.store.View()
-		if err != nil {
-			return n.readFailed(err)
-		}
-		err = f(view)
-		index := view.Index()
-		view.Close()
-		if errors.Is(err, store.ErrDamaged) {
-			return n.readFailed(err)
-		}
-		if n.freshness.Check(ticket, index) == nil {
-			return err
-		}
-	}
-}
-
-// readFailed sorts an error of the store itself: damage ends the process.
-func (n *Node) readFailed(err error) error {
-	if errors.Is(err, store.ErrClosed) {
-		return ErrStopped
-	}
-	n.fail(fmt.Errorf("reading the state: %w", err))
-	return fmt.Errorf("%w: %w", ErrStopped, err)
 }
 
 // Cipher returns a version of k, which was read from v, ready to use. Errors:
@@ -177,20 +170,4 @@ func (n *Node) Wrap(b crypto.Binding, material []byte) ([]byte, error) {
 		return nil, ErrSealed
 	}
 	return wrapped, err
-}
-
-// Ready returns nil if the node can decrypt now: a fresh read succeeds and the
-// keyring opens the region's canary.
-func (n *Node) Ready(ctx context.Context) error {
-	return n.Read(ctx, func(v *store.View) error {
-		region, ok := v.Region()
-		if !ok {
-			return errors.New("cluster: the region has not been made yet")
-		}
-		ring := n.keyring.Load()
-		if ring == nil {
-			return n.whySealed()
-		}
-		return checkCanary(ring, region)
-	})
 }

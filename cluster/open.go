@@ -2,11 +2,8 @@ package cluster
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -14,7 +11,6 @@ import (
 	"meridian/cluster/clusterpb"
 	"meridian/cluster/transport"
 	"meridian/crypto"
-	"meridian/store"
 )
 
 // Open starts a node on its data folder and returns once it takes part in the
@@ -27,7 +23,7 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 		return nil, err
 	}
 	cfg.setDefaults()
-	n := &Node{cfg: cfg, log: cfg.Logger, started: cfg.Now(), regionSet: make(chan struct{}, 1)}
+	n := &Node{cfg: cfg, log: cfg.Logger, started: cfg.Now(), regionSet: make(chan struct{}, 1), comparing: make(chan struct{}, 1)}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	if err := n.start(ctx); err != nil {
 		n.close()
@@ -53,12 +49,17 @@ func (n *Node) start(ctx context.Context) error {
 	n.stamps.now = n.cfg.Now
 	n.leaderReads = &readIndex{node: n}
 
-	data, err := n.openData()
+	if err := n.metrics.register(n.cfg.Metrics); err != nil {
+		return err
+	}
+	data, err := n.openData(ctx)
 	if err != nil {
 		return err
 	}
-	restore, err := data.check()
-	if err != nil {
+	if err := n.openTransport(); err != nil {
+		return err
+	}
+	if err := n.heal(ctx, data); err != nil {
 		return err
 	}
 	if n.ciphers, err = newCiphers(n.cfg.Region, n.cfg.Ciphers); err != nil {
@@ -76,18 +77,12 @@ func (n *Node) start(ctx context.Context) error {
 		found: n.foundRegion, changed: n.dropCiphers, moved: n.leases.moved, members: members,
 	}
 	n.machine.applied.advance(data.applied)
-	if err := n.openTransport(); err != nil {
-		return err
-	}
 	if !n.identity.isFormed() {
 		if err := n.meet(ctx); err != nil {
 			return err
 		}
 	}
-	if err := n.startRaft(restore); err != nil {
-		return err
-	}
-	if err := n.metrics.register(n.cfg.Metrics); err != nil {
+	if err := n.startRaft(); err != nil {
 		return err
 	}
 	n.signalRegion()
@@ -97,78 +92,20 @@ func (n *Node) start(ctx context.Context) error {
 	n.spawn(n.keepUnsealed)
 	n.spawn(n.keepRegistered)
 	n.spawn(n.keepSnapshots)
-	return nil
-}
-
-// openData opens the files of the data folder and describes what they hold.
-func (n *Node) openData() (dataAtStart, error) {
-	var d dataAtStart
-	dir := n.cfg.DataDir
-	db, err := openRaftFile(dir, n.cfg.NodeID, n.cfg.Region)
-	if err != nil {
-		return d, err
-	}
-	n.raftDB = db
-	n.raftStore = &raftStore{backend: db, watch: n.watch, fail: n.fail, observe: n.metrics.storage}
-	if n.identity, err = loadIdentity(n.raftStore, n.cfg.NodeID, n.cfg.Region); err != nil {
-		return d, err
-	}
-	if d.stateLost, err = n.openState(); err != nil {
-		return d, err
-	}
-	if n.snapshots, err = openSnapshots(dir, n.cfg.Disk, newRaftLogger(n.log)); err != nil {
-		return d, err
-	}
-	if d.snapshot, d.snapshotFSM, err = n.snapshots.newest(); err != nil {
-		return d, err
-	}
-	if d.first, err = n.raftStore.FirstIndex(); err != nil {
-		return d, err
-	}
-	if d.last, err = n.raftStore.LastIndex(); err != nil {
-		return d, err
-	}
-	if d.logCluster, err = n.identity.cluster(); err != nil {
-		return d, err
-	}
-	d.applied, _ = n.store.Applied()
-	return d, n.describeState(&d)
-}
-
-// describeState reads whose state it is and refuses another region's or node's.
-func (n *Node) describeState(d *dataAtStart) error {
-	v, err := n.store.View()
-	if err != nil {
-		return err
-	}
-	defer v.Close()
-	region, ok := v.Region()
-	if !ok {
-		return nil
-	}
-	d.stateCluster = append(append(make([]byte, 0, 32), region.ClusterID...), region.DataEpoch...)
-	if region.Region != n.cfg.Region || region.Account != n.cfg.Account {
-		return fmt.Errorf("%w: the state is of region %q, account %q; configured are %q and %q",
-			ErrForeignData, region.Region, region.Account, n.cfg.Region, n.cfg.Account)
-	}
-	node, ok, err := v.Node(n.cfg.NodeID)
-	if err != nil {
-		return err
-	}
-	if ok && string(node.Incarnation) != string(n.identity.incarnation) {
-		return fmt.Errorf("%w: the state beside %s is of another data folder of node %q", ErrReplaced, raftFile, n.cfg.NodeID)
-	}
+	n.spawn(n.keepComparing)
 	return nil
 }
 
 // openLeases makes the lease layer of this process.
-func (n *Node) openLeases(members *appliedMembers, d dataAtStart) error {
+func (n *Node) openLeases(members *appliedMembers, d *dataAtStart) error {
 	start, err := n.identity.raiseStart()
 	if err != nil {
 		return err
 	}
 	if d.last > 0 {
-		from := max(d.first, members.now.Load().members.Index+1)
+		// Below a snapshot's label the log may have a gap: a snapshot that came
+		// from elsewhere can lie beyond its end.
+		from := max(d.first, d.snapshot+1, members.now.Load().members.Index+1)
 		if err := n.raftStore.findConfigurations(from, d.last); err != nil {
 			return err
 		}
@@ -178,45 +115,6 @@ func (n *Node) openLeases(members *appliedMembers, d dataAtStart) error {
 	}
 	n.freshness = n.leases
 	return nil
-}
-
-// openState opens the state file. A damaged one is set aside: what it held comes
-// back from the snapshot and the log.
-func (n *Node) openState() (lost bool, err error) {
-	path := filepath.Join(n.cfg.DataDir, stateFile)
-	bad, err := hasMark(n.cfg.DataDir, badMark)
-	if err != nil {
-		return false, err
-	}
-	if bad {
-		n.log.Error("the state file was found damaged: it is rebuilt from the snapshot and the log")
-		if err := errors.Join(n.setAside(path), unmark(n.cfg.DataDir, badMark)); err != nil {
-			return false, err
-		}
-	}
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		lost = true
-	}
-	cfg := store.Config{Path: path, MaxSize: n.cfg.Disk.MaxStateSize, Logger: n.log}
-	n.store, err = store.Open(cfg)
-	if errors.Is(err, store.ErrDamaged) {
-		n.log.Error("the state file is damaged: it is rebuilt from the snapshot and the log", "error", err)
-		if err := n.setAside(path); err != nil {
-			return false, err
-		}
-		lost = true
-		n.store, err = store.Open(cfg)
-	}
-	return lost, err
-}
-
-func (n *Node) setAside(path string) error {
-	aside := fmt.Sprintf("%s.damaged-%s", path, n.cfg.Now().UTC().Format("20060102T150405.000"))
-	err := os.Rename(path, aside)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
 }
 
 func (n *Node) openTransport() error {
@@ -244,7 +142,7 @@ func (n *Node) openTransport() error {
 	return nil
 }
 
-func (n *Node) startRaft(restore bool) error {
+func (n *Node) startRaft() error {
 	t := n.cfg.Timing
 	logger := newRaftLogger(n.log)
 	notify := make(chan bool, 64)
@@ -258,11 +156,10 @@ func (n *Node) startRaft(restore bool) error {
 	cfg.TrailingLogs = t.TrailingLogs
 	cfg.SnapshotInterval, cfg.SnapshotThreshold = t.SnapshotInterval, t.SnapshotThreshold
 	cfg.ShutdownOnRemove = true
-	cfg.NoSnapshotRestoreOnStart = !restore
+	cfg.NoSnapshotRestoreOnStart = true // heal has done that, and better
 	cfg.NoLegacyTelemetry = true
 	cfg.Logger = logger
 	cfg.NotifyCh = notify
-	n.snapshots.onlyNewest = restore
 
 	n.raftNet = raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 		Stream:  n.transport.Raft(),
@@ -284,7 +181,6 @@ func (n *Node) startRaft(restore bool) error {
 	if n.raft, err = raft.NewRaft(cfg, n.machine, logs, n.raftStore, n.snapshots, n.raftNet); err != nil {
 		return fmt.Errorf("starting Raft: %w", err)
 	}
-	n.snapshots.onlyNewest = false
 	n.reigns = newReigns(n.ctx, n.raft.LeaderWithID, n.leases.leaderChanged)
 	observed := make(chan raft.Observation, 64)
 	n.raft.RegisterObserver(raft.NewObserver(observed, false, func(o *raft.Observation) bool {

@@ -29,11 +29,6 @@ type snapshots struct {
 	dir  string
 	free func(dir string) (uint64, error)
 	keep uint64 // bytes that must stay free
-
-	// onlyNewest hides all but the newest snapshot. The start checks have
-	// compared the log with that one; restoring an older one instead would leave
-	// a gap between it and the log.
-	onlyNewest bool
 }
 
 func openSnapshots(dir string, d Disk, log hclog.Logger) (*snapshots, error) {
@@ -41,34 +36,36 @@ func openSnapshots(dir string, d Disk, log hclog.Logger) (*snapshots, error) {
 	if err != nil {
 		return nil, fmt.Errorf("snapshot folder: %w", err)
 	}
+	// Raft leaves over what it was writing when it was killed.
+	left, err := filepath.Glob(filepath.Join(dir, snapshotsDir, "*.tmp"))
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range left {
+		if err := os.RemoveAll(path); err != nil {
+			return nil, err
+		}
+	}
 	return &snapshots{FileSnapshotStore: files, dir: dir, free: d.Free, keep: d.MinFree / 2}, nil
 }
 
-func (s *snapshots) List() ([]*raft.SnapshotMeta, error) {
-	list, err := s.FileSnapshotStore.List()
-	if s.onlyNewest && len(list) > 1 {
-		list = list[:1]
-	}
-	return list, err
-}
-
-// newest returns the label of the newest snapshot and the index of the state
-// inside it, both 0 when there is none.
-func (s *snapshots) newest() (label, inside uint64, err error) {
-	list, err := s.FileSnapshotStore.List()
+// newest returns the newest snapshot and the index of the state inside it; nil
+// when there is none. An error with a snapshot is that snapshot's.
+func (s *snapshots) newest() (meta *raft.SnapshotMeta, inside uint64, err error) {
+	list, err := s.List()
 	if err != nil || len(list) == 0 {
-		return 0, 0, err
+		return nil, 0, err
 	}
 	f, err := os.Open(filepath.Join(s.dir, snapshotsDir, list[0].ID, snapshotState))
 	if err != nil {
-		return 0, 0, err
+		return list[0], 0, err
 	}
 	defer f.Close()
 	inside, err = store.SnapshotIndex(f)
 	if err != nil {
-		return 0, 0, fmt.Errorf("snapshot %s: %w", list[0].ID, err)
+		return list[0], 0, fmt.Errorf("snapshot %s: %w", list[0].ID, err)
 	}
-	return list[0].Index, inside, nil
+	return list[0], inside, nil
 }
 
 func (s *snapshots) Create(version raft.SnapshotVersion, index, term uint64, configuration raft.Configuration, configurationIndex uint64, transport raft.Transport) (raft.SnapshotSink, error) {

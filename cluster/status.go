@@ -7,7 +7,7 @@ type Status struct {
 	NodeID        string       `json:"node_id"`
 	Region        string       `json:"region"`
 	ClusterID     string       `json:"cluster_id,omitempty"` // hex
-	Role          string       `json:"role"`                 // leader, follower, candidate, forming, stopped
+	Role          string       `json:"role"`                 // leader, follower, candidate, forming, rebuilding, stopped
 	LeaderID      string       `json:"leader_id,omitempty"`
 	LeaderAddress string       `json:"leader_address,omitempty"`
 	Term          uint64       `json:"term"`

@@ -133,14 +133,16 @@ func (n *Node) closeTerm() {
 var errNotLeading = errors.New("cluster: not the leader")
 
 // leaderIndex returns an index that covers every write acknowledged before the
-// call, on whichever node. Order matters: the index is read first, and then the
+// call, and whatever a read on any node has shown before it. Order matters: the index is read first, and then the
 // proof that no later leader existed at that moment.
 func (n *Node) leaderIndex(ctx context.Context) (index, term uint64, err error) {
 	t := n.term()
 	if t == nil {
 		return 0, 0, errNotLeading
 	}
-	index = n.machine.applied.value.Load()
+	if index, err = n.committedIndex(); err != nil {
+		return 0, 0, err
+	}
 	if err := t.confirm.quorum(ctx, t.ctx); err != nil {
 		return 0, 0, fmt.Errorf("%w: %w", errNotLeading, err)
 	}
@@ -148,6 +150,28 @@ func (n *Node) leaderIndex(ctx context.Context) (index, term uint64, err error) 
 		return 0, 0, errNotLeading
 	}
 	return index, t.number, nil
+}
+
+// committedIndex is the FSM index of the newest entry that is known to be
+// committed, whether it is applied here or not: a follower may have applied it,
+// and shown it, before this leader.
+func (n *Node) committedIndex() (uint64, error) {
+	committed := n.raft.CommitIndex()
+	applied := n.machine.applied.value.Load()
+	for i := committed; i > applied; i-- {
+		var entry raft.Log
+		if err := n.raftStore.GetLog(i, &entry); err != nil {
+			if isMissing(err) {
+				break // compacted, so applied meanwhile
+			}
+			return 0, err
+		}
+		// No state machine reaches the index of any other entry.
+		if entry.Type == raft.LogCommand || entry.Type == raft.LogConfiguration {
+			return i, nil
+		}
+	}
+	return max(applied, n.machine.applied.value.Load()), nil
 }
 
 // confirmTimeout bounds one question to one voter.

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/raft"
+
+	"meridian/store"
 )
 
 // checkAfterCrash marks the node as running. If the mark of the last run is still
@@ -26,15 +28,35 @@ func (n *Node) checkAfterCrash() error {
 			return
 		}
 		started := time.Now()
-		switch err := n.store.Check(n.ctx); {
+		switch err := n.checkState(n.ctx); {
 		case n.ctx.Err() != nil:
-		case err != nil:
+		case errors.Is(err, store.ErrDamaged):
 			n.fail(err)
+		case err != nil:
+			n.log.Warn("the state was not checked after an unclean stop", "error", err)
 		default:
 			n.log.Info("the state was checked after an unclean stop", "took", time.Since(started))
 		}
 	})
 	return nil
+}
+
+// checkState checks the whole state, but for the file's own structure where the
+// disk has no room for the copy that takes.
+func (n *Node) checkState(ctx context.Context) error {
+	size, err := n.store.Size()
+	if err != nil {
+		return err
+	}
+	free, err := n.cfg.Disk.Free(n.cfg.DataDir)
+	if err != nil {
+		return err
+	}
+	if free < uint64(size)+n.cfg.Disk.MinFree {
+		n.log.Warn("the disk has no room to check the structure of the state file: only its records are checked", "free_bytes", free, "needed_bytes", size)
+		return n.store.CheckRecords(ctx)
+	}
+	return n.store.Check(ctx)
 }
 
 // keepSnapshots makes a snapshot at least every SnapshotMaxAge: Raft's own
@@ -57,12 +79,12 @@ func (n *Node) keepSnapshots() {
 // snapshotIfChanged makes a snapshot unless the newest one holds the state as it
 // is.
 func (n *Node) snapshotIfChanged(ctx context.Context) error {
-	_, inside, err := n.snapshots.newest()
-	if err != nil {
-		return err
-	}
-	if inside >= n.machine.applied.value.Load() {
+	newest, inside, err := n.snapshots.newest()
+	if err == nil && newest != nil && inside >= n.machine.applied.value.Load() {
 		return nil
+	}
+	if err != nil {
+		n.log.Warn("the newest snapshot cannot be used: another is made", "error", err)
 	}
 	err = n.futures.give(ctx, func() raft.Future { return n.raft.Snapshot() })
 	if errors.Is(err, raft.ErrNothingNewToSnapshot) {

@@ -885,6 +885,320 @@ func (x *GreetResponse) GetReason() string {
 	return ""
 }
 
+type CompareStateRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Index uint64                 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
+	// The sender's state hash at the index: a receiver that differs looks at once
+	// at what the others have.
+	Hash          []byte `protobuf:"bytes,2,opt,name=hash,proto3" json:"hash,omitempty"`
+	DataEpoch     []byte `protobuf:"bytes,3,opt,name=data_epoch,json=dataEpoch,proto3" json:"data_epoch,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CompareStateRequest) Reset() {
+	*x = CompareStateRequest{}
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CompareStateRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CompareStateRequest) ProtoMessage() {}
+
+func (x *CompareStateRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CompareStateRequest.ProtoReflect.Descriptor instead.
+func (*CompareStateRequest) Descriptor() ([]byte, []int) {
+	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *CompareStateRequest) GetIndex() uint64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *CompareStateRequest) GetHash() []byte {
+	if x != nil {
+		return x.Hash
+	}
+	return nil
+}
+
+func (x *CompareStateRequest) GetDataEpoch() []byte {
+	if x != nil {
+		return x.DataEpoch
+	}
+	return nil
+}
+
+type CompareStateResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// False: the receiver has not reached the index, or has forgotten the hash.
+	Known         bool   `protobuf:"varint,1,opt,name=known,proto3" json:"known,omitempty"`
+	Hash          []byte `protobuf:"bytes,2,opt,name=hash,proto3" json:"hash,omitempty"`
+	DataEpoch     []byte `protobuf:"bytes,3,opt,name=data_epoch,json=dataEpoch,proto3" json:"data_epoch,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CompareStateResponse) Reset() {
+	*x = CompareStateResponse{}
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CompareStateResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CompareStateResponse) ProtoMessage() {}
+
+func (x *CompareStateResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CompareStateResponse.ProtoReflect.Descriptor instead.
+func (*CompareStateResponse) Descriptor() ([]byte, []int) {
+	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *CompareStateResponse) GetKnown() bool {
+	if x != nil {
+		return x.Known
+	}
+	return false
+}
+
+func (x *CompareStateResponse) GetHash() []byte {
+	if x != nil {
+		return x.Hash
+	}
+	return nil
+}
+
+func (x *CompareStateResponse) GetDataEpoch() []byte {
+	if x != nil {
+		return x.DataEpoch
+	}
+	return nil
+}
+
+type FetchStateRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the snapshot must cover: the sender's Raft log does not begin before.
+	MinIndex      uint64 `protobuf:"varint,1,opt,name=min_index,json=minIndex,proto3" json:"min_index,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FetchStateRequest) Reset() {
+	*x = FetchStateRequest{}
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FetchStateRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FetchStateRequest) ProtoMessage() {}
+
+func (x *FetchStateRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FetchStateRequest.ProtoReflect.Descriptor instead.
+func (*FetchStateRequest) Descriptor() ([]byte, []int) {
+	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *FetchStateRequest) GetMinIndex() uint64 {
+	if x != nil {
+		return x.MinIndex
+	}
+	return 0
+}
+
+type FetchStateResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Header        *StateHeader           `protobuf:"bytes,1,opt,name=header,proto3" json:"header,omitempty"`
+	Data          []byte                 `protobuf:"bytes,2,opt,name=data,proto3" json:"data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FetchStateResponse) Reset() {
+	*x = FetchStateResponse{}
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FetchStateResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FetchStateResponse) ProtoMessage() {}
+
+func (x *FetchStateResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FetchStateResponse.ProtoReflect.Descriptor instead.
+func (*FetchStateResponse) Descriptor() ([]byte, []int) {
+	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *FetchStateResponse) GetHeader() *StateHeader {
+	if x != nil {
+		return x.Header
+	}
+	return nil
+}
+
+func (x *FetchStateResponse) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+// StateHeader is the label of a Raft snapshot.
+type StateHeader struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Index uint64                 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
+	Term  uint64                 `protobuf:"varint,2,opt,name=term,proto3" json:"term,omitempty"`
+	// A Raft configuration as the log has it, and the index of its entry.
+	Configuration      []byte `protobuf:"bytes,3,opt,name=configuration,proto3" json:"configuration,omitempty"`
+	ConfigurationIndex uint64 `protobuf:"varint,4,opt,name=configuration_index,json=configurationIndex,proto3" json:"configuration_index,omitempty"`
+	ClusterId          []byte `protobuf:"bytes,5,opt,name=cluster_id,json=clusterId,proto3" json:"cluster_id,omitempty"`
+	DataEpoch          []byte `protobuf:"bytes,6,opt,name=data_epoch,json=dataEpoch,proto3" json:"data_epoch,omitempty"`
+	Size               uint64 `protobuf:"varint,7,opt,name=size,proto3" json:"size,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
+}
+
+func (x *StateHeader) Reset() {
+	*x = StateHeader{}
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StateHeader) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StateHeader) ProtoMessage() {}
+
+func (x *StateHeader) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StateHeader.ProtoReflect.Descriptor instead.
+func (*StateHeader) Descriptor() ([]byte, []int) {
+	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *StateHeader) GetIndex() uint64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *StateHeader) GetTerm() uint64 {
+	if x != nil {
+		return x.Term
+	}
+	return 0
+}
+
+func (x *StateHeader) GetConfiguration() []byte {
+	if x != nil {
+		return x.Configuration
+	}
+	return nil
+}
+
+func (x *StateHeader) GetConfigurationIndex() uint64 {
+	if x != nil {
+		return x.ConfigurationIndex
+	}
+	return 0
+}
+
+func (x *StateHeader) GetClusterId() []byte {
+	if x != nil {
+		return x.ClusterId
+	}
+	return nil
+}
+
+func (x *StateHeader) GetDataEpoch() []byte {
+	if x != nil {
+		return x.DataEpoch
+	}
+	return nil
+}
+
+func (x *StateHeader) GetSize() uint64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
 type DescribeRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -893,7 +1207,7 @@ type DescribeRequest struct {
 
 func (x *DescribeRequest) Reset() {
 	*x = DescribeRequest{}
-	mi := &file_cluster_clusterpb_internode_proto_msgTypes[14]
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -905,7 +1219,7 @@ func (x *DescribeRequest) String() string {
 func (*DescribeRequest) ProtoMessage() {}
 
 func (x *DescribeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_clusterpb_internode_proto_msgTypes[14]
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -918,7 +1232,7 @@ func (x *DescribeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DescribeRequest.ProtoReflect.Descriptor instead.
 func (*DescribeRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{14}
+	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{19}
 }
 
 type DescribeResponse struct {
@@ -931,7 +1245,7 @@ type DescribeResponse struct {
 
 func (x *DescribeResponse) Reset() {
 	*x = DescribeResponse{}
-	mi := &file_cluster_clusterpb_internode_proto_msgTypes[15]
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -943,7 +1257,7 @@ func (x *DescribeResponse) String() string {
 func (*DescribeResponse) ProtoMessage() {}
 
 func (x *DescribeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_clusterpb_internode_proto_msgTypes[15]
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -956,7 +1270,7 @@ func (x *DescribeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DescribeResponse.ProtoReflect.Descriptor instead.
 func (*DescribeResponse) Descriptor() ([]byte, []int) {
-	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{15}
+	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *DescribeResponse) GetStatusJson() []byte {
@@ -1029,11 +1343,36 @@ const file_cluster_clusterpb_internode_proto_rawDesc = "" +
 	"\baccepted\x18\x01 \x01(\bR\baccepted\x12\x1a\n" +
 	"\breplaced\x18\x02 \x01(\bR\breplaced\x12 \n" +
 	"\vincarnation\x18\x03 \x01(\fR\vincarnation\x12\x16\n" +
-	"\x06reason\x18\x04 \x01(\tR\x06reason\"\x11\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"^\n" +
+	"\x13CompareStateRequest\x12\x14\n" +
+	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x12\n" +
+	"\x04hash\x18\x02 \x01(\fR\x04hash\x12\x1d\n" +
+	"\n" +
+	"data_epoch\x18\x03 \x01(\fR\tdataEpoch\"_\n" +
+	"\x14CompareStateResponse\x12\x14\n" +
+	"\x05known\x18\x01 \x01(\bR\x05known\x12\x12\n" +
+	"\x04hash\x18\x02 \x01(\fR\x04hash\x12\x1d\n" +
+	"\n" +
+	"data_epoch\x18\x03 \x01(\fR\tdataEpoch\"0\n" +
+	"\x11FetchStateRequest\x12\x1b\n" +
+	"\tmin_index\x18\x01 \x01(\x04R\bminIndex\"b\n" +
+	"\x12FetchStateResponse\x128\n" +
+	"\x06header\x18\x01 \x01(\v2 .meridian.cluster.v1.StateHeaderR\x06header\x12\x12\n" +
+	"\x04data\x18\x02 \x01(\fR\x04data\"\xe0\x01\n" +
+	"\vStateHeader\x12\x14\n" +
+	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x12\n" +
+	"\x04term\x18\x02 \x01(\x04R\x04term\x12$\n" +
+	"\rconfiguration\x18\x03 \x01(\fR\rconfiguration\x12/\n" +
+	"\x13configuration_index\x18\x04 \x01(\x04R\x12configurationIndex\x12\x1d\n" +
+	"\n" +
+	"cluster_id\x18\x05 \x01(\fR\tclusterId\x12\x1d\n" +
+	"\n" +
+	"data_epoch\x18\x06 \x01(\fR\tdataEpoch\x12\x12\n" +
+	"\x04size\x18\a \x01(\x04R\x04size\"\x11\n" +
 	"\x0fDescribeRequest\"3\n" +
 	"\x10DescribeResponse\x12\x1f\n" +
 	"\vstatus_json\x18\x01 \x01(\fR\n" +
-	"statusJson2\xa3\x05\n" +
+	"statusJson2\xe9\x06\n" +
 	"\tInternode\x12T\n" +
 	"\aPropose\x12#.meridian.cluster.v1.ProposeRequest\x1a$.meridian.cluster.v1.ProposeResponse\x12Z\n" +
 	"\tReadIndex\x12%.meridian.cluster.v1.ReadIndexRequest\x1a&.meridian.cluster.v1.ReadIndexResponse\x12T\n" +
@@ -1041,7 +1380,10 @@ const file_cluster_clusterpb_internode_proto_rawDesc = "" +
 	"\x05Renew\x12!.meridian.cluster.v1.RenewRequest\x1a\".meridian.cluster.v1.RenewResponse\x12H\n" +
 	"\x03Ack\x12\x1f.meridian.cluster.v1.AckRequest\x1a .meridian.cluster.v1.AckResponse\x12K\n" +
 	"\x04Left\x12 .meridian.cluster.v1.LeftRequest\x1a!.meridian.cluster.v1.LeftResponse\x12N\n" +
-	"\x05Greet\x12!.meridian.cluster.v1.GreetRequest\x1a\".meridian.cluster.v1.GreetResponse\x12W\n" +
+	"\x05Greet\x12!.meridian.cluster.v1.GreetRequest\x1a\".meridian.cluster.v1.GreetResponse\x12c\n" +
+	"\fCompareState\x12(.meridian.cluster.v1.CompareStateRequest\x1a).meridian.cluster.v1.CompareStateResponse\x12_\n" +
+	"\n" +
+	"FetchState\x12&.meridian.cluster.v1.FetchStateRequest\x1a'.meridian.cluster.v1.FetchStateResponse0\x01\x12W\n" +
 	"\bDescribe\x12$.meridian.cluster.v1.DescribeRequest\x1a%.meridian.cluster.v1.DescribeResponseB\x1cZ\x1ameridian/cluster/clusterpbb\x06proto3"
 
 var (
@@ -1057,7 +1399,7 @@ func file_cluster_clusterpb_internode_proto_rawDescGZIP() []byte {
 }
 
 var file_cluster_clusterpb_internode_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_cluster_clusterpb_internode_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_cluster_clusterpb_internode_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_cluster_clusterpb_internode_proto_goTypes = []any{
 	(ProposeResponse_Outcome)(0), // 0: meridian.cluster.v1.ProposeResponse.Outcome
 	(*ProposeRequest)(nil),       // 1: meridian.cluster.v1.ProposeRequest
@@ -1074,32 +1416,42 @@ var file_cluster_clusterpb_internode_proto_goTypes = []any{
 	(*LeftResponse)(nil),         // 12: meridian.cluster.v1.LeftResponse
 	(*GreetRequest)(nil),         // 13: meridian.cluster.v1.GreetRequest
 	(*GreetResponse)(nil),        // 14: meridian.cluster.v1.GreetResponse
-	(*DescribeRequest)(nil),      // 15: meridian.cluster.v1.DescribeRequest
-	(*DescribeResponse)(nil),     // 16: meridian.cluster.v1.DescribeResponse
+	(*CompareStateRequest)(nil),  // 15: meridian.cluster.v1.CompareStateRequest
+	(*CompareStateResponse)(nil), // 16: meridian.cluster.v1.CompareStateResponse
+	(*FetchStateRequest)(nil),    // 17: meridian.cluster.v1.FetchStateRequest
+	(*FetchStateResponse)(nil),   // 18: meridian.cluster.v1.FetchStateResponse
+	(*StateHeader)(nil),          // 19: meridian.cluster.v1.StateHeader
+	(*DescribeRequest)(nil),      // 20: meridian.cluster.v1.DescribeRequest
+	(*DescribeResponse)(nil),     // 21: meridian.cluster.v1.DescribeResponse
 }
 var file_cluster_clusterpb_internode_proto_depIdxs = []int32{
 	0,  // 0: meridian.cluster.v1.ProposeResponse.outcome:type_name -> meridian.cluster.v1.ProposeResponse.Outcome
-	1,  // 1: meridian.cluster.v1.Internode.Propose:input_type -> meridian.cluster.v1.ProposeRequest
-	3,  // 2: meridian.cluster.v1.Internode.ReadIndex:input_type -> meridian.cluster.v1.ReadIndexRequest
-	5,  // 3: meridian.cluster.v1.Internode.Confirm:input_type -> meridian.cluster.v1.ConfirmRequest
-	7,  // 4: meridian.cluster.v1.Internode.Renew:input_type -> meridian.cluster.v1.RenewRequest
-	9,  // 5: meridian.cluster.v1.Internode.Ack:input_type -> meridian.cluster.v1.AckRequest
-	11, // 6: meridian.cluster.v1.Internode.Left:input_type -> meridian.cluster.v1.LeftRequest
-	13, // 7: meridian.cluster.v1.Internode.Greet:input_type -> meridian.cluster.v1.GreetRequest
-	15, // 8: meridian.cluster.v1.Internode.Describe:input_type -> meridian.cluster.v1.DescribeRequest
-	2,  // 9: meridian.cluster.v1.Internode.Propose:output_type -> meridian.cluster.v1.ProposeResponse
-	4,  // 10: meridian.cluster.v1.Internode.ReadIndex:output_type -> meridian.cluster.v1.ReadIndexResponse
-	6,  // 11: meridian.cluster.v1.Internode.Confirm:output_type -> meridian.cluster.v1.ConfirmResponse
-	8,  // 12: meridian.cluster.v1.Internode.Renew:output_type -> meridian.cluster.v1.RenewResponse
-	10, // 13: meridian.cluster.v1.Internode.Ack:output_type -> meridian.cluster.v1.AckResponse
-	12, // 14: meridian.cluster.v1.Internode.Left:output_type -> meridian.cluster.v1.LeftResponse
-	14, // 15: meridian.cluster.v1.Internode.Greet:output_type -> meridian.cluster.v1.GreetResponse
-	16, // 16: meridian.cluster.v1.Internode.Describe:output_type -> meridian.cluster.v1.DescribeResponse
-	9,  // [9:17] is the sub-list for method output_type
-	1,  // [1:9] is the sub-list for method input_type
-	1,  // [1:1] is the sub-list for extension type_name
-	1,  // [1:1] is the sub-list for extension extendee
-	0,  // [0:1] is the sub-list for field type_name
+	19, // 1: meridian.cluster.v1.FetchStateResponse.header:type_name -> meridian.cluster.v1.StateHeader
+	1,  // 2: meridian.cluster.v1.Internode.Propose:input_type -> meridian.cluster.v1.ProposeRequest
+	3,  // 3: meridian.cluster.v1.Internode.ReadIndex:input_type -> meridian.cluster.v1.ReadIndexRequest
+	5,  // 4: meridian.cluster.v1.Internode.Confirm:input_type -> meridian.cluster.v1.ConfirmRequest
+	7,  // 5: meridian.cluster.v1.Internode.Renew:input_type -> meridian.cluster.v1.RenewRequest
+	9,  // 6: meridian.cluster.v1.Internode.Ack:input_type -> meridian.cluster.v1.AckRequest
+	11, // 7: meridian.cluster.v1.Internode.Left:input_type -> meridian.cluster.v1.LeftRequest
+	13, // 8: meridian.cluster.v1.Internode.Greet:input_type -> meridian.cluster.v1.GreetRequest
+	15, // 9: meridian.cluster.v1.Internode.CompareState:input_type -> meridian.cluster.v1.CompareStateRequest
+	17, // 10: meridian.cluster.v1.Internode.FetchState:input_type -> meridian.cluster.v1.FetchStateRequest
+	20, // 11: meridian.cluster.v1.Internode.Describe:input_type -> meridian.cluster.v1.DescribeRequest
+	2,  // 12: meridian.cluster.v1.Internode.Propose:output_type -> meridian.cluster.v1.ProposeResponse
+	4,  // 13: meridian.cluster.v1.Internode.ReadIndex:output_type -> meridian.cluster.v1.ReadIndexResponse
+	6,  // 14: meridian.cluster.v1.Internode.Confirm:output_type -> meridian.cluster.v1.ConfirmResponse
+	8,  // 15: meridian.cluster.v1.Internode.Renew:output_type -> meridian.cluster.v1.RenewResponse
+	10, // 16: meridian.cluster.v1.Internode.Ack:output_type -> meridian.cluster.v1.AckResponse
+	12, // 17: meridian.cluster.v1.Internode.Left:output_type -> meridian.cluster.v1.LeftResponse
+	14, // 18: meridian.cluster.v1.Internode.Greet:output_type -> meridian.cluster.v1.GreetResponse
+	16, // 19: meridian.cluster.v1.Internode.CompareState:output_type -> meridian.cluster.v1.CompareStateResponse
+	18, // 20: meridian.cluster.v1.Internode.FetchState:output_type -> meridian.cluster.v1.FetchStateResponse
+	21, // 21: meridian.cluster.v1.Internode.Describe:output_type -> meridian.cluster.v1.DescribeResponse
+	12, // [12:22] is the sub-list for method output_type
+	2,  // [2:12] is the sub-list for method input_type
+	2,  // [2:2] is the sub-list for extension type_name
+	2,  // [2:2] is the sub-list for extension extendee
+	0,  // [0:2] is the sub-list for field type_name
 }
 
 func init() { file_cluster_clusterpb_internode_proto_init() }
@@ -1113,7 +1465,7 @@ func file_cluster_clusterpb_internode_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cluster_clusterpb_internode_proto_rawDesc), len(file_cluster_clusterpb_internode_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   16,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -21,14 +21,16 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	Internode_Propose_FullMethodName   = "/meridian.cluster.v1.Internode/Propose"
-	Internode_ReadIndex_FullMethodName = "/meridian.cluster.v1.Internode/ReadIndex"
-	Internode_Confirm_FullMethodName   = "/meridian.cluster.v1.Internode/Confirm"
-	Internode_Renew_FullMethodName     = "/meridian.cluster.v1.Internode/Renew"
-	Internode_Ack_FullMethodName       = "/meridian.cluster.v1.Internode/Ack"
-	Internode_Left_FullMethodName      = "/meridian.cluster.v1.Internode/Left"
-	Internode_Greet_FullMethodName     = "/meridian.cluster.v1.Internode/Greet"
-	Internode_Describe_FullMethodName  = "/meridian.cluster.v1.Internode/Describe"
+	Internode_Propose_FullMethodName      = "/meridian.cluster.v1.Internode/Propose"
+	Internode_ReadIndex_FullMethodName    = "/meridian.cluster.v1.Internode/ReadIndex"
+	Internode_Confirm_FullMethodName      = "/meridian.cluster.v1.Internode/Confirm"
+	Internode_Renew_FullMethodName        = "/meridian.cluster.v1.Internode/Renew"
+	Internode_Ack_FullMethodName          = "/meridian.cluster.v1.Internode/Ack"
+	Internode_Left_FullMethodName         = "/meridian.cluster.v1.Internode/Left"
+	Internode_Greet_FullMethodName        = "/meridian.cluster.v1.Internode/Greet"
+	Internode_CompareState_FullMethodName = "/meridian.cluster.v1.Internode/CompareState"
+	Internode_FetchState_FullMethodName   = "/meridian.cluster.v1.Internode/FetchState"
+	Internode_Describe_FullMethodName     = "/meridian.cluster.v1.Internode/Describe"
 )
 
 // InternodeClient is the client API for Internode service.
@@ -51,6 +53,11 @@ type InternodeClient interface {
 	Left(ctx context.Context, in *LeftRequest, opts ...grpc.CallOption) (*LeftResponse, error)
 	// Greet is exchanged before a node takes part in Raft for the first time.
 	Greet(ctx context.Context, in *GreetRequest, opts ...grpc.CallOption) (*GreetResponse, error)
+	// CompareState asks for the receiver's state hash at an index.
+	CompareState(ctx context.Context, in *CompareStateRequest, opts ...grpc.CallOption) (*CompareStateResponse, error)
+	// FetchState streams the receiver's state as a snapshot, for a node that lost
+	// its own. The first message holds the header, all others data.
+	FetchState(ctx context.Context, in *FetchStateRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[FetchStateResponse], error)
 	// Describe returns the receiver's own state, for operators.
 	Describe(ctx context.Context, in *DescribeRequest, opts ...grpc.CallOption) (*DescribeResponse, error)
 }
@@ -133,6 +140,35 @@ func (c *internodeClient) Greet(ctx context.Context, in *GreetRequest, opts ...g
 	return out, nil
 }
 
+func (c *internodeClient) CompareState(ctx context.Context, in *CompareStateRequest, opts ...grpc.CallOption) (*CompareStateResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CompareStateResponse)
+	err := c.cc.Invoke(ctx, Internode_CompareState_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *internodeClient) FetchState(ctx context.Context, in *FetchStateRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[FetchStateResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &Internode_ServiceDesc.Streams[0], Internode_FetchState_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[FetchStateRequest, FetchStateResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Internode_FetchStateClient = grpc.ServerStreamingClient[FetchStateResponse]
+
 func (c *internodeClient) Describe(ctx context.Context, in *DescribeRequest, opts ...grpc.CallOption) (*DescribeResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(DescribeResponse)
@@ -163,6 +199,11 @@ type InternodeServer interface {
 	Left(context.Context, *LeftRequest) (*LeftResponse, error)
 	// Greet is exchanged before a node takes part in Raft for the first time.
 	Greet(context.Context, *GreetRequest) (*GreetResponse, error)
+	// CompareState asks for the receiver's state hash at an index.
+	CompareState(context.Context, *CompareStateRequest) (*CompareStateResponse, error)
+	// FetchState streams the receiver's state as a snapshot, for a node that lost
+	// its own. The first message holds the header, all others data.
+	FetchState(*FetchStateRequest, grpc.ServerStreamingServer[FetchStateResponse]) error
 	// Describe returns the receiver's own state, for operators.
 	Describe(context.Context, *DescribeRequest) (*DescribeResponse, error)
 	mustEmbedUnimplementedInternodeServer()
@@ -195,6 +236,12 @@ func (UnimplementedInternodeServer) Left(context.Context, *LeftRequest) (*LeftRe
 }
 func (UnimplementedInternodeServer) Greet(context.Context, *GreetRequest) (*GreetResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Greet not implemented")
+}
+func (UnimplementedInternodeServer) CompareState(context.Context, *CompareStateRequest) (*CompareStateResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CompareState not implemented")
+}
+func (UnimplementedInternodeServer) FetchState(*FetchStateRequest, grpc.ServerStreamingServer[FetchStateResponse]) error {
+	return status.Error(codes.Unimplemented, "method FetchState not implemented")
 }
 func (UnimplementedInternodeServer) Describe(context.Context, *DescribeRequest) (*DescribeResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Describe not implemented")
@@ -346,6 +393,35 @@ func _Internode_Greet_Handler(srv interface{}, ctx context.Context, dec func(int
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Internode_CompareState_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CompareStateRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(InternodeServer).CompareState(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Internode_CompareState_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(InternodeServer).CompareState(ctx, req.(*CompareStateRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Internode_FetchState_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(FetchStateRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(InternodeServer).FetchState(m, &grpc.GenericServerStream[FetchStateRequest, FetchStateResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Internode_FetchStateServer = grpc.ServerStreamingServer[FetchStateResponse]
+
 func _Internode_Describe_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(DescribeRequest)
 	if err := dec(in); err != nil {
@@ -400,10 +476,20 @@ var Internode_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _Internode_Greet_Handler,
 		},
 		{
+			MethodName: "CompareState",
+			Handler:    _Internode_CompareState_Handler,
+		},
+		{
 			MethodName: "Describe",
 			Handler:    _Internode_Describe_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "FetchState",
+			Handler:       _Internode_FetchState_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "cluster/clusterpb/internode.proto",
 }

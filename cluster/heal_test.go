@@ -1,0 +1,511 @@
+package cluster_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"meridian/cluster"
+	"meridian/cluster/clustertest"
+	"meridian/crypto"
+	"meridian/store/storetest"
+)
+
+// patient is a region whose nodes are damaged while they do not run. Its logs
+// are trimmed often, so that they do not reach back to the beginning.
+type patient struct {
+	*clustertest.Region
+	t       *testing.T
+	mu      sync.Mutex
+	metrics []*prometheus.Registry // of each node's newest process
+	keys    []crypto.KeyID
+}
+
+func newPatient(t *testing.T, o clustertest.Options) *patient {
+	t.Helper()
+	if o.Nodes == 0 {
+		o.Nodes = 3
+	}
+	p := &patient{t: t, metrics: make([]*prometheus.Registry, o.Nodes)}
+	more := o.Configure
+	o.Configure = func(i int, c *cluster.Config) {
+		c.Timing.SnapshotInterval, c.Timing.SnapshotThreshold, c.Timing.TrailingLogs = 20*time.Millisecond, 16, 4
+		c.Timing.CheckDelay, c.Timing.StateCheck = 50*time.Millisecond, 300*time.Millisecond
+		registry := prometheus.NewRegistry()
+		c.Metrics = registry
+		p.mu.Lock()
+		p.metrics[i] = registry
+		p.mu.Unlock()
+		if more != nil {
+			more(i, c)
+		}
+	}
+	p.Region = clustertest.New(t, o)
+	p.write(60)
+	return p
+}
+
+// metric returns the value of a metric of a node's newest process: one without
+// labels, or with this value for its one label.
+func (p *patient) metric(i int, name, label string) float64 {
+	p.t.Helper()
+	p.mu.Lock()
+	registry := p.metrics[i]
+	p.mu.Unlock()
+	families, err := registry.Gather()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() != name {
+			continue
+		}
+		for _, m := range f.Metric {
+			if label == "" || m.Label[0].GetValue() == label {
+				return m.GetGauge().GetValue() + m.GetCounter().GetValue()
+			}
+		}
+	}
+	return -1 // the node has not got so far
+}
+
+// write makes keys, enough for a snapshot now and then.
+func (p *patient) write(keys int) {
+	p.t.Helper()
+	ctx := within(p.t, time.Minute)
+	n := p.Node(p.Leader())
+	for range keys {
+		key, err := clustertest.CreateKey(ctx, n, regionName)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		p.keys = append(p.keys, key)
+	}
+}
+
+func (p *patient) path(i int, elements ...string) string {
+	return filepath.Join(append([]string{p.Dir(i)}, elements...)...)
+}
+
+// snapshots returns the folders of a node's snapshots, oldest first.
+func (p *patient) snapshots(i int) []string {
+	p.t.Helper()
+	names, err := filepath.Glob(p.path(i, "snapshots", "*-*-*"))
+	if err != nil || len(names) == 0 {
+		p.t.Fatalf("snapshots: %v, %v", names, err)
+	}
+	return names
+}
+
+// run starts a node, again after each time that it ends itself, until it is ready
+// and has all keys, and compares its state with another node's. It returns why
+// the node ended itself, the last time.
+func (p *patient) run(i int) (ended error) {
+	p.t.Helper()
+	ctx := within(p.t, time.Minute)
+	for {
+		if n := p.Node(i); n == nil || p.Exited(i) != nil {
+			if err := p.Exited(i); err != nil {
+				ended = err
+				if n != nil && n.Ready(ctx) == nil {
+					p.t.Errorf("node %d is ready after %v", i, ended)
+				}
+			}
+			p.Kill(i)
+			if err := p.Start(i); err != nil {
+				p.t.Fatal(err)
+			}
+		}
+		err := p.complete(ctx, i)
+		if err == nil && p.Exited(i) == nil {
+			return ended
+		}
+		if ctx.Err() != nil {
+			p.t.Fatal(err)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// complete reports what a node lacks.
+func (p *patient) complete(ctx context.Context, i int) error {
+	n := p.Node(i)
+	if err := n.Ready(ctx); err != nil {
+		return err
+	}
+	for _, key := range p.keys {
+		if _, err := stateOf(ctx, p.Region, i, key); err != nil {
+			return fmt.Errorf("key %v: %w", key, err)
+		}
+	}
+	other := p.Node((i + 1) % p.Len())
+	if other == nil {
+		return nil
+	}
+	index, hash := n.StateHash()
+	theirs, theirHash := other.StateHash()
+	if index == theirs && hash != theirHash {
+		return fmt.Errorf("at %d: state %x, the other node's %x", index, hash, theirHash)
+	}
+	if index != theirs {
+		return fmt.Errorf("state at %d, the other node's at %d", index, theirs)
+	}
+	return nil
+}
+
+func truncate(t *testing.T, path string, size int64) {
+	t.Helper()
+	if err := os.Truncate(path, size); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func remove(t *testing.T, paths ...string) {
+	t.Helper()
+	for _, path := range paths {
+		if err := os.RemoveAll(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	data, err := os.ReadFile(from)
+	if err == nil {
+		err = os.WriteFile(to, data, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// flip turns a bit of a file over.
+func flip(t *testing.T, path string, at int64) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var b [1]byte
+	if _, err := f.ReadAt(b[:], at); err != nil {
+		t.Fatal(err)
+	}
+	b[0] ^= 1 << rand.IntN(8)
+	if _, err := f.WriteAt(b[:], at); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// makeDiffer changes a state so that it passes every check of its own.
+func makeDiffer(t *testing.T, path string) {
+	t.Helper()
+	wrap := func(_ crypto.Binding, material []byte) ([]byte, error) { return material, nil }
+	if err := storetest.Fill(path, 1, wrap); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// abandoned is a snapshot that Raft was writing when it was killed.
+const abandoned = "9-999999-1.tmp"
+
+func TestDamagedDataFolderHeals(t *testing.T) {
+	tests := []struct {
+		name    string
+		source  string // of the rebuilt state; empty: none is needed, or it depends
+		differs bool   // that is found once the node runs
+		damage  func(t *testing.T, p *patient, i int)
+	}{
+		{"state deleted", "snapshot", false, func(t *testing.T, p *patient, i int) { remove(t, p.path(i, "state.db")) }},
+		{"state empty", "snapshot", false, func(t *testing.T, p *patient, i int) { truncate(t, p.path(i, "state.db"), 0) }},
+		{"state cut short", "snapshot", false, func(t *testing.T, p *patient, i int) { truncate(t, p.path(i, "state.db"), 3*4096+100) }},
+		{"state is another file", "snapshot", false, func(t *testing.T, p *patient, i int) { copyFile(t, p.path(i, "raft.db"), p.path(i, "state.db")) }},
+		{"state and newest snapshot deleted", "", false, func(t *testing.T, p *patient, i int) {
+			names := p.snapshots(i)
+			remove(t, p.path(i, "state.db"), names[len(names)-1])
+		}},
+		{"state and all snapshots deleted", "peer", false, func(t *testing.T, p *patient, i int) {
+			remove(t, append(p.snapshots(i), p.path(i, "state.db"))...)
+		}},
+		{"state deleted, snapshots cut short", "peer", false, func(t *testing.T, p *patient, i int) {
+			remove(t, p.path(i, "state.db"))
+			for _, name := range p.snapshots(i) {
+				truncate(t, filepath.Join(name, "state.bin"), 5000)
+			}
+		}},
+		{"state deleted, a bit flipped in each snapshot", "peer", false, func(t *testing.T, p *patient, i int) {
+			remove(t, p.path(i, "state.db"))
+			for _, name := range p.snapshots(i) {
+				flip(t, filepath.Join(name, "state.bin"), 3*4096+77)
+			}
+		}},
+		{"snapshots deleted", "state", false, func(t *testing.T, p *patient, i int) { remove(t, p.snapshots(i)...) }},
+		{"snapshots empty", "state", false, func(t *testing.T, p *patient, i int) {
+			for _, name := range p.snapshots(i) {
+				truncate(t, filepath.Join(name, "state.bin"), 0)
+			}
+		}},
+		{"left over from a crash", "", false, func(t *testing.T, p *patient, i int) {
+			for _, name := range []string{"state.db.new", "raft.db.new"} {
+				if err := os.WriteFile(p.path(i, name), make([]byte, 10000), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := os.MkdirAll(p.path(i, "snapshots", abandoned), 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		{"state differs", "peer", true, func(t *testing.T, p *patient, i int) { makeDiffer(t, p.path(i, "state.db")) }},
+	}
+	p := newPatient(t, clustertest.Options{})
+	for n, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			p.t = t
+			i := n % p.Len()
+			if n%2 == 0 {
+				p.Kill(i)
+			} else if err := p.Stop(i); err != nil {
+				t.Fatal(err)
+			}
+			test.damage(t, p, i)
+			p.write(10)
+			ended := p.run(i)
+			if test.differs {
+				for limit := time.Now().Add(20 * time.Second); ended == nil && time.Now().Before(limit); time.Sleep(10 * time.Millisecond) {
+					ended = p.run(i)
+				}
+				if !errors.Is(ended, cluster.ErrDiffers) {
+					t.Fatalf("ended with %v", ended)
+				}
+			} else if ended != nil {
+				t.Error(ended)
+			}
+			for _, source := range []string{"log", "snapshot", "state", "peer"} {
+				want := 0.0
+				if source == test.source {
+					want = 1
+				}
+				if got := p.metric(i, "meridian_state_rebuilds_total", source); got != want && test.source != "" {
+					t.Errorf("rebuilt from %s: %v", source, got)
+				}
+			}
+			if _, err := os.Stat(p.path(i, "snapshots", abandoned)); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("a snapshot that was not finished is left over: %v", err)
+			}
+		})
+	}
+}
+
+// A copy of the state from earlier is brought up to date, whether the snapshot
+// has passed it or not.
+func TestOlderStateHeals(t *testing.T) {
+	p := newPatient(t, clustertest.Options{})
+	const i = 2
+	if err := p.Stop(i); err != nil {
+		t.Fatal(err)
+	}
+	copyFile(t, p.path(i, "state.db"), p.path(i, "copy"))
+	for _, keys := range []int{2, 80} {
+		p.run(i)
+		p.write(keys)
+		p.run(i)
+		if err := p.Stop(i); err != nil {
+			t.Fatal(err)
+		}
+		copyFile(t, p.path(i, "copy"), p.path(i, "state.db"))
+	}
+	p.run(i)
+}
+
+// A flipped bit is found when it is read, or by the check after a crash; then the
+// state is rebuilt.
+func TestFlippedBitsHeal(t *testing.T) {
+	p := newPatient(t, clustertest.Options{})
+	for round := range 8 {
+		i := round % p.Len()
+		p.Kill(i)
+		info, err := os.Stat(p.path(i, "state.db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 20 {
+			flip(t, p.path(i, "state.db"), rand.Int64N(info.Size()))
+		}
+		p.write(2)
+		p.run(i)
+		time.Sleep(100 * time.Millisecond) // the check may end it once more
+		p.run(i)
+	}
+}
+
+// A node whose state is lost gets it also where the region has no quorum without
+// it.
+func TestStateComesFromANodeWithoutLeader(t *testing.T) {
+	p := newPatient(t, clustertest.Options{})
+	for i := range p.Len() {
+		p.Kill(i)
+	}
+	remove(t, append(p.snapshots(0), p.path(0, "state.db"))...)
+	if err := p.Start(1); err != nil { // node 2 stays away
+		t.Fatal(err)
+	}
+	if err := p.Start(0); err != nil {
+		t.Fatal(err)
+	}
+	ctx := within(t, 30*time.Second)
+	for p.complete(ctx, 0) != nil {
+		if ctx.Err() != nil {
+			t.Fatal(p.complete(context.Background(), 0))
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	if got := p.metric(0, "meridian_state_rebuilds_total", "peer"); got != 1 {
+		t.Errorf("rebuilt from a peer: %v", got)
+	}
+	p.write(3)
+}
+
+// While nobody can give it a state the node waits, is not ready, and says so.
+func TestNodeWaitsForAState(t *testing.T) {
+	p := newPatient(t, clustertest.Options{})
+	for i := range p.Len() {
+		p.Kill(i)
+	}
+	remove(t, append(p.snapshots(0), p.path(0, "state.db"))...)
+	started := make(chan error, 1)
+	go func() { started <- p.Start(0) }()
+	for limit := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		if p.metric(0, "meridian_state_seeding", "") == 1 && p.metric(0, "meridian_node_ready", "") == 0 && p.metric(0, "meridian_node_refuses", "starting") == 1 {
+			break
+		}
+		if time.Now().After(limit) {
+			t.Fatal("the node does not say that it waits")
+		}
+	}
+	for i := range 2 {
+		if err := p.Start(i + 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := <-started; err != nil {
+		t.Fatal(err)
+	}
+	p.run(0)
+}
+
+// What a log that was lost or swapped hid from the node nobody can bring back: it
+// refuses, with advice.
+func TestLostLogIsRefused(t *testing.T) {
+	p := newPatient(t, clustertest.Options{})
+	const i = 0
+	if err := p.Stop(i); err != nil {
+		t.Fatal(err)
+	}
+	copyFile(t, p.path(i, "raft.db"), p.path(i, "older"))
+	p.write(3)
+	p.run(i)
+	for j := range p.Len() {
+		if err := p.Stop(j); err != nil {
+			t.Fatal(err)
+		}
+	}
+	remove(t, p.snapshots(i)...) // else the log need not reach so far
+	copyFile(t, p.path(i, "raft.db"), p.path(i, "good"))
+	tests := []struct {
+		name string
+		want error
+		do   func()
+	}{
+		{"deleted", cluster.ErrNoLog, func() { remove(t, p.path(i, "raft.db")) }},
+		{"emptied", cluster.ErrNoLog, func() { truncate(t, p.path(i, "raft.db"), 0) }},
+		{"cut short", cluster.ErrNoLog, func() { truncate(t, p.path(i, "raft.db"), 1000) }},
+		{"overwritten", cluster.ErrNoLog, func() {
+			if err := os.WriteFile(p.path(i, "raft.db"), make([]byte, 1<<16), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		{"of another node", cluster.ErrForeignData, func() { copyFile(t, p.path(1, "raft.db"), p.path(i, "raft.db")) }},
+		{"of an earlier time", cluster.ErrLogTail, func() { copyFile(t, p.path(i, "older"), p.path(i, "raft.db")) }},
+	}
+	for _, test := range tests {
+		test.do()
+		err := p.Start(i)
+		if !errors.Is(err, test.want) {
+			// A folder without raft.db is started in the background.
+			for limit := time.Now().Add(5 * time.Second); err == nil && time.Now().Before(limit); time.Sleep(time.Millisecond) {
+				err = p.Exited(i)
+			}
+		}
+		if !errors.Is(err, test.want) {
+			t.Errorf("log %s: %v, want %v", test.name, err, test.want)
+		}
+		copyFile(t, p.path(i, "good"), p.path(i, "raft.db"))
+	}
+	for j := range p.Len() {
+		if err := p.Start(j); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.run(i)
+}
+
+// A lone node has nobody to ask.
+func TestLoneNodeSaysThatItsStateIsLost(t *testing.T) {
+	p := newPatient(t, clustertest.Options{Nodes: 1})
+	p.Kill(0)
+	remove(t, append(p.snapshots(0), p.path(0, "state.db"))...)
+	if err := p.Start(0); !errors.Is(err, cluster.ErrLogGap) {
+		t.Fatal(err)
+	}
+}
+
+// Of two nodes that differ nobody knows which is right.
+func TestTwoNodesThatDifferAlarmAndKeepTheirState(t *testing.T) {
+	p := newPatient(t, clustertest.Options{Nodes: 2})
+	if err := p.Stop(0); err != nil {
+		t.Fatal(err)
+	}
+	makeDiffer(t, p.path(0, "state.db"))
+	if err := p.Start(0); err != nil {
+		t.Fatal(err)
+	}
+	for limit := time.Now().Add(20 * time.Second); p.metric(0, "meridian_state_differs", "") == 0 || p.metric(1, "meridian_state_differs", "") == 0; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(limit) {
+			t.Fatal("no alarm")
+		}
+	}
+	time.Sleep(time.Second) // some comparisons more
+	for i := range 2 {
+		if err := p.Exited(i); err != nil {
+			t.Errorf("node %d: %v", i, err)
+		}
+		if aside, _ := filepath.Glob(p.path(i, "*.differing-*")); aside != nil {
+			t.Errorf("node %d set aside %v", i, aside)
+		}
+	}
+}
+
+// A restored snapshot under load lies beyond the end of the log; the node starts
+// again all the same.
+func TestRestartAfterASnapshotBeyondTheLog(t *testing.T) {
+	p := newPatient(t, clustertest.Options{})
+	i := p.Follower()
+	p.Kill(i)
+	p.write(80)
+	p.run(i)
+	for range 2 {
+		p.Kill(i)
+		p.write(1)
+		p.run(i)
+	}
+}
