@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"meridian/cluster"
 	"meridian/cluster/access"
 )
 
@@ -16,7 +17,8 @@ type Call struct {
 	Identity  *access.Identity
 	Nonce     string
 	Time      time.Time // the request's Timestamp; its nonce expires NonceWindow later
-	Index     uint64    // index of the view that was answered from, sent as X-Meridian-Index unless zero
+	Index     uint64    // index of the view that was answered from, sent as X-Meridian-Index; zero: of the node's state
+	Wanted    cluster.ReadOptions
 	Answer    *Answer
 
 	server  *Server

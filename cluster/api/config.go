@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"meridian/cluster"
 	"meridian/cluster/access"
 	"meridian/crypto"
 	"meridian/store"
@@ -17,8 +18,10 @@ import (
 
 // Region is the state and the keys behind the API, as one node sees them. *cluster.Node is one.
 type Region interface {
-	// Read runs f on a view of the state that is fresh. f may run twice and must change nothing but its answer.
-	Read(ctx context.Context, f func(v *store.View) error) error
+	// ReadWith runs f on a view of the state that is fresh. f may run twice and must change nothing but its answer.
+	ReadWith(ctx context.Context, o cluster.ReadOptions, f func(v *store.View) error) error
+	// Applied returns the index of the state that reads show; zero while there is none.
+	Applied() uint64
 	// Propose carries a command to every node and returns what it did.
 	Propose(ctx context.Context, c *storepb.Command) (*storepb.Result, error)
 	// Cipher returns the ready cipher of a key version.

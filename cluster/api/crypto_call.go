@@ -9,7 +9,7 @@ import (
 )
 
 // cryptoCall is the part of a crypto request that is ready before the state is looked at, and what is to be done on one
-// view of it. It is pooled together with the function that Region.Read gets, so that a request allocates neither.
+// view of it. It is pooled together with the function that Region.ReadWith gets, so that a request allocates neither.
 type cryptoCall struct {
 	*Call
 	work        func(*cryptoCall, *store.View) error
@@ -35,7 +35,7 @@ var cryptoCalls = sync.Pool{New: func() any {
 // onOneView does the work of a crypto request on one view of the state, twice if need be.
 func (w *cryptoCall) onOneView(ctx context.Context, c *Call, work func(*cryptoCall, *store.View) error) error {
 	w.Call, w.work = c, work
-	return c.server.cfg.Region.Read(ctx, w.onView)
+	return c.server.cfg.Region.ReadWith(ctx, c.Wanted, w.onView)
 }
 
 func newCryptoCall() *cryptoCall { return cryptoCalls.Get().(*cryptoCall) }

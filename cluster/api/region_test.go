@@ -73,7 +73,12 @@ func randomID() []byte {
 	return id
 }
 
-func (r *testRegion) Read(_ context.Context, f func(v *store.View) error) error {
+func (r *testRegion) Applied() uint64 {
+	index, _ := r.store.Applied()
+	return index
+}
+
+func (r *testRegion) ReadWith(_ context.Context, _ cluster.ReadOptions, f func(v *store.View) error) error {
 	if r.readErr != nil {
 		return r.readErr
 	}

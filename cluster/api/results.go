@@ -102,6 +102,8 @@ func apiError(c *Call, err error) *Error {
 		return errOutcomeUnknown(c.RequestID)
 	case errors.Is(err, cluster.ErrUnavailable):
 		return errUnavailable("it has no contact with a leader of the region", time.Second)
+	case errors.Is(err, cluster.ErrBehind):
+		return errUnavailable("its state has not reached the index of "+HeaderMinIndex, time.Second)
 	case errors.Is(err, cluster.ErrSealed):
 		return errUnavailable("it is sealed", 5*time.Second)
 	case errors.Is(err, cluster.ErrDiskFull):

@@ -102,6 +102,10 @@ func (s *Server) answer(x *exchange, r *http.Request) (failure *Error) {
 	if !formatKnown {
 		return newError(CodeInvalidParameterFormat)
 	}
+	var err *Error
+	if x.call.Wanted, err = readOptions(r.Header); err != nil {
+		return err
+	}
 	action, err := lookupAction(x.claim.version, x.claim.action)
 	if err != nil {
 		return err
@@ -179,12 +183,16 @@ func (s *Server) write(w http.ResponseWriter, x *exchange, failure *Error) {
 	h["X-Meridian-Region"], h["X-Meridian-Node"] = s.region, s.node
 	// All other values share one string and one array.
 	var text [2 * maxDigits]byte
-	index := strconv.AppendUint(text[:0], x.call.Index, 10)
+	at := x.call.Index
+	if at == 0 {
+		at = s.cfg.Region.Applied() // nothing was read, or not yet
+	}
+	index := strconv.AppendUint(text[:0], at, 10)
 	numbers := string(strconv.AppendInt(index, int64(len(x.answer.buf)), 10))
 	values := [...]string{x.call.RequestID, numbers[:len(index)], numbers[len(index):]}
 	slots := values[:]
 	h["X-Acs-Request-Id"] = slots[0:1:1]
-	if x.call.Index > 0 {
+	if at > 0 {
 		h["X-Meridian-Index"] = slots[1:2:2]
 	}
 	if len(x.answer.buf) >= countedAnswer {

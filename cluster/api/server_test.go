@@ -26,7 +26,9 @@ type faultyRegion struct {
 	read func() error
 }
 
-func (r faultyRegion) Read(context.Context, func(*store.View) error) error { return r.read() }
+func (r faultyRegion) ReadWith(context.Context, cluster.ReadOptions, func(*store.View) error) error {
+	return r.read()
+}
 
 // newFaultyFace makes a server whose reads fail, with its log and its metrics.
 func newFaultyFace(t *testing.T, read func() error) (*Server, *bytes.Buffer, *prometheus.Registry) {

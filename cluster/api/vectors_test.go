@@ -85,7 +85,10 @@ func (v vector) request(t testing.TB) *http.Request {
 // noRegion is a region that cannot answer: what gets as far as its action is told so.
 type noRegion struct{}
 
-func (noRegion) Read(context.Context, func(*store.View) error) error { return cluster.ErrUnavailable }
+func (noRegion) ReadWith(context.Context, cluster.ReadOptions, func(*store.View) error) error {
+	return cluster.ErrUnavailable
+}
+func (noRegion) Applied() uint64 { return 7 }
 func (noRegion) Propose(context.Context, *storepb.Command) (*storepb.Result, error) {
 	return nil, cluster.ErrUnavailable
 }
