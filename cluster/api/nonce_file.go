@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bytes"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -121,7 +120,7 @@ func (f *nonceFile) create() error {
 	if err := f.file.Truncate(0); err != nil {
 		return err
 	}
-	if err := f.allocate(0, nonceHeadSize); err != nil {
+	if err := allocate(f.file, 0, nonceHeadSize); err != nil {
 		return err
 	}
 	f.size = nonceHeadSize
@@ -225,27 +224,12 @@ func (f *nonceFile) get(slots int, epoch int64) ([]uint64, int, error) {
 // extend makes a new extent at the end of the file. Its blocks are taken at once: a full disk is an error here, and
 // would be a SIGBUS later.
 func (f *nonceFile) extend(i int, slots int64) error {
-	if err := f.allocate(f.size, slots*8); err != nil {
+	if err := allocate(f.file, f.size, slots*8); err != nil {
 		return err
 	}
 	f.head.rows[i] = nonceRow{offset: f.size, slots: slots}
 	f.size += slots * 8
 	return nil
-}
-
-func (f *nonceFile) allocate(offset, size int64) error {
-	for {
-		err := unix.Fallocate(int(f.file.Fd()), 0, offset, size)
-		switch {
-		case errors.Is(err, unix.EINTR):
-			continue
-		case errors.Is(err, unix.EOPNOTSUPP):
-			return writeZeros(f.file, offset, size)
-		case err != nil:
-			return fmt.Errorf("allocate: %w", err)
-		}
-		return nil
-	}
 }
 
 // writeZeros takes blocks where the file system cannot do it by itself.
@@ -277,23 +261,4 @@ func (f *nonceFile) close() error {
 		f.headMap, f.head = nil, nil
 	}
 	return errors.Join(append(problems, f.file.Close())...)
-}
-
-// bootID names the run of the host's kernel.
-func bootID() (id [40]byte) {
-	text, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	if err != nil {
-		return id // as if it never changed; the file system then has to hold what it was given
-	}
-	copy(id[:], bytes.TrimSpace(text))
-	return id
-}
-
-// bootTime is when the host was started, by its wall clock.
-func bootTime(now time.Time) time.Time {
-	var since unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &since); err != nil {
-		return now
-	}
-	return now.Add(-time.Duration(since.Nano()))
 }
