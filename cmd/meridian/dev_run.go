@@ -189,7 +189,8 @@ func (d *devRun) loop(ctx context.Context) error {
 	returns := make(chan *devregion.Node)
 	commandEnded := make(chan error, 1)
 	if len(d.o.command) > 0 {
-		watchers.Go(func() { commandEnded <- runWith(ctx, d.o.command, devEnviron(d.written.Regions[0])) })
+		environ := commandEnviron(d.written.Regions[0])
+		watchers.Go(func() { commandEnded <- runWith(ctx, d.o.command, environ) })
 	}
 	for {
 		select {

@@ -19,14 +19,16 @@ func TestKillMinus9(t *testing.T) {
 	for _, victim := range []struct {
 		name   string
 		choose func() *devregion.Node
+		end    func(...*devregion.Node)
 	}{
-		{"the leader", func() *devregion.Node { return r.leader(region) }},
-		{"a follower", func() *devregion.Node { return others(region, r.leader(region))[0] }},
+		{"the leader", func() *devregion.Node { return r.leader(region) }, r.kill},
+		{"a follower", func() *devregion.Node { return others(region, r.leader(region))[0] }, r.kill},
+		{"the leader, told to stop", func() *devregion.Node { return r.leader(region) }, r.stop},
 	} {
 		t.Run(victim.name, func(t *testing.T) {
 			node := victim.choose()
 			l := startLoad(t, r, region)
-			r.kill(node)
+			victim.end(node)
 			l.waitMore(30) // while it is away
 			r.start(node)
 			r.waitReady(node)

@@ -90,7 +90,7 @@ func (r *Region) issue() error {
 			return err
 		}
 		if kind.name == "api" {
-			if err := writeFile(filepath.Join(r.Dir, "trust.pem"), trustBundle(ca.CertPEM())); err != nil {
+			if err := writeFile(TrustFile(r.CAFile), trustBundle(ca.CertPEM())); err != nil {
 				return err
 			}
 		}
