@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -52,6 +53,7 @@ func serveCeiling(in io.Reader, out io.Writer) error {
 	if err := json.Unmarshal(line, &key); err != nil {
 		return usageError("this verb is for meridian bench --ceiling alone")
 	}
+	signal.Ignore(os.Interrupt)          // a terminal's Ctrl-C is for whoever started it, and stdin ends then
 	tuneMemory(config.Defaults().Memory) // as the server's, so that the ratio is of the work alone
 	h, err := ceiling.New(key.ID, crypto.Secret(key.Secret))
 	if err != nil {

@@ -142,7 +142,14 @@ func (f *clientFlags) findEndpoint(t *target, ca *string) error {
 	if err == nil { // another's broken dev file is of no interest here
 		t.recognize(dev, ca)
 	}
-	return nil
+	switch {
+	case f.region == "" || t.known != nil && t.known.ID == f.region:
+		return nil
+	case t.known != nil && len(f.endpoints) == 0: // as "meridian dev env" names the first
+		*ca = f.ca // each region has its own
+		return t.use(dev, f.region, "the dev instance", ca)
+	}
+	return usageError("--region chooses among the regions of --regions or of the dev instance; an endpoint names one by itself")
 }
 
 // toRegion points a target at another region of a file.

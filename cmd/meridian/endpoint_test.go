@@ -101,6 +101,14 @@ func TestWhomToCall(t *testing.T) {
 			writeDev(t, home)
 			f.endpoints = []string{"http://two:2"}
 		}, "http://two:2", "devid devsecret", "the dev instance", "two", "PEM"},
+		{"another region of the dev instance than its environment names", func(t *testing.T, home string, f *clientFlags) {
+			writeDev(t, home)
+			t.Setenv("MERIDIAN_ENDPOINT", "https://one:1")
+			t.Setenv("MERIDIAN_CA_FILE", filepath.Join(home, "ca-of-one.pem"))
+			t.Setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", "devid")
+			t.Setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "devsecret")
+			f.region = "two"
+		}, "https://two:1", "devid devsecret", "the dev instance", "two", "PEM"},
 		{"a key by flags, its secret in a file", func(t *testing.T, home string, f *clientFlags) {
 			writeDev(t, home)
 			f.secretFile = filepath.Join(home, "secret")
@@ -135,6 +143,17 @@ func TestWhomToCall(t *testing.T) {
 				t.Errorf("region %q and CA %q, want %q and %q", known, got.ca, tc.known, tc.ca)
 			}
 		})
+	}
+}
+
+// A region cannot be chosen where only an endpoint is known.
+func TestRegionOfAnEndpoint(t *testing.T) {
+	home := isolate(t)
+	writeDev(t, home)
+	f := newClientFlags()
+	f.endpoints, f.region = []string{"https://elsewhere:1"}, "two"
+	if _, err := f.resolve(strings.NewReader("")); exitOf(err) != exitUsage || !strings.Contains(err.Error(), "--region chooses among") {
+		t.Errorf("%v", err)
 	}
 }
 
