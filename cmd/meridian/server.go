@@ -151,7 +151,7 @@ func (s *server) serve(ctx context.Context, flags *configFlags) error {
 // serves.
 func (s *server) announceReady(ctx context.Context) {
 	began := time.Now()
-	ticker := time.NewTicker(50 * time.Millisecond)
+	ticker := time.NewTicker(20 * time.Millisecond)
 	defer ticker.Stop()
 	for s.ops.notReady(ctx) != nil {
 		select {
