@@ -134,16 +134,21 @@ func (n *Node) Read(ctx context.Context, f func(v *store.View) error) error {
 		if err != nil {
 			return n.readFailed(err)
 		}
-		err = f(view)
 		index := view.Index()
-		view.Close()
-		if errors.Is(err, store.ErrDamaged) {
+		if err = look(view, f); errors.Is(err, store.ErrDamaged) {
 			return n.readFailed(err)
 		}
 		if n.freshness.Check(ticket, index) == nil {
 			return err
 		}
 	}
+}
+
+// look gives the view back also when f panics: an open view holds its pages, and
+// a stop, for ever.
+func look(view *store.View, f func(v *store.View) error) error {
+	defer view.Close()
+	return f(view)
 }
 
 // readFailed sorts an error of the store itself: damage ends the process.

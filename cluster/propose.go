@@ -204,6 +204,7 @@ func (n *Node) proposeHere(ctx context.Context, c *storepb.Command) attempt {
 		}
 	})
 	if refusal != nil {
+		n.futures.end()
 		n.waiting.Add(-1)
 		return attempt{outcome: refused, reason: fmt.Errorf("%w: %w", ErrRefused, refusal)}
 	}
