@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -133,6 +134,9 @@ func (b *benchRun) serverCPU() (time.Duration, error) { return sumCPU(b.servers)
 func sumCPU(pids []int) (total time.Duration, err error) {
 	for _, pid := range pids {
 		d, err := bench.CPU(pid)
+		if errors.Is(err, fs.ErrNotExist) {
+			return 0, &exitError{exitUnavailable, fmt.Errorf("process %d, whose CPU time is to be measured, is gone", pid)}
+		}
 		if err != nil {
 			return 0, fmt.Errorf("CPU time of process %d: %w", pid, err)
 		}
@@ -209,13 +213,14 @@ func (b *benchRun) roundPair(ctx context.Context, i, round int, least *ceilingSe
 		steps[0], steps[1] = steps[1], steps[0]
 	}
 	for _, step := range steps {
-		if err := step(); err != nil {
-			return nil, b.loadError(err)
-		}
-		bar.step()
+		err := step()
 		if ctx.Err() != nil {
 			return nil, nil
 		}
+		if err != nil {
+			return nil, b.loadError(err)
+		}
+		bar.step()
 	}
 	if pair.Ceiling > 0 {
 		pair.Ratio = pair.Server / pair.Ceiling
