@@ -19,7 +19,7 @@ import (
 // through views. Each answer is the right one or ErrDamaged.
 func TestDamageIsNeverAnAnswer(t *testing.T) {
 	const keys = 80
-	rounds := 1500
+	rounds := 1000
 	if testing.Short() {
 		rounds = 200
 	}
@@ -120,7 +120,7 @@ func aliasOf(n int) string { return "alias/name-" + id(n).String() }
 // readAll reads all that TestDamageIsNeverAnAnswer wrote. It reports whether
 // damage was noticed, and the first wrong answer.
 func readAll(path string, keys int, index uint64) (noticed bool, wrong error) {
-	s, err := Open(Config{Path: path})
+	s, err := Open(Config{Path: path, InitialMmapSize: 1 << 24})
 	if err != nil {
 		return true, unlessDamage(err)
 	}
