@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -249,6 +250,11 @@ func (n *Node) startRaft(restore bool) error {
 		MsgpackUseNewTimeFormat: true,
 		Logger:                  logger,
 	})
+	var running atomic.Pointer[raft.Raft]
+	patient := &patientTransport{NetworkTransport: n.raftNet, leading: func(term uint64) bool {
+		r := running.Load()
+		return r != nil && r.State() == raft.Leader && r.CurrentTerm() == term
+	}}
 	logs, err := raft.NewLogCache(512, n.raftStore)
 	if err != nil {
 		return err
@@ -256,9 +262,10 @@ func (n *Node) startRaft(restore bool) error {
 	if err := n.bootstrap(cfg, logs); err != nil {
 		return err
 	}
-	if n.raft, err = raft.NewRaft(cfg, n.machine, logs, n.raftStore, n.snapshots, n.raftNet); err != nil {
+	if n.raft, err = raft.NewRaft(cfg, n.machine, logs, n.raftStore, n.snapshots, patient); err != nil {
 		return fmt.Errorf("starting Raft: %w", err)
 	}
+	running.Store(n.raft)
 	n.snapshots.onlyNewest = false
 	n.reigns = newReigns(n.ctx, n.raft.LeaderWithID)
 	observed := make(chan raft.Observation, 64)
