@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"sync"
 	"time"
 
@@ -74,6 +75,11 @@ func (n *Node) servers() []raft.Server {
 		return nil
 	}
 	return future.Configuration().Servers
+}
+
+// isMember reports whether the latest configuration has a node.
+func (n *Node) isMember(id string) bool {
+	return slices.ContainsFunc(n.servers(), func(s raft.Server) bool { return string(s.ID) == id })
 }
 
 // Members asks every member of the region for its state, all at once, and waits

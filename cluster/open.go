@@ -238,7 +238,7 @@ func (n *Node) startRaft(restore bool) error {
 	cfg.NoLegacyTelemetry = true
 	cfg.Logger = logger
 	cfg.NotifyCh = notify
-	n.snapshots.onlyNewest = restore
+	n.snapshots.onlyNewest.Store(restore)
 
 	n.raftNet = raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 		Stream:  n.transport.Raft(),
@@ -266,7 +266,7 @@ func (n *Node) startRaft(restore bool) error {
 		return fmt.Errorf("starting Raft: %w", err)
 	}
 	running.Store(n.raft)
-	n.snapshots.onlyNewest = false
+	n.snapshots.onlyNewest.Store(false)
 	n.reigns = newReigns(n.ctx, n.raft.LeaderWithID)
 	observed := make(chan raft.Observation, 64)
 	n.raft.RegisterObserver(raft.NewObserver(observed, false, func(o *raft.Observation) bool {

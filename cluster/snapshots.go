@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
@@ -33,7 +34,7 @@ type snapshots struct {
 	// onlyNewest hides all but the newest snapshot. The start checks have
 	// compared the log with that one; restoring an older one instead would leave
 	// a gap between it and the log.
-	onlyNewest bool
+	onlyNewest atomic.Bool
 }
 
 func openSnapshots(dir string, d Disk, log hclog.Logger) (*snapshots, error) {
@@ -46,7 +47,7 @@ func openSnapshots(dir string, d Disk, log hclog.Logger) (*snapshots, error) {
 
 func (s *snapshots) List() ([]*raft.SnapshotMeta, error) {
 	list, err := s.FileSnapshotStore.List()
-	if s.onlyNewest && len(list) > 1 {
+	if s.onlyNewest.Load() && len(list) > 1 {
 		list = list[:1]
 	}
 	return list, err

@@ -111,7 +111,7 @@ func (h *history) read(ctx context.Context, t *testing.T, r *clustertest.Region,
 func TestLeaderKillsLoseNothingAndFailNothing(t *testing.T) {
 	r := clustertest.New(t, clustertest.Options{})
 	ctx := within(t, 2*time.Minute)
-	const writers, kills = 6, 5
+	const writers, kills = 6, 3
 	var over atomic.Bool
 	var wg sync.WaitGroup
 	keys, histories := make([]crypto.KeyID, writers), make([]history, writers)
