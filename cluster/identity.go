@@ -39,7 +39,8 @@ const incarnationBytes = 16
 // identity is what a data folder knows about itself and, from before the region
 // was formed, about the data folders of the other voters.
 type identity struct {
-	stable raft.StableStore
+	stable  raft.StableStore
+	started bool // the folder had taken part when it was opened
 
 	mu          sync.Mutex
 	incarnation []byte
@@ -119,8 +120,13 @@ func loadIdentity(stable raft.StableStore, node, region string) (*identity, erro
 	}
 	formed, err := id.get(identityFormed)
 	id.formed = len(formed) > 0
+	id.started = id.formed
 	return id, err
 }
+
+// FirstStart reports whether no process before this one can have served from
+// the node's data folder.
+func (n *Node) FirstStart() bool { return !n.identity.started }
 
 // get returns nil when the key is not there.
 func (id *identity) get(key string) ([]byte, error) {

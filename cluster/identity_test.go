@@ -61,6 +61,9 @@ func TestIdentitySurvivesARestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	again := openIdentity(t, dir)
+	if first, later := (&Node{identity: id}).FirstStart(), (&Node{identity: again}).FirstStart(); !first || later {
+		t.Errorf("first start: %v, and after a restart %v", first, later)
+	}
 	if !again.isFormed() || !bytes.Equal(again.incarnation, id.incarnation) {
 		t.Errorf("formed %v, incarnation %x; was %x", again.isFormed(), again.incarnation, id.incarnation)
 	}

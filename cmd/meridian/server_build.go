@@ -124,10 +124,11 @@ func (s *server) openAPI() (err error) {
 			Keys: cfg.Limits.Keys, Aliases: cfg.Limits.Aliases, Plaintext: cfg.Limits.Plaintext,
 			NoncesPerKey: cfg.Limits.NoncesPerKey, ConnectionsPerAddress: cfg.Limits.Connections,
 		},
-		Hosts:     ownNames(cfg.Listen.Names, cfg.Listen.API.Address, cfg.Listen.HTTP.Address),
-		NonceFile: filepath.Join(cfg.Node.Data, "nonces"),
-		Logger:    s.log,
-		Metrics:   s.metrics,
+		Hosts:      ownNames(cfg.Listen.Names, cfg.Listen.API.Address, cfg.Listen.HTTP.Address),
+		NonceFile:  filepath.Join(cfg.Node.Data, "nonces"),
+		FirstStart: s.node.FirstStart(),
+		Logger:     s.log,
+		Metrics:    s.metrics,
 	})
 	if err != nil {
 		return err
