@@ -27,8 +27,12 @@ type ciphers struct {
 	drops atomic.Uint64
 }
 
-// errMaterial: the record is intact, but its material does not open.
-var errMaterial = errors.New("cluster: key material does not open under the region's keyring")
+var (
+	// errMaterial: the record is intact, but its material does not open.
+	errMaterial = errors.New("cluster: key material does not open under the region's keyring")
+	// errAlgorithm: the record is intact, but of an algorithm that this build does not have.
+	errAlgorithm = errors.New("cluster: the key version's algorithm is unknown to this build")
+)
 
 // keyCiphers are the versions of one key that are ready. Immutable.
 type keyCiphers struct{ versions []versionCipher }
@@ -87,6 +91,9 @@ func (c *ciphers) get(ring *crypto.Keyring, v *store.View, id crypto.KeyID, vers
 	record, err := v.Version(id, version)
 	if err != nil {
 		return nil, err
+	}
+	if record.Algorithm != crypto.AlgorithmXAES256GCM {
+		return nil, fmt.Errorf("%w: key %s, version %s: %v", errAlgorithm, id, version, record.Algorithm)
 	}
 	material, err := ring.Unwrap(crypto.Binding{Region: c.region, KeyID: id, VersionID: version, Purpose: crypto.PurposeMaterial}, record.Wrapped)
 	if err != nil {

@@ -3,6 +3,7 @@ package cluster
 import (
 	"errors"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,6 +16,11 @@ import (
 
 // cipherFixture is a store with one key of one version.
 func cipherFixture(t testing.TB) (c *ciphers, ring *crypto.Keyring, v *store.View, key crypto.KeyID, version crypto.VersionID) {
+	t.Helper()
+	return cipherFixtureOf(t, crypto.AlgorithmXAES256GCM)
+}
+
+func cipherFixtureOf(t testing.TB, algorithm crypto.Algorithm) (c *ciphers, ring *crypto.Keyring, v *store.View, key crypto.KeyID, version crypto.VersionID) {
 	t.Helper()
 	must := func(err error) {
 		t.Helper()
@@ -36,7 +42,7 @@ func cipherFixture(t testing.TB) (c *ciphers, ring *crypto.Keyring, v *store.Vie
 	for i, c := range []*storepb.Command{
 		{Body: &storepb.Command_InitRegion{InitRegion: &storepb.InitRegion{ClusterId: id(1), DataEpoch: id(2), Region: "r1", Account: "1",
 			Keyrings: []*storepb.WrappedKeyring{{Provider: "file", KeyId: "k", Ciphertext: []byte("c")}}, Canary: []byte("c"), FeatureLevel: store.FeatureLevel}}},
-		{Body: &storepb.Command_CreateKey{CreateKey: &storepb.CreateKey{KeyId: key[:], VersionId: version[:], Algorithm: uint32(crypto.AlgorithmXAES256GCM), Wrapped: wrapped, Creator: "1"}}},
+		{Body: &storepb.Command_CreateKey{CreateKey: &storepb.CreateKey{KeyId: key[:], VersionId: version[:], Algorithm: uint32(algorithm), Wrapped: wrapped, Creator: "1"}}},
 	} {
 		c.Version, c.Id, c.StampUnixMs, c.Origin = commandVersion, id(byte(10+i)), time.Now().UnixMilli(), &storepb.Origin{Node: "a"}
 		data, err := proto.Marshal(c)
@@ -108,6 +114,19 @@ func TestCipherUnderAnotherKeyring(t *testing.T) {
 	other.Close()
 	if _, err := c.get(other, v, key, version); !errors.Is(err, ErrSealed) {
 		t.Errorf("closed keyring: %v, want ErrSealed", err)
+	}
+}
+
+func TestCipherOfAnUnknownAlgorithm(t *testing.T) {
+	c, ring, v, key, version := cipherFixtureOf(t, 2)
+	_, err := c.get(ring, v, key, version)
+	if !errors.Is(err, errAlgorithm) || errors.Is(err, store.ErrDamaged) {
+		t.Fatalf("error %v, want errAlgorithm, which does not end the process", err)
+	}
+	for _, part := range []string{key.String(), version.String(), "algorithm 2"} {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("%q does not say %q", err, part)
+		}
 	}
 }
 
