@@ -95,7 +95,7 @@ func (c *ciphers) get(ring *crypto.Keyring, v *store.View, id crypto.KeyID, vers
 	if record.Algorithm != crypto.AlgorithmXAES256GCM {
 		return nil, fmt.Errorf("%w: key %s, version %s: %v", errAlgorithm, id, version, record.Algorithm)
 	}
-	material, err := ring.Unwrap(crypto.Binding{Region: c.region, KeyID: id, VersionID: version, Purpose: crypto.PurposeMaterial}, record.Wrapped)
+	material, err := ring.Unwrap(crypto.MaterialOf(c.region, id, version, record.Algorithm), record.Wrapped)
 	if err != nil {
 		if errors.Is(err, crypto.ErrKeyringClosed) {
 			return nil, ErrSealed

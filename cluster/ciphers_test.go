@@ -32,7 +32,7 @@ func cipherFixtureOf(t testing.TB, algorithm crypto.Algorithm) (c *ciphers, ring
 	must(err)
 	t.Cleanup(ring.Close)
 	key, version = crypto.NewKeyID(), crypto.NewVersionID()
-	wrapped, err := ring.Wrap(crypto.Binding{Region: "r1", KeyID: key, VersionID: version, Purpose: crypto.PurposeMaterial}, crypto.NewMaterial())
+	wrapped, err := ring.Wrap(crypto.MaterialOf("r1", key, version, algorithm), crypto.NewMaterial())
 	must(err)
 	s, err := store.Open(store.Config{Path: filepath.Join(t.TempDir(), "state.db"), InitialMmapSize: 1 << 20})
 	must(err)

@@ -153,7 +153,7 @@ func TestDueRotationMakesANewPrimaryVersion(t *testing.T) {
 	ctx := within(t, time.Minute)
 	n := r.Node(0)
 	id, version := crypto.NewKeyID(), crypto.NewVersionID()
-	wrapped, err := n.Wrap(crypto.Binding{Region: regionName, KeyID: id, VersionID: version, Purpose: crypto.PurposeMaterial}, crypto.NewMaterial())
+	wrapped, err := n.Wrap(crypto.MaterialOf(regionName, id, version, crypto.AlgorithmXAES256GCM), crypto.NewMaterial())
 	must(t, err)
 	must(t, clustertest.Decide(n.Propose(ctx, &storepb.Command{Body: &storepb.Command_CreateKey{CreateKey: &storepb.CreateKey{
 		KeyId: id[:], VersionId: version[:], Algorithm: uint32(crypto.AlgorithmXAES256GCM), Wrapped: wrapped, Creator: clustertest.Account,
