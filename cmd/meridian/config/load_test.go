@@ -207,6 +207,52 @@ meridian.yaml:18: log.level is "loud"; it is one of debug, info, warn, error
 	}
 }
 
+// TestRootKeyInsideTheDataByLinks names the root key's place so that only the
+// links on the way tell where it is.
+func TestRootKeyInsideTheDataByLinks(t *testing.T) {
+	tests := []struct {
+		name       string
+		links      map[string]string // name in the configuration's folder: where it leads
+		data, path string
+		refused    bool
+	}{
+		{"the key's folder leads into the data", map[string]string{"keys": "data/keys"}, "data", "keys/root.key", true},
+		{"the key leads into the data", map[string]string{"root.key": "data/keys/root.key"}, "data", "root.key", true},
+		{"the data lead to the key's folder", map[string]string{"node": "data"}, "node", "data/root.key", true},
+		{"both lead to one place", map[string]string{"node": "data", "keys": "data/keys"}, "node", "keys/root.key", true},
+		{"the data are not there yet", map[string]string{"all": "."}, "all/later", "later/root.key", true},
+		{"another place", map[string]string{"node": "data", "keys": "elsewhere"}, "node", "keys/root.key", false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			for _, folder := range []string{"data/keys", "elsewhere"} {
+				if err := os.MkdirAll(filepath.Join(dir, folder), 0o700); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := os.WriteFile(filepath.Join(dir, "data/keys/root.key"), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			for name, to := range tt.links {
+				if err := os.Symlink(to, filepath.Join(dir, name)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			file := filepath.Join(dir, "meridian.yaml")
+			if err := os.WriteFile(file, []byte(readGood(t)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			_, err := Load(Options{File: file, Set: []string{
+				"node.data=" + filepath.Join(dir, tt.data), "seal.path=" + filepath.Join(dir, tt.path),
+			}})
+			if refused := err != nil && strings.Contains(err.Error(), "lies inside node.data"); refused != tt.refused {
+				t.Errorf("error is %v; refused should be %v", err, tt.refused)
+			}
+		})
+	}
+}
+
 func TestMissingFile(t *testing.T) {
 	if _, err := Load(Options{File: filepath.Join(t.TempDir(), "none.yaml")}); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("error is %v, want os.ErrNotExist", err)
