@@ -105,7 +105,9 @@ func (s *server) openAPI() (err error) {
 	if err != nil {
 		return fmt.Errorf("access.root.secret: %w", err)
 	}
-	identities, err := access.NewRoot(cfg.Region.Account, access.Key{ID: cfg.Access.Root.ID, Secret: secret})
+	root := access.Key{ID: cfg.Access.Root.ID, Secret: secret}
+	root.MinSignature, _ = access.ParseSignature(cfg.Access.Root.MinSignature) // checked with the configuration
+	identities, err := access.NewRoot(cfg.Region.Account, root)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"meridian/cluster/access"
 	"meridian/crypto"
 )
 
@@ -169,6 +170,9 @@ func (c *checker) access() {
 		c.fail("access.root.id", "is not an access key id: take 1 to 128 letters, digits, dots, hyphens or underscores")
 	}
 	c.required("access.root.secret", string(a.Secret), "where its secret is: file://PATH or env://NAME")
+	if _, known := access.ParseSignature(a.MinSignature); !known {
+		c.fail("access.root.min_signature", "is %q; it is v1 or v3", a.MinSignature)
+	}
 	s := &c.l.Config.Seal
 	if s.Type != SealFile {
 		c.fail("seal.type", "is %q; it is file", s.Type)

@@ -56,7 +56,7 @@ func TestLoadGood(t *testing.T) {
 	want.Bootstrap.Voters = []Voter{
 		{"hz-1", "hz-1.internal:9411"}, {"hz-2", "hz-2.internal:9411"}, {"hz-3", "hz-3.internal:9411"},
 	}
-	want.Access.Root = RootKey{ID: "LTAIroot", Secret: SecretRef("file://" + filepath.Join(dir, "root.secret"))}
+	want.Access.Root = RootKey{ID: "LTAIroot", Secret: SecretRef("file://" + filepath.Join(dir, "root.secret")), MinSignature: "v1"}
 	want.Seal.Path = filepath.Join(dir, "root.key")
 	want.Limits.Keys, want.Limits.Plaintext = 500, 6144
 	want.Peers = []Peer{{Region: "cn-shanghai-self", Endpoints: []string{"https://sh.internal:9410"}, CA: filepath.Join(dir, "tls/sh.crt")}}
@@ -162,6 +162,8 @@ func TestMistakes(t *testing.T) {
 			want: `meridian.yaml:4: listen.api.address is "9410"; write host:port, or :port for all addresses`},
 		{name: "no certificate", old: "tls: { cert: tls/api.crt, key: tls/api.key }", new: "tls: { key: tls/api.key }",
 			want: `meridian.yaml: listen.api.tls.cert is missing: a certificate for listen.api`},
+		{name: "signature", set: []string{"access.root.min_signature=V2"},
+			want: `--set access.root.min_signature: access.root.min_signature is "V2"; it is v1 or v3`},
 		{name: "root key inside the data", old: "path: root.key", new: "path: data/root.key",
 			want: `meridian.yaml:14: seal.path lies inside node.data: whoever copies the data would have its key too`},
 		{name: "unknown seal", old: "seal:   { path: root.key }", new: "seal: { type: hope, path: root.key }",
