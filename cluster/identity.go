@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/raft"
 	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
 	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 )
 
 // Names in the data folder.
@@ -54,13 +55,17 @@ func openRaftFile(dir, node, region string) (db *raftboltdb.BoltStore, err error
 	path := filepath.Join(dir, raftFile)
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		if _, err := os.Stat(filepath.Join(dir, stateFile)); err == nil {
-			return nil, fmt.Errorf("%w: %s holds %s but no %s; remove the folder and let the node join under a new id", ErrNoLog, dir, stateFile, raftFile)
+			return nil, fmt.Errorf("%w: %s holds %s but no %s; %s", ErrNoLog, dir, stateFile, raftFile, staysAway)
 		}
 		if err := makeRaftFile(dir, node, region); err != nil {
 			return nil, fmt.Errorf("making %s: %w", path, err)
 		}
 	}
-	if db, err = openBolt(path); err != nil {
+	db, err = openBolt(path)
+	if errors.Is(err, bolterrors.ErrTimeout) {
+		return nil, fmt.Errorf("%w: %s is locked; stop the other one, or give this node a folder of its own", ErrInUse, path)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("opening %s: %w", path, err)
 	}
 	return db, nil

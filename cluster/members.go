@@ -26,6 +26,9 @@ func (n *Node) Status() Status {
 	if text := n.sealError.Load(); text != nil {
 		s.SealError = *text
 	}
+	if phase := n.phase.Load(); phase != nil {
+		s.Phase = *phase
+	}
 	if fault := n.fault.Load(); fault != nil {
 		s.Healthy, s.Fault = false, (*fault).Error()
 	}

@@ -31,6 +31,7 @@ import (
 type Node struct {
 	cfg     Config
 	log     *slog.Logger
+	calmLog *slog.Logger // for lines that repeat
 	started time.Time
 	metrics *metrics
 
@@ -60,6 +61,7 @@ type Node struct {
 	sealError atomic.Pointer[string]
 	regionSet chan struct{} // signalled when the region may have appeared or changed
 
+	phase    atomic.Pointer[string] // of the start, "" once it is over
 	fault    atomic.Pointer[error]
 	stopping atomic.Bool
 

@@ -12,6 +12,8 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"meridian/store/storepb"
 )
@@ -197,5 +199,26 @@ func TestConfigReportsEveryMistake(t *testing.T) {
 	c.setDefaults()
 	if c.Timing.Heartbeat != 500*time.Millisecond || c.Timing.LeaderLease != 250*time.Millisecond || c.Timing.Commit != 10*time.Millisecond || c.Timing.Hold != 8*time.Second {
 		t.Errorf("defaults %+v", c.Timing)
+	}
+}
+
+func TestWhyAVoterWasNotMet(t *testing.T) {
+	const dial = "rpc error: code = Unavailable desc = connection error: desc = "
+	for text, want := range map[string]string{
+		dial + `"transport: Error while dialing: dial tcp 10.0.1.13:9411: connect: connection refused"`:                                   "connection refused",
+		dial + `"error reading server preface: remote error: tls: bad certificate"`:                                                       "bad certificate",
+		dial + `"transport: Error while dialing: 10.0.1.13:9411: transport: peer refused: x509: certificate signed by unknown authority"`: "bad certificate: signed by another CA",
+		dial + `"transport: Error while dialing: 10.0.1.13:9411: transport: peer refused: node \"n2\" answers where \"n3\" was expected"`: `node "n2" answers where "n3" was expected`,
+		dial + `"transport: Error while dialing: 10.0.1.13:9411: tls: first record does not look like a TLS handshake"`:                   "the TLS handshake fails",
+		`node "n4" is not among the voters of node "n1"`:                                                                                  `node "n4" is not among the voters of node "n1"`,
+	} {
+		err := errors.New(text)
+		if message, ok := strings.CutPrefix(text, "rpc error: code = Unavailable desc = "); ok {
+			err = status.Error(codes.Unavailable, message)
+		}
+		reason, repair := whyNotMet(err)
+		if strings.ReplaceAll(reason, `\"`, `"`) != want || repair == "" {
+			t.Errorf("%s: %q, %q; want %q", text, reason, repair, want)
+		}
 	}
 }

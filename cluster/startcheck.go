@@ -22,15 +22,14 @@ type dataAtStart struct {
 // before the log is replayed, or why the node must not start. Raft itself would
 // take a state without its beginning for complete, and panic at a gap.
 func (d dataAtStart) check() (restore bool, err error) {
-	const rejoin = "remove the folder and let the node join under a new id"
 	if d.logCluster != nil && d.stateCluster != nil && !bytes.Equal(d.logCluster, d.stateCluster) {
-		return false, fmt.Errorf("%w: the log is of cluster %x, the state of cluster %x; %s", ErrForeignData, d.logCluster, d.stateCluster, rejoin)
+		return false, fmt.Errorf("%w: the log is of cluster %x, the state of cluster %x; %s", ErrForeignData, d.logCluster, d.stateCluster, staysAway)
 	}
 	if d.applied > max(d.last, d.snapshot) {
-		return false, fmt.Errorf("%w: the state has applied %d, log and snapshot end at %d; %s", ErrLogTail, d.applied, max(d.last, d.snapshot), rejoin)
+		return false, fmt.Errorf("%w: the state has applied %d, log and snapshot end at %d; %s", ErrLogTail, d.applied, max(d.last, d.snapshot), staysAway)
 	}
 	if d.last > 0 && d.first > d.snapshot+1 {
-		return false, fmt.Errorf("%w: the log begins at %d, the newest snapshot ends at %d; %s", ErrLogGap, d.first, d.snapshot, rejoin)
+		return false, fmt.Errorf("%w: the log begins at %d, the newest snapshot ends at %d; %s", ErrLogGap, d.first, d.snapshot, staysAway)
 	}
 	// The label of a snapshot may lie above the index inside it, by entries that
 	// no state machine sees: only the inner index can be compared with the state.

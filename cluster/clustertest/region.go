@@ -343,3 +343,14 @@ func listenAgain(network, address string) (net.Listener, error) {
 		}
 	}
 }
+
+// Stranger returns the configuration of one node more than the region has, with
+// a certificate of its CA and all of them as voters.
+func (r *Region) Stranger(id string) cluster.Config {
+	v := cluster.Voter{ID: id, Address: freeAddresses(r.tb, 1)[0]}
+	c := r.Config(0)
+	c.NodeID, c.DataDir, c.Transport = id, filepath.Join(r.root, id), r.issue(v)
+	c.Voters = append(append([]cluster.Voter(nil), r.voters...), v)
+	c.Exit = func(error) {}
+	return c
+}
