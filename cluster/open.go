@@ -21,8 +21,8 @@ import (
 // Open starts a node on its data folder and returns once it takes part in the
 // region, which may have no leader yet. When the folder is empty it first waits,
 // as long as ctx allows, until every other voter has recorded it. Errors that
-// refuse the folder: ErrReplaced, ErrLogTail, ErrLogGap, ErrForeignData, ErrNoLog,
-// ErrDisk.
+// refuse the folder: ErrReplaced, ErrNotMember, ErrLogTail, ErrLogGap,
+// ErrForeignData, ErrNoLog, ErrInUse, ErrDisk.
 func Open(ctx context.Context, cfg Config) (*Node, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -30,6 +30,7 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 	cfg.setDefaults()
 	n := &Node{cfg: cfg, log: cfg.Logger, started: cfg.Now(), regionSet: make(chan struct{}, 1)}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
+	n.calmLog = newCalmLogger(n.log, time.Now, func() bool { return n.stopping.Load() || n.ctx.Err() != nil })
 	if err := n.start(ctx); err != nil {
 		n.close()
 		return nil, err
@@ -111,7 +112,7 @@ func (n *Node) openData() (dataAtStart, error) {
 	if d.stateLost, err = n.openState(); err != nil {
 		return d, err
 	}
-	if n.snapshots, err = openSnapshots(dir, n.cfg.Disk, newRaftLogger(n.log)); err != nil {
+	if n.snapshots, err = openSnapshots(dir, n.cfg.Disk, newRaftLogger(n.calmLog)); err != nil {
 		return d, err
 	}
 	if d.snapshot, d.snapshotFSM, err = n.snapshots.newest(); err != nil {
@@ -197,7 +198,7 @@ func (n *Node) setAside(path string) error {
 
 func (n *Node) openTransport() error {
 	cfg := n.cfg.Transport
-	cfg.Region, cfg.NodeID, cfg.Logger = n.cfg.Region, n.cfg.NodeID, n.log
+	cfg.Region, cfg.NodeID, cfg.Logger = n.cfg.Region, n.cfg.NodeID, n.calmLog
 	for _, v := range n.cfg.Voters {
 		if v.ID == n.cfg.NodeID && cfg.Advertise == "" {
 			cfg.Advertise = v.Address
@@ -222,7 +223,7 @@ func (n *Node) openTransport() error {
 
 func (n *Node) startRaft(restore bool) error {
 	t := n.cfg.Timing
-	logger := newRaftLogger(n.log)
+	logger := newRaftLogger(n.calmLog)
 	notify := make(chan bool, 64)
 	cfg := raft.DefaultConfig()
 	cfg.ProtocolVersion = 3
@@ -274,6 +275,7 @@ func (n *Node) startRaft(restore bool) error {
 		return ok
 	}))
 	n.spawn(func() { n.reigns.run(n.ctx, observed) })
+	n.observePeers()
 	n.spawn(func() { n.lead(n.ctx, notify) })
 	n.running.Store(true)
 	return nil
