@@ -124,6 +124,9 @@ func (f *clientFlags) findEndpoint(t *target, ca *string) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return usageError("no endpoint: give --endpoint or MERIDIAN_ENDPOINT, or start one here: meridian dev")
 		}
+		if errors.Is(err, errDevDied) {
+			return err
+		}
 		if err != nil {
 			return fmt.Errorf("the dev instance's file: %w", err)
 		}
@@ -168,6 +171,9 @@ func (t *target) readCA(path string) error {
 		return nil
 	}
 	pem, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) && path == os.Getenv("MERIDIAN_CA_FILE") {
+		return usageError(`MERIDIAN_CA_FILE names a file that is gone: %s. If "meridian dev env" set it, dev was started anew since: eval it again`, path)
+	}
 	if err != nil {
 		return usageError("CA: %w", err)
 	}

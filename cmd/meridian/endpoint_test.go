@@ -53,7 +53,7 @@ func writeDev(t *testing.T, home string) {
 		f.Regions = append(f.Regions, readyRegion{ID: id, Endpoints: []string{"https://" + id + ":1"}, HTTPEndpoints: []string{"http://" + id + ":2"},
 			CAFile: ca, AccessKeyID: "devid", AccessKeySecret: "devsecret"})
 	}
-	if err := f.writeDevFile(); err != nil {
+	if err := f.writeDevFile(devFilePath()); err != nil {
 		t.Fatal(err)
 	}
 }
