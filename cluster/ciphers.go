@@ -27,8 +27,12 @@ type ciphers struct {
 	drops atomic.Uint64
 }
 
-// errMaterial: the record is intact, but its material does not open.
-var errMaterial = errors.New("cluster: key material does not open under the region's keyring")
+var (
+	// errMaterial: the record is intact, but its material does not open.
+	errMaterial = errors.New("cluster: key material does not open under the region's keyring")
+	// errAlgorithm: the record is intact, but of an algorithm that this build does not have.
+	errAlgorithm = errors.New("cluster: the key version's algorithm is unknown to this build")
+)
 
 // keyCiphers are the versions of one key that are ready. Immutable.
 type keyCiphers struct{ versions []versionCipher }
@@ -88,7 +92,10 @@ func (c *ciphers) get(ring *crypto.Keyring, v *store.View, id crypto.KeyID, vers
 	if err != nil {
 		return nil, err
 	}
-	material, err := ring.Unwrap(crypto.Binding{Region: c.region, KeyID: id, VersionID: version, Purpose: crypto.PurposeMaterial}, record.Wrapped)
+	if record.Algorithm != crypto.AlgorithmXAES256GCM {
+		return nil, fmt.Errorf("%w: key %s, version %s: %v", errAlgorithm, id, version, record.Algorithm)
+	}
+	material, err := ring.Unwrap(crypto.MaterialOf(c.region, id, version, record.Algorithm), record.Wrapped)
 	if err != nil {
 		if errors.Is(err, crypto.ErrKeyringClosed) {
 			return nil, ErrSealed

@@ -40,6 +40,11 @@ type Config struct {
 	Timing Timing
 	Disk   Disk
 
+	// Phase is told what the node does during Open, whenever that changes, such
+	// as "forming: waits for n3 (connection refused)", and "" when it goes on.
+	// Nil: nobody is.
+	Phase func(phase string)
+
 	// Ciphers bounds the cache of ready-to-use key versions. Default: 10,000.
 	Ciphers int
 

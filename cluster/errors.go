@@ -34,6 +34,8 @@ var (
 	// ErrReplaced: the node id is known with other data: the folder was wiped
 	// or swapped. It must not vote again under this id.
 	ErrReplaced = errors.New("cluster: this node id belongs to other data")
+	// ErrNotMember: the region was formed without this node.
+	ErrNotMember = errors.New("cluster: this node is not a member of the region")
 	// ErrLogTail: the state is ahead of the Raft log, which lost its end or
 	// belongs to another node.
 	ErrLogTail = errors.New("cluster: the Raft log ends before the state")
@@ -44,6 +46,8 @@ var (
 	ErrForeignData = errors.New("cluster: the data folder belongs elsewhere")
 	// ErrNoLog: there is a state file but no Raft log beside it.
 	ErrNoLog = errors.New("cluster: the Raft log is missing")
+	// ErrInUse: another process has the data folder open.
+	ErrInUse = errors.New("cluster: another process uses this data folder")
 	// ErrDisk: the data folder cannot be written in time.
 	ErrDisk = errors.New("cluster: the disk does not take writes")
 )

@@ -9,3 +9,10 @@ func (n *Node) StateHash() (index uint64, hash [32]byte) {
 		}
 	}
 }
+
+// Pending is the number of answers that Raft still owes.
+func (n *Node) Pending() int {
+	n.futures.mu.Lock()
+	defer n.futures.mu.Unlock()
+	return n.futures.pending
+}

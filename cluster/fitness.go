@@ -3,13 +3,13 @@ package cluster
 import (
 	"fmt"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"meridian/store/storepb"
 )
 
-// unfit returns why a forwarded command must not enter the log, empty when it
-// may. A committed command that the state machine does not understand stops
+// unfit returns why a command must not enter the log, empty when it may. A committed command that the state machine does not understand stops
 // every node, so a leader proposes only what it understands itself.
 func unfit(c *storepb.Command) string {
 	switch {
@@ -21,6 +21,9 @@ func unfit(c *storepb.Command) string {
 		return "command without a body that this node knows"
 	case hasUnknown(c.ProtoReflect()):
 		return "command with fields that this node does not know"
+	}
+	if size := proto.Size(c); size > maxCommand {
+		return fmt.Sprintf("command of %d bytes, at most %d", size, maxCommand)
 	}
 	return ""
 }

@@ -7,6 +7,9 @@ import (
 	"sync"
 	"time"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
 	"meridian/cluster/clusterpb"
 )
 
@@ -21,17 +24,17 @@ import (
 //  3. The leader makes the region (InitRegion), and every node registers its
 //     incarnation in the replicated state.
 
-var errNotAsked = errors.New("not asked yet")
-
 const (
 	greetInterval = 200 * time.Millisecond
 	greetTimeout  = 2 * time.Second
-	greetReport   = 5 * time.Second
 )
 
 // greeted answers a voter that is about to take part, or asks again.
 func (n *Node) greeted(sender string, incarnation []byte) (*clusterpb.GreetResponse, error) {
 	answer := &clusterpb.GreetResponse{Incarnation: n.identity.incarnation}
+	if n.running.Load() && !n.isMember(sender) {
+		return nil, status.Errorf(codes.FailedPrecondition, "region %s is already formed, %s is not a member", n.cfg.Region, sender)
+	}
 	if !n.isVoter(sender) {
 		answer.Reason = fmt.Sprintf("node %q is not among the voters of node %q", sender, n.cfg.NodeID)
 		return answer, nil
@@ -77,17 +80,19 @@ func (n *Node) registered(id string) ([]byte, error) {
 
 // meet greets every other voter until all have recorded this node, then marks it
 // as formed. It returns ErrReplaced when one of them knows other data under this
-// node's id, and the error of ctx.
+// node's id, ErrNotMember when the region was formed without it, and the error of
+// ctx.
 func (n *Node) meet(ctx context.Context) error {
-	pending := make(map[string]error) // id: why not yet
+	pending := make(map[string]string) // id: why not yet
 	var others []Voter
 	for _, v := range n.cfg.Voters {
 		if v.ID != n.cfg.NodeID {
 			others = append(others, v)
-			pending[v.ID] = errNotAsked
+			pending[v.ID] = "not asked yet"
 		}
 	}
-	report := time.Now().Add(greetReport)
+	n.setPhase(formingPhase(pending))
+	defer n.setPhase("")
 	for len(pending) > 0 {
 		for id, err := range n.greetAll(ctx, others, pending) {
 			if err == nil {
@@ -95,28 +100,32 @@ func (n *Node) meet(ctx context.Context) error {
 				continue
 			}
 			if errors.Is(err, ErrReplaced) {
-				return fmt.Errorf("%w: node %q knows node %q with another data folder; let this one join under a new id", ErrReplaced, id, n.cfg.NodeID)
+				return fmt.Errorf("%w: node %q knows node %q with another data folder; %s", ErrReplaced, id, n.cfg.NodeID, staysAway)
 			}
-			pending[id] = err
+			if status.Code(err) == codes.FailedPrecondition {
+				return fmt.Errorf("%w: node %q answers: %s; adding a node is not built yet", ErrNotMember, id, status.Convert(err).Message())
+			}
+			reason, repair := whyNotMet(err)
+			if pending[id] != reason {
+				pending[id] = reason
+				n.log.Warn("forming the region: waits for a voter", "voter", id, "address", addressOf(others, id), "error", reason, "repair", repair)
+			}
 		}
 		if len(pending) == 0 {
 			break
 		}
-		if time.Now().After(report) {
-			report = time.Now().Add(greetReport)
-			n.log.Info("forming the region: waiting for voters", "voters", pending)
-		}
+		n.setPhase(formingPhase(pending))
 		select {
 		case <-time.After(greetInterval):
 		case <-ctx.Done():
-			return fmt.Errorf("forming the region, waiting for %v: %w", pending, ctx.Err())
+			return fmt.Errorf("%s: %w", formingPhase(pending), ctx.Err())
 		}
 	}
 	return n.identity.setFormed()
 }
 
 // greetAll greets the voters that are pending, at the same time.
-func (n *Node) greetAll(ctx context.Context, voters []Voter, pending map[string]error) map[string]error {
+func (n *Node) greetAll(ctx context.Context, voters []Voter, pending map[string]string) map[string]error {
 	ctx, cancel := context.WithTimeout(ctx, greetTimeout)
 	defer cancel()
 	var (

@@ -61,7 +61,7 @@ func (r *readIndex) Admit(ctx context.Context) (Ticket, error) {
 }
 
 func (r *readIndex) admitHeld(ctx context.Context) (Ticket, error) {
-	n := r.node
+	n, caller := r.node, ctx
 	ctx, cancel := context.WithTimeout(ctx, n.cfg.Timing.Hold)
 	defer cancel()
 	var pause time.Duration
@@ -78,6 +78,9 @@ func (r *readIndex) admitHeld(ctx context.Context) (Ticket, error) {
 		}
 		pause = nextPause(pause)
 		if n.reigns.current().pause(ctx, pause) != nil {
+			if caller.Err() != nil {
+				return Ticket{}, fmt.Errorf("%w: %w", ErrUnavailable, caller.Err())
+			}
 			return Ticket{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
 		}
 	}

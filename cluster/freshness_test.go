@@ -75,7 +75,7 @@ func toggle(ctx context.Context, t *testing.T, r *clustertest.Region, key crypto
 func TestAcknowledgedWriteIsReadEverywhereAtOnce(t *testing.T) {
 	r := clustertest.New(t, clustertest.Options{})
 	ctx := within(t, 2*time.Minute)
-	const writers, each = 8, 150
+	const writers, each = 8, 50
 	var trials atomic.Int64
 	var wg sync.WaitGroup
 	for w := range writers {
@@ -94,7 +94,7 @@ func TestAcknowledgedWriteIsReadEverywhereAtOnce(t *testing.T) {
 func TestReadsStayFreshWhileLeadersStop(t *testing.T) {
 	r := clustertest.New(t, clustertest.Options{})
 	ctx := within(t, 2*time.Minute)
-	const writers, stops = 4, 6
+	const writers, stops = 4, 4
 	var over atomic.Bool
 	var trials atomic.Int64
 	var wg sync.WaitGroup

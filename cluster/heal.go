@@ -82,7 +82,7 @@ func (n *Node) restoreNewest(d *dataAtStart) error {
 			d.stateLost = false
 			return nil
 		case errors.Is(err, store.ErrForeignSnapshot):
-			return fmt.Errorf("%w: %w; %s", ErrForeignData, err, rejoin)
+			return fmt.Errorf("%w: %w; %s", ErrForeignData, err, staysAway)
 		case !errors.Is(err, store.ErrSnapshot) && !errors.Is(err, store.ErrDamaged):
 			return fmt.Errorf("restoring snapshot %s: %w", meta.ID, err)
 		}

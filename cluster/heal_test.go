@@ -178,17 +178,6 @@ func remove(t *testing.T, paths ...string) {
 	}
 }
 
-func copyFile(t *testing.T, from, to string) {
-	t.Helper()
-	data, err := os.ReadFile(from)
-	if err == nil {
-		err = os.WriteFile(to, data, 0o600)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // flip turns a bit of a file over.
 func flip(t *testing.T, path string, at int64) {
 	t.Helper()

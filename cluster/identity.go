@@ -46,7 +46,8 @@ const incarnationBytes = 16
 // identity is what a data folder knows about itself and, from before the region
 // was formed, about the data folders of the other voters.
 type identity struct {
-	stable raft.StableStore
+	stable  raft.StableStore
+	started bool // the folder had taken part when it was opened
 
 	mu          sync.Mutex
 	incarnation []byte
@@ -60,16 +61,20 @@ func openRaftFile(dir, node, region string) (db *raftboltdb.BoltStore, err error
 	path := filepath.Join(dir, raftFile)
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		if _, err := os.Stat(filepath.Join(dir, stateFile)); err == nil {
-			return nil, fmt.Errorf("%w: %s holds %s but no %s; %s", ErrNoLog, dir, stateFile, raftFile, rejoin)
+			return nil, fmt.Errorf("%w: %s holds %s but no %s; %s", ErrNoLog, dir, stateFile, raftFile, staysAway)
 		}
 		if err := makeRaftFile(dir, node, region); err != nil {
 			return nil, fmt.Errorf("making %s: %w", path, err)
 		}
 	}
-	if db, err = openBolt(path); err != nil {
-		if errors.Is(err, bolterrors.ErrInvalid) || errors.Is(err, bolterrors.ErrChecksum) || errors.Is(err, bolterrors.ErrVersionMismatch) {
-			return nil, fmt.Errorf("%w: %s cannot be read: %w; %s", ErrNoLog, path, err, rejoin)
-		}
+	db, err = openBolt(path)
+	if errors.Is(err, bolterrors.ErrTimeout) {
+		return nil, fmt.Errorf("%w: %s is locked; stop the other one, or give this node a folder of its own", ErrInUse, path)
+	}
+	if errors.Is(err, bolterrors.ErrInvalid) || errors.Is(err, bolterrors.ErrChecksum) || errors.Is(err, bolterrors.ErrVersionMismatch) {
+		return nil, fmt.Errorf("%w: %s cannot be read: %w; %s", ErrNoLog, path, err, staysAway)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("opening %s: %w", path, err)
 	}
 	return db, nil
@@ -119,7 +124,7 @@ func loadIdentity(stable raft.StableStore, node, region string) (*identity, erro
 		return nil, err
 	}
 	if name == nil {
-		return nil, fmt.Errorf("%w: %s is empty or new; %s", ErrNoLog, raftFile, rejoin)
+		return nil, fmt.Errorf("%w: %s is empty or new; %s", ErrNoLog, raftFile, staysAway)
 	}
 	if want := region + "/" + node; string(name) != want {
 		return nil, fmt.Errorf("%w: it is the folder of %q, configured is %q", ErrForeignData, name, want)
@@ -132,6 +137,7 @@ func loadIdentity(stable raft.StableStore, node, region string) (*identity, erro
 	}
 	formed, err := id.get(identityFormed)
 	id.formed = len(formed) > 0
+	id.started = id.formed
 	return id, err
 }
 
@@ -169,6 +175,10 @@ func (id *identity) number(key string) (uint64, error) {
 	}
 	return value, err
 }
+
+// FirstStart reports whether no process before this one can have served from
+// the node's data folder.
+func (n *Node) FirstStart() bool { return !n.identity.started }
 
 // get returns nil when the key is not there.
 func (id *identity) get(key string) ([]byte, error) {

@@ -41,6 +41,9 @@ func (s *internode) Propose(ctx context.Context, r *clusterpb.ProposeRequest) (*
 	if !n.running.Load() || n.stopped() != nil || n.term() == nil {
 		return &clusterpb.ProposeResponse{Outcome: notLeader}, nil
 	}
+	if !n.isMember(sender) {
+		return &clusterpb.ProposeResponse{Outcome: refused, Reason: "the sender is not a member of the region"}, nil
+	}
 	var c storepb.Command
 	if err := proto.Unmarshal(r.Command, &c); err != nil {
 		return &clusterpb.ProposeResponse{Outcome: refused, Reason: err.Error()}, nil

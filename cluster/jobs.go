@@ -91,7 +91,7 @@ func (n *Node) rotate(t *openTerm, k *store.Key) error {
 	version := crypto.NewVersionID()
 	material := crypto.NewMaterial()
 	defer material.Wipe()
-	wrapped, err := n.Wrap(crypto.Binding{Region: n.cfg.Region, KeyID: k.ID, VersionID: version, Purpose: crypto.PurposeMaterial}, material)
+	wrapped, err := n.Wrap(crypto.MaterialOf(n.cfg.Region, k.ID, version, crypto.AlgorithmXAES256GCM), material)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,6 +25,9 @@ func (n *Node) Status() Status {
 	}
 	if text := n.sealError.Load(); text != nil {
 		s.SealError = *text
+	}
+	if phase := n.phase.Load(); phase != nil {
+		s.Phase = *phase
 	}
 	if fault := n.fault.Load(); fault != nil {
 		s.Healthy, s.Fault = false, (*fault).Error()
@@ -76,6 +80,11 @@ func (n *Node) servers() []raft.Server {
 		return nil
 	}
 	return future.Configuration().Servers
+}
+
+// isMember reports whether the latest configuration has a node.
+func (n *Node) isMember(id string) bool {
+	return slices.ContainsFunc(n.servers(), func(s raft.Server) bool { return string(s.ID) == id })
 }
 
 // Members asks every member of the region for its state, all at once, and waits

@@ -31,6 +31,7 @@ import (
 type Node struct {
 	cfg     Config
 	log     *slog.Logger
+	calmLog *slog.Logger // for lines that repeat
 	started time.Time
 	metrics *metrics
 
@@ -65,6 +66,7 @@ type Node struct {
 	giving    atomic.Bool   // gives its state to another node
 	comparing chan struct{} // signalled when a comparison of states is due
 
+	phase    atomic.Pointer[string] // of the start, "" once it is over
 	fault    atomic.Pointer[error]
 	stopping atomic.Bool
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -16,8 +17,8 @@ import (
 // Open starts a node on its data folder and returns once it takes part in the
 // region, which may have no leader yet. When the folder is empty it first waits,
 // as long as ctx allows, until every other voter has recorded it. Errors that
-// refuse the folder: ErrReplaced, ErrLogTail, ErrLogGap, ErrForeignData, ErrNoLog,
-// ErrDisk.
+// refuse the folder: ErrReplaced, ErrNotMember, ErrLogTail, ErrLogGap,
+// ErrForeignData, ErrNoLog, ErrInUse, ErrDisk.
 func Open(ctx context.Context, cfg Config) (*Node, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -25,6 +26,7 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 	cfg.setDefaults()
 	n := &Node{cfg: cfg, log: cfg.Logger, started: cfg.Now(), regionSet: make(chan struct{}, 1), comparing: make(chan struct{}, 1)}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
+	n.calmLog = newCalmLogger(n.log, time.Now, func() bool { return n.stopping.Load() || n.ctx.Err() != nil })
 	if err := n.start(ctx); err != nil {
 		n.close()
 		return nil, err
@@ -119,7 +121,7 @@ func (n *Node) openLeases(members *appliedMembers, d *dataAtStart) error {
 
 func (n *Node) openTransport() error {
 	cfg := n.cfg.Transport
-	cfg.Region, cfg.NodeID, cfg.Logger = n.cfg.Region, n.cfg.NodeID, n.log
+	cfg.Region, cfg.NodeID, cfg.Logger = n.cfg.Region, n.cfg.NodeID, n.calmLog
 	for _, v := range n.cfg.Voters {
 		if v.ID == n.cfg.NodeID && cfg.Advertise == "" {
 			cfg.Advertise = v.Address
@@ -144,7 +146,7 @@ func (n *Node) openTransport() error {
 
 func (n *Node) startRaft() error {
 	t := n.cfg.Timing
-	logger := newRaftLogger(n.log)
+	logger := newRaftLogger(n.calmLog)
 	notify := make(chan bool, 64)
 	cfg := raft.DefaultConfig()
 	cfg.ProtocolVersion = 3
@@ -171,6 +173,11 @@ func (n *Node) startRaft() error {
 		MsgpackUseNewTimeFormat: true,
 		Logger:                  logger,
 	})
+	var running atomic.Pointer[raft.Raft]
+	patient := &patientTransport{NetworkTransport: n.raftNet, leading: func(term uint64) bool {
+		r := running.Load()
+		return r != nil && r.State() == raft.Leader && r.CurrentTerm() == term
+	}}
 	logs, err := raft.NewLogCache(512, n.raftStore)
 	if err != nil {
 		return err
@@ -178,9 +185,10 @@ func (n *Node) startRaft() error {
 	if err := n.bootstrap(cfg, logs); err != nil {
 		return err
 	}
-	if n.raft, err = raft.NewRaft(cfg, n.machine, logs, n.raftStore, n.snapshots, n.raftNet); err != nil {
+	if n.raft, err = raft.NewRaft(cfg, n.machine, logs, n.raftStore, n.snapshots, patient); err != nil {
 		return fmt.Errorf("starting Raft: %w", err)
 	}
+	running.Store(n.raft)
 	n.reigns = newReigns(n.ctx, n.raft.LeaderWithID, n.leases.leaderChanged)
 	observed := make(chan raft.Observation, 64)
 	n.raft.RegisterObserver(raft.NewObserver(observed, false, func(o *raft.Observation) bool {
@@ -188,6 +196,7 @@ func (n *Node) startRaft() error {
 		return ok
 	}))
 	n.spawn(func() { n.reigns.run(n.ctx, observed) })
+	n.observePeers()
 	n.spawn(func() { n.lead(n.ctx, notify) })
 	n.spawn(func() { n.leases.run(n.ctx) })
 	n.spawn(func() { n.leases.sendAcks(n.ctx) })

@@ -18,8 +18,9 @@ import (
 const (
 	commandIDBytes = 16
 	commandVersion = 1
-	// maxCommand bounds a command in the log, in bytes.
-	maxCommand = 512 << 10
+	// maxCommand bounds a command in the log, in bytes. The largest, a key with
+	// all its tags and a policy, has less than 100 KiB.
+	maxCommand = 256 << 10
 	// maxWaiting bounds the writes that wait at the leader.
 	maxWaiting = 4096
 )
@@ -65,10 +66,17 @@ func (n *Node) Propose(ctx context.Context, c *storepb.Command) (*storepb.Result
 		c.Origin = new(storepb.Origin)
 	}
 	c.Origin.Node = n.cfg.NodeID
+	if reason := unfit(c); reason != "" {
+		return nil, fmt.Errorf("%w: %s", ErrRefused, reason)
+	}
+	caller := ctx
 	ctx, cancel := context.WithTimeout(ctx, n.cfg.Timing.Hold)
 	defer cancel()
 	started := time.Now()
 	result, err := n.hold(ctx, c)
+	if err != nil && caller.Err() != nil {
+		err = fmt.Errorf("%w: %w", err, caller.Err())
+	}
 	n.metrics.write(time.Since(started), err)
 	return result, err
 }
@@ -192,8 +200,6 @@ func (n *Node) proposeHere(ctx context.Context, c *storepb.Command) attempt {
 		switch {
 		case err != nil:
 			refusal = err
-		case len(data) > maxCommand:
-			refusal = fmt.Errorf("command of %d bytes, at most %d", len(data), maxCommand)
 		default:
 			future = n.raft.Apply(data, n.cfg.Timing.Hold)
 		}

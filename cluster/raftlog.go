@@ -37,8 +37,21 @@ func slogLevel(level hclog.Level) slog.Level {
 	return slog.LevelInfo
 }
 
+// peerTrouble are lines about a peer that is down, which is no error of this
+// node. What watchPeers says already is for debugging only.
+var peerTrouble = map[string]slog.Level{
+	"failed to heartbeat to":                    slog.LevelDebug,
+	"failed to contact":                         slog.LevelDebug,
+	"failed to appendEntries to":                slog.LevelWarn,
+	"failed to make requestVote RPC":            slog.LevelWarn,
+	"peer has newer term, stopping replication": slog.LevelWarn,
+}
+
 func (l *raftLogger) Log(level hclog.Level, message string, args ...any) {
 	at := slogLevel(level)
+	if lower, ok := peerTrouble[message]; ok {
+		at = lower
+	}
 	if level == hclog.Off || !l.slog.Enabled(context.Background(), at) {
 		return
 	}

@@ -62,16 +62,21 @@ func (n *Node) ReadWith(ctx context.Context, o ReadOptions, f func(v *store.View
 		if err != nil {
 			return n.readFailed(err)
 		}
-		err = f(view)
 		index := view.Index()
-		view.Close()
-		if errors.Is(err, store.ErrDamaged) {
+		if err = look(view, f); errors.Is(err, store.ErrDamaged) {
 			return n.readFailed(err)
 		}
 		if fresh.Check(ticket, index) == nil {
 			return err
 		}
 	}
+}
+
+// look gives the view back also when f panics: an open view holds its pages, and
+// a stop, for ever.
+func look(view *store.View, f func(v *store.View) error) error {
+	defer view.Close()
+	return f(view)
 }
 
 // reach waits until the state is at an index.

@@ -108,7 +108,7 @@ func wrapKeyring(ctx context.Context, provider seal.Provider, ring *crypto.Keyri
 		return seal.Wrapped{}, fmt.Errorf("unwrapping the keyring under the root key: %w", err)
 	}
 	defer back.Wipe()
-	if !bytes.Equal(back, plain) {
+	if !back.Equal(plain) {
 		return seal.Wrapped{}, errors.New("cluster: the root key returned another keyring than it wrapped")
 	}
 	return wrapped, nil

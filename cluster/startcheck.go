@@ -33,10 +33,6 @@ const (
 	fetchState                      // ask another node for a snapshot
 )
 
-// rejoin is the advice where a node may have voted or stored what its folder no
-// longer shows. Rebuilding the state cannot mend that.
-const rejoin = "remove the folder and let the node join under a new id"
-
 // next decides how the state becomes one that Raft can go on from, or why the
 // node must not start. Raft itself would take a state without its beginning for
 // complete, and panic at a gap.
@@ -70,13 +66,13 @@ func (d *dataAtStart) refuse() error {
 	end := max(d.last, d.snapshot, d.floor)
 	switch {
 	case d.logCluster != nil && d.stateCluster != nil && !bytes.Equal(d.logCluster, d.stateCluster):
-		return fmt.Errorf("%w: the log is of cluster %x, the state of cluster %x; %s", ErrForeignData, d.logCluster, d.stateCluster, rejoin)
+		return fmt.Errorf("%w: the log is of cluster %x, the state of cluster %x; %s", ErrForeignData, d.logCluster, d.stateCluster, staysAway)
 	case d.applied > end:
-		return fmt.Errorf("%w: the state has applied %d, log and snapshot end at %d; %s", ErrLogTail, d.applied, end, rejoin)
+		return fmt.Errorf("%w: the state has applied %d, log and snapshot end at %d; %s", ErrLogTail, d.applied, end, staysAway)
 	case d.appliedTerm > max(d.term, d.floorTerm):
-		return fmt.Errorf("%w: the state has applied an entry of term %d, log and snapshot know of term %d only; %s", ErrLogTail, d.appliedTerm, max(d.term, d.floorTerm), rejoin)
+		return fmt.Errorf("%w: the state has applied an entry of term %d, log and snapshot know of term %d only; %s", ErrLogTail, d.appliedTerm, max(d.term, d.floorTerm), staysAway)
 	case d.logCluster != nil && end == 0:
-		return fmt.Errorf("%w: it is empty, yet the node has taken part in a region; %s", ErrLogTail, rejoin)
+		return fmt.Errorf("%w: it is empty, yet the node has taken part in a region; %s", ErrLogTail, staysAway)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ type Status struct {
 	Region        string       `json:"region"`
 	ClusterID     string       `json:"cluster_id,omitempty"` // hex
 	Role          string       `json:"role"`                 // leader, follower, candidate, forming, rebuilding, stopped
+	Phase         string       `json:"phase,omitempty"`      // while forming: what it waits for
 	LeaderID      string       `json:"leader_id,omitempty"`
 	LeaderAddress string       `json:"leader_address,omitempty"`
 	Term          uint64       `json:"term"`

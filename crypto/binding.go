@@ -21,7 +21,14 @@ type Binding struct {
 	Region    string
 	KeyID     KeyID
 	VersionID VersionID
+	Algorithm Algorithm // of the key version whose material it is
 	Purpose   Purpose
+	Name      string // of what has a name and no key id, such as an access key: its id
+}
+
+// MaterialOf returns the place of the material of a key version.
+func MaterialOf(region string, key KeyID, version VersionID, algorithm Algorithm) Binding {
+	return Binding{Region: region, KeyID: key, VersionID: version, Algorithm: algorithm, Purpose: PurposeMaterial}
 }
 
 // NewMaterial returns the material of a new key version: 32 random bytes.
@@ -36,15 +43,19 @@ const wrapDomain = "meridian/wrapped/1"
 
 // appendAAD appends what wrapped bytes are authenticated with:
 //
-//	"meridian/wrapped/1" || format || u32(epoch) || u32(len) || region || key id || version id || u32(len) || purpose
+//	"meridian/wrapped/1" || format || u32(epoch) || algorithm || u32(len) || region || key id || version id ||
+//	u32(len) || purpose || u32(len) || name
 func (b Binding) appendAAD(dst []byte, epoch uint32) []byte {
 	dst = append(dst, wrapDomain...)
 	dst = append(dst, wrappedFormat)
 	dst = binary.BigEndian.AppendUint32(dst, epoch)
+	dst = append(dst, byte(b.Algorithm))
 	dst = binary.BigEndian.AppendUint32(dst, uint32(len(b.Region)))
 	dst = append(dst, b.Region...)
 	dst = append(dst, b.KeyID[:]...)
 	dst = append(dst, b.VersionID[:]...)
 	dst = binary.BigEndian.AppendUint32(dst, uint32(len(b.Purpose)))
-	return append(dst, b.Purpose...)
+	dst = append(dst, b.Purpose...)
+	dst = binary.BigEndian.AppendUint32(dst, uint32(len(b.Name)))
+	return append(dst, b.Name...)
 }

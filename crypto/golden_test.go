@@ -108,7 +108,9 @@ type goldenWrapped struct {
 	Region    string `json:"region"`
 	KeyID     string `json:"key_id"`
 	VersionID string `json:"version_id"`
+	Algorithm byte   `json:"algorithm"`
 	Purpose   string `json:"purpose"`
+	Name      string `json:"name"`
 	Material  string `json:"material"` // hex
 	Wrapped   string `json:"wrapped"`  // hex
 }
@@ -118,11 +120,14 @@ func TestGoldenKeyring(t *testing.T) {
 	if *update {
 		keks := [][]byte{counting(0x20, KeyBytes), counting(0x60, KeyBytes)}
 		g := goldenKeyring{Keyring: hex.EncodeToString([]byte("meridian/keyring/1\n\x00\x02" + referenceU32(1) + string(keks[0]) + referenceU32(7) + string(keks[1])))}
-		for i, purpose := range []Purpose{PurposeMaterial, PurposeAccessKey} {
+		for i, b := range []Binding{
+			MaterialOf("eu-central-1", KeyID(counting(0xa0, 16)), VersionID(counting(0xc0, 16)), AlgorithmXAES256GCM),
+			{Region: "eu-central-1", Purpose: PurposeAccessKey, Name: "LTAI5tExample"},
+		} {
 			w := goldenWrapped{
 				Epoch: []uint32{1, 7}[i], KEK: hex.EncodeToString(keks[i]), Nonce: hex.EncodeToString(counting(byte(0x90+i), NonceBytes)),
-				Region: "eu-central-1", KeyID: KeyID(counting(byte(0xa0+i), 16)).String(), VersionID: VersionID(counting(byte(0xc0+i), 16)).String(),
-				Purpose: string(purpose), Material: hex.EncodeToString(counting(byte(i), 32)),
+				Region: b.Region, KeyID: b.KeyID.String(), VersionID: b.VersionID.String(), Algorithm: byte(b.Algorithm),
+				Purpose: string(b.Purpose), Name: b.Name, Material: hex.EncodeToString(counting(byte(i), 32)),
 			}
 			w.Wrapped = hex.EncodeToString(w.wrap(t))
 			g.Wrapped = append(g.Wrapped, w)
@@ -157,7 +162,7 @@ func (w goldenWrapped) binding(t *testing.T) Binding {
 	if !ok || !okVersion {
 		t.Fatalf("ids %q, %q", w.KeyID, w.VersionID)
 	}
-	return Binding{w.Region, id, version, Purpose(w.Purpose)}
+	return Binding{w.Region, id, version, Algorithm(w.Algorithm), Purpose(w.Purpose), w.Name}
 }
 
 // wrap follows the specification at Binding, by the reference.
@@ -165,8 +170,8 @@ func (w goldenWrapped) wrap(t *testing.T) []byte {
 	t.Helper()
 	b := w.binding(t)
 	header := "\x01" + referenceU32(int(w.Epoch))
-	aad := "meridian/wrapped/1" + header + referenceU32(len(b.Region)) + b.Region + string(b.KeyID[:]) + string(b.VersionID[:]) +
-		referenceU32(len(b.Purpose)) + string(b.Purpose)
+	aad := "meridian/wrapped/1" + header + string(rune(b.Algorithm)) + referenceU32(len(b.Region)) + b.Region + string(b.KeyID[:]) + string(b.VersionID[:]) +
+		referenceU32(len(b.Purpose)) + string(b.Purpose) + referenceU32(len(b.Name)) + b.Name
 	nonce := mustHex(t, w.Nonce)
 	return []byte(header + string(nonce) + string(referenceSeal(mustHex(t, w.KEK), nonce, mustHex(t, w.Material), []byte(aad))))
 }

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-var testBinding = Binding{Region: "eu-1", KeyID: testHeader.KeyID, VersionID: testHeader.VersionID, Purpose: PurposeMaterial}
+var testBinding = MaterialOf("eu-1", testHeader.KeyID, testHeader.VersionID, AlgorithmXAES256GCM)
 
 func mustKeyring(t testing.TB) *Keyring {
 	t.Helper()
@@ -56,6 +56,10 @@ func TestWrappedBytesAreTiedToTheirPlace(t *testing.T) {
 			t.Errorf("%s: unwraps to %d bytes, %v", name, len(got), err)
 		}
 	}
+	alice := Binding{Region: "eu-1", Purpose: PurposeAccessKey, Name: "alice"}
+	mallory := alice
+	mallory.Name = "mallory"
+	refused("another access key", k, mallory, mustWrap(t, k, alice, counting(0, 32)))
 	for name, change := range map[string]func(*Binding){
 		"region":                func(b *Binding) { b.Region = "eu-2" },
 		"no region":             func(b *Binding) { b.Region = "" },
@@ -64,6 +68,10 @@ func TestWrappedBytesAreTiedToTheirPlace(t *testing.T) {
 		"key and version":       func(b *Binding) { b.KeyID, b.VersionID = KeyID(b.VersionID), VersionID(b.KeyID) },
 		"purpose":               func(b *Binding) { b.Purpose = PurposeCanary },
 		"no purpose":            func(b *Binding) { b.Purpose = "" },
+		"algorithm":             func(b *Binding) { b.Algorithm++ },
+		"no algorithm":          func(b *Binding) { b.Algorithm = 0 },
+		"a name":                func(b *Binding) { b.Name = "LTAI1" },
+		"name out of purpose":   func(b *Binding) { b.Purpose, b.Name = b.Purpose[:4], string(b.Purpose[4:]) },
 		"region out of purpose": func(b *Binding) { b.Region, b.Purpose = b.Region+"m", b.Purpose[1:] },
 	} {
 		b := testBinding

@@ -50,6 +50,7 @@ func BenchmarkPrivateView(b *testing.B) {
 
 func benchmarkApply(b *testing.B, batch int) {
 	r := newRegion(b)
+	r.sync(true)
 	n := 0
 	b.ReportAllocs()
 	for b.Loop() {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/binary"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -29,7 +30,19 @@ type region struct {
 // emptyStore opens a new state file.
 func emptyStore(t testing.TB) *region {
 	t.Helper()
+	return openedStore(t, nil)
+}
+
+// openedStore opens a state file of these bytes, or a new one if there are
+// none.
+func openedStore(t testing.TB, file []byte) *region {
+	t.Helper()
 	r := &region{t: t, path: filepath.Join(t.TempDir(), "state.db"), stamp: baseStamp}
+	if file != nil {
+		if err := os.WriteFile(r.path, file, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	r.open(Config{})
 	t.Cleanup(func() { r.store.Close() })
 	return r
@@ -51,7 +64,12 @@ func (r *region) open(cfg Config) {
 		r.t.Fatal(err)
 	}
 	r.store = s
+	r.sync(false)
 }
+
+// sync says whether commits wait for the disk. Tests of what commands do need
+// not: nothing here cuts the power.
+func (r *region) sync(on bool) { r.store.db.NoSync, r.store.db.NoGrowSync = !on, !on }
 
 func (r *region) reopen() {
 	r.t.Helper()

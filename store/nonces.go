@@ -7,16 +7,23 @@ import (
 	"meridian/store/storepb"
 )
 
-// maxNonceMs bounds how long a nonce is kept beyond the command's stamp. The
-// API's own bound is half an hour: a timestamp may lie 15 minutes ahead and a
-// nonce outlives it by 15.
-const maxNonceMs = 24 * 60 * 60 * 1000
+// minNonceMs and maxNonceMs bound how long a nonce is kept beyond the
+// command's stamp. The API's own bound is half an hour: a timestamp may lie 15
+// minutes ahead and a nonce outlives it by 15.
+//
+// The least is not up to the request: its expiry is of the clock of the client
+// and of the node that took it, and stamps are of the leader's and never go
+// back. A leader that is ahead, or once was, would take every nonce for expired.
+const (
+	minNonceMs = 31 * 60 * 1000
+	maxNonceMs = 24 * 60 * 60 * 1000
+)
 
 // useNonce notes the nonce of a write. It returns false when another command
 // has used it and it has not expired. A nonce without access key is none: the
 // node's own commands carry none.
 func (a *applier) useNonce(commandID [record.IDBytes]byte, n *storepb.Nonce) (fresh bool, err error) {
-	if n.GetAccessKeyId() == "" || n.ExpiresUnixMs <= a.stamp {
+	if n.GetAccessKeyId() == "" {
 		return true, nil
 	}
 	hash := record.NonceKey(n.AccessKeyId, n.Nonce)
@@ -33,7 +40,7 @@ func (a *applier) useNonce(commandID [record.IDBytes]byte, n *storepb.Nonce) (fr
 			return false, err
 		}
 	}
-	expires := min(n.ExpiresUnixMs, a.stamp+maxNonceMs)
+	expires := min(max(n.ExpiresUnixMs, a.stamp+minNonceMs), a.stamp+maxNonceMs)
 	a.state.Nonces++
 	if err := a.put(record.Nonces, hash[:], &storepb.NonceRecord{CommandId: commandID[:], ExpiresMs: expires}); err != nil {
 		return false, err

@@ -33,12 +33,50 @@ func TestNonceIsUsedOnce(t *testing.T) {
 	other.Nonce.AccessKeyId = "AK2"
 	r.code(storepb.Code_OK, other) // another access key's nonce
 
-	r.stamp += 15*minuteMs - 1
+	r.stamp += minNonceMs - 1
 	r.code(storepb.Code_NONCE_USED, r.withNonce(createKey(3), "x", 15))
 	r.stamp++
 	r.code(storepb.Code_OK, r.withNonce(createKey(3), "x", 15))
 	r.code(storepb.Code_NONCE_USED, r.withNonce(createKey(4), "x", 15))
 	r.check()
+}
+
+// A nonce of a longer life than the least is kept for all of it.
+func TestNonceIsKeptUntilItExpires(t *testing.T) {
+	r := newRegion(t)
+	r.code(storepb.Code_OK, r.withNonce(createKey(1), "x", 60))
+	r.stamp += 60*minuteMs - 1
+	r.code(storepb.Code_NONCE_USED, r.withNonce(createKey(2), "x", 15))
+	r.stamp++
+	r.code(storepb.Code_OK, r.withNonce(createKey(2), "x", 15))
+	r.check()
+}
+
+// The leader's clock is, or once was, ahead of the nodes that take requests: a
+// nonce whose expiry is in the past by its stamps is as good as any, once.
+func TestNonceIsUsedOnceWhenStampsAreAhead(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		expires int64 // minutes after the stamp
+	}{
+		{"at the stamp", 0},
+		{"an hour ago", -60},
+		{"a year ago", -365 * 24 * 60},
+		{"never set", -baseStamp / minuteMs},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRegion(t)
+			r.code(storepb.Code_OK, r.withNonce(createKey(1), "x", tt.expires))
+			r.code(storepb.Code_NONCE_USED, r.withNonce(createKey(2), "x", tt.expires))
+			r.stamp -= 60 * minuteMs // the next leader's clock is right: time stands still in the state
+			r.code(storepb.Code_NONCE_USED, r.withNonce(createKey(2), "x", tt.expires+60))
+			r.stamp += 60*minuteMs + minNonceMs - 1
+			r.code(storepb.Code_NONCE_USED, r.withNonce(createKey(2), "x", tt.expires))
+			r.stamp++
+			r.code(storepb.Code_OK, r.withNonce(createKey(2), "x", tt.expires))
+			r.check()
+		})
+	}
 }
 
 // A nonce that a refused command brought is used as well: it was answered.
@@ -53,7 +91,7 @@ func TestCommandIsAppliedOnce(t *testing.T) {
 	first := r.withNonce(createKey(1), "x", 15)
 	want := r.code(storepb.Code_OK, first)
 	r.ok(&storepb.DisableKey{KeyId: idOf(1)})
-	r.stamp += 20 * minuteMs // the nonce is gone, the result is not
+	r.stamp += 20 * minuteMs
 	again := r.apply(first)
 	if again.Code != storepb.Code_OK || again.CommandIndex != want.CommandIndex {
 		t.Fatalf("again: %s at %d; want OK at %d", again.Code, again.CommandIndex, want.CommandIndex)

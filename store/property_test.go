@@ -14,8 +14,9 @@ import (
 // same state hash, in batches or one by one, with and without reopening the
 // file in between.
 func TestApplyIsDeterministic(t *testing.T) {
+	empty := compacted(t, emptyStore(t))
 	rapid.Check(t, func(rt *rapid.T) {
-		batched, single := emptyStore(t), emptyStore(t)
+		batched, single := openedStore(t, empty), openedStore(t, empty)
 		defer batched.store.Close()
 		defer single.store.Close()
 		entries := drawEntries(rt, batched)

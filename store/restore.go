@@ -19,7 +19,8 @@ import (
 // Readers go on meanwhile and see the old state or the new one.
 //
 // State only goes forward: a snapshot of the same data epoch at or below the
-// applied index is skipped, without an error (leases rule 14).
+// applied index is skipped, without an error, so that no acknowledged write is
+// taken back.
 //
 // Errors before the exchange leave the store as it was: ErrSnapshot,
 // ErrForeignSnapshot, ErrDamaged, ErrFeatureLevel, or what the disk says. An

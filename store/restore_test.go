@@ -115,7 +115,7 @@ func TestSnapshotWhileWriting(t *testing.T) {
 	a.check()
 }
 
-// Leases rule 14: state of one data epoch only goes forward.
+// State of one data epoch only goes forward.
 func TestOldSnapshotIsSkipped(t *testing.T) {
 	a := newRegion(t)
 	a.ok(createKey(1))

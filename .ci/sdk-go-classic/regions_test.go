@@ -15,7 +15,7 @@ import (
 )
 
 // readyFile names the environment variable that holds the path of the ready file of two running regions.
-const readyFile = "MERIDIAN_READY_FILE"
+const readyFile = "KMS_READY_FILE"
 
 // region is what the ready file says of one region.
 type region struct {

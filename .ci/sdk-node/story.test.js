@@ -10,7 +10,7 @@ const test = require('node:test');
 const { RPCClient } = require('@alicloud/pop-core');
 
 // The environment variable that holds the path of the ready file of two running regions.
-const READY_FILE = 'MERIDIAN_READY_FILE';
+const READY_FILE = 'KMS_READY_FILE';
 
 const PAYMENTS = JSON.stringify({ app: 'payments', ordre: "n° 7 & 8 = <15>'*" });
 const REPORTS = JSON.stringify({ app: 'reports' });

@@ -30,6 +30,16 @@ func (s Signature) String() string {
 	return "v1"
 }
 
+// ParseSignature reads the word used in configuration.
+func ParseSignature(word string) (s Signature, ok bool) {
+	for _, s := range []Signature{V1, V3} {
+		if word == s.String() {
+			return s, true
+		}
+	}
+	return 0, false
+}
+
 // Key is one access key as it is configured.
 type Key struct {
 	ID           string        // 1 to 128 of A-Z a-z 0-9 . _ -

@@ -94,3 +94,16 @@ func fresh(newHash func() hash.Hash, key string, text []byte) []byte {
 	h.Write(text)
 	return h.Sum(nil)
 }
+
+func TestSignatureWords(t *testing.T) {
+	for _, s := range []access.Signature{access.V1, access.V3} {
+		if got, ok := access.ParseSignature(s.String()); !ok || got != s {
+			t.Errorf("%v is read as %v, %v", s, got, ok)
+		}
+	}
+	for _, word := range []string{"", "V3", "v2"} {
+		if s, ok := access.ParseSignature(word); ok {
+			t.Errorf("%q is read as %v", word, s)
+		}
+	}
+}

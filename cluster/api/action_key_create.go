@@ -81,9 +81,7 @@ func (c *Call) addMaterial(body *storepb.CreateKey) (err error) {
 	version := crypto.NewVersionID()
 	material := crypto.NewMaterial()
 	defer material.Wipe()
-	binding := crypto.Binding{
-		Region: c.server.cfg.RegionID, KeyID: crypto.KeyID(body.KeyId), VersionID: version, Purpose: crypto.PurposeMaterial,
-	}
+	binding := crypto.MaterialOf(c.server.cfg.RegionID, crypto.KeyID(body.KeyId), version, crypto.AlgorithmXAES256GCM)
 	body.VersionId = idBytes(version)
 	body.Algorithm = uint32(crypto.AlgorithmXAES256GCM)
 	body.Wrapped, err = c.server.cfg.Region.Wrap(binding, material)

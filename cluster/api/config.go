@@ -85,9 +85,12 @@ type Config struct {
 	// in memory (/dev/shm, a runtime folder) does, and spares the disk. Empty: memory only, and a request captured
 	// within the last half hour can be repeated after a restart.
 	NonceFile string
-	Now       func() time.Time      // default time.Now
-	Logger    *slog.Logger          // default: discard
-	Metrics   prometheus.Registerer // default: none
+	// FirstStart says that the node has never served before: then a NonceFile that is not there was not lost. Otherwise
+	// the node refuses cryptography to requests dated before the file was made anew.
+	FirstStart bool
+	Now        func() time.Time      // default time.Now
+	Logger     *slog.Logger          // default: discard
+	Metrics    prometheus.Registerer // default: none
 }
 
 // check sets defaults and reports every mistake at once.

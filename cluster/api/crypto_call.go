@@ -67,8 +67,13 @@ func (w *cryptoCall) usableKey(v *store.View, param string, need Permission) (*s
 	return k, w.symmetric(k)
 }
 
-// sealFor seals w.plaintext under the primary version of a key and writes the answer. On a dry run it stops short of that.
+// sealFor seals w.plaintext under the primary version of a key, with the algorithm of its record, and writes the answer.
+// On a dry run it stops short of that.
 func (w *cryptoCall) sealFor(v *store.View, k *store.Key) error {
+	version, err := v.Version(k.ID, k.PrimaryVersion)
+	if err != nil {
+		return err
+	}
 	x, err := w.server.cfg.Region.Cipher(v, k, k.PrimaryVersion)
 	if err != nil {
 		return err
@@ -77,7 +82,7 @@ func (w *cryptoCall) sealFor(v *store.View, k *store.Key) error {
 		return errDryRun()
 	}
 	region := w.server.cfg.RegionID
-	header := crypto.Header{Algorithm: crypto.AlgorithmXAES256GCM, Region: region, KeyID: k.ID, VersionID: k.PrimaryVersion}
+	header := crypto.Header{Algorithm: version.Algorithm, Region: region, KeyID: k.ID, VersionID: k.PrimaryVersion}
 	blob, err := crypto.SealBlob(w.Scratch(crypto.BlobBytes(region, len(w.plaintext))), x, header, w.context, w.plaintext)
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 
 	"meridian/crypto"
 	"meridian/store"
+	"meridian/store/storepb"
 )
 
 func parseTestBlob(b []byte) (crypto.Blob, error) { return crypto.ParseBlob(b) }
@@ -271,6 +272,34 @@ func TestDamagedBlob(t *testing.T) {
 			t.Errorf("ReEncrypt, %s: %s", name, r.raw)
 		}
 	}
+}
+
+// The record of a key version says how it seals. One that this build cannot do is neither sealed with nor opened.
+func TestUnknownAlgorithm(t *testing.T) {
+	h := newHarness(t, Limits{})
+	id, version := crypto.NewKeyID(), crypto.NewVersionID()
+	wrapped, err := h.Wrap(h.binding(id, version), crypto.NewMaterial())
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.mustPropose(t, &storepb.Command{Version: commandVersion, Body: &storepb.Command_CreateKey{CreateKey: &storepb.CreateKey{
+		KeyId: id[:], VersionId: version[:], Algorithm: 2, Wrapped: wrapped, Spec: specAES256,
+	}}})
+	h.fails(t, CodeInternalFailure, "Encrypt", params{"KeyId": id.String(), "Plaintext": b64("x")})
+	h.fails(t, CodeInternalFailure, "GenerateDataKey", params{"KeyId": id.String()})
+	from := h.encrypt(t, h.newKey(t), "x")
+	h.fails(t, CodeInternalFailure, "ReEncrypt", params{"CiphertextBlob": from, "DestinationKeyId": id.String()})
+
+	material, err := h.Cipher(nil, &store.Key{}, version) // as the calls above left it
+	if err != nil {
+		t.Fatal(err)
+	}
+	header := crypto.Header{Algorithm: crypto.AlgorithmXAES256GCM, Region: testRegionID, KeyID: id, VersionID: version}
+	blob, err := crypto.SealBlob(nil, material, header, crypto.Context{}, []byte("x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.fails(t, CodeInvalidParameter, "Decrypt", params{"CiphertextBlob": b64(string(blob))})
 }
 
 func TestBlobOfAnotherRegion(t *testing.T) {

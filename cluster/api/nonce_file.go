@@ -1,13 +1,11 @@
 package api
 
 import (
-	"bytes"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
-	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -21,6 +19,7 @@ import (
 // the extent is ready, and zeroed before the extent is touched again. Numbers are in the byte order of the host.
 type nonceFile struct {
 	file    *os.File
+	mmap    func(file *os.File, offset int64, size int) ([]byte, error)
 	head    *nonceHead
 	headMap []byte
 	maps    map[int][]byte // by row
@@ -38,7 +37,7 @@ type nonceHead struct {
 	hashKey [16]byte
 	boot    [40]byte
 	floor   int64 // Unix seconds: what is dated before may have been forgotten
-	last    int64 // Unix seconds of the latest use
+	latest  int64 // Unix seconds: the largest date of a request whose nonce was taken
 	rows    [nonceRows]nonceRow
 }
 
@@ -57,20 +56,28 @@ type storedTable struct {
 
 var errNonceFileFull = errors.New("the file of nonces has no room for another table")
 
-// openNonceFile opens the file at path or makes it, mode 0600. A file that is damaged is made anew.
-func openNonceFile(path string, now time.Time, logger *slog.Logger) (*nonceFile, error) {
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+// openNonceFile opens the file of a configuration or makes it, mode 0600. A file that is damaged is made anew.
+//
+// The floor is what cannot be told from the tables. After another boot they may lack what had not reached the disk:
+// requests that were accepted before the boot are dated before it, or no later than the latest that the head knows of.
+// A file that is damaged, or that is gone though the node has served before, may have held anything up to now. In
+// neither case is a request covered whose date was ahead of the node's clock and of which nothing was left on the disk.
+func openNonceFile(cfg *nonceConfig) (*nonceFile, error) {
+	file, err := os.OpenFile(cfg.path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	f := &nonceFile{file: file, maps: make(map[int][]byte)}
-	if err := f.open(now, logger); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.close())
+	f := &nonceFile{file: file, mmap: cfg.mmap, maps: make(map[int][]byte)}
+	if f.mmap == nil {
+		f.mmap = mapShared
+	}
+	if err := f.open(cfg); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", cfg.path, err), f.close())
 	}
 	return f, nil
 }
 
-func (f *nonceFile) open(now time.Time, logger *slog.Logger) error {
+func (f *nonceFile) open(cfg *nonceConfig) error {
 	if err := unix.Flock(int(f.file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		return fmt.Errorf("in use by another process: %w", err)
 	}
@@ -81,7 +88,7 @@ func (f *nonceFile) open(now time.Time, logger *slog.Logger) error {
 	if !info.Mode().IsRegular() {
 		return errors.New("not a regular file")
 	}
-	boot, booted := bootID(), bootTime(now)
+	now, boot := cfg.now(), bootID()
 	f.size = info.Size()
 	if f.size >= nonceHeadSize {
 		if err := f.mapHead(); err != nil {
@@ -89,16 +96,20 @@ func (f *nonceFile) open(now time.Time, logger *slog.Logger) error {
 		}
 		if f.valid() {
 			if f.head.boot != boot {
-				logger.Info("nonces may have been lost with the last boot", slog.String("event", "api.nonces_boot"))
-				f.head.floor = max(f.head.floor, booted.Unix(), f.head.last+1)
+				cfg.logger.Info("nonces may have been lost with the last boot", slog.String("event", "api.nonces_boot"))
+				f.head.floor = max(f.head.floor, bootTime(now).Unix(), f.head.latest+1)
 				f.head.boot = boot
 			}
 			return nil
 		}
 	}
-	floor := booted.Unix()
-	if f.size > 0 {
-		logger.Warn("the file of nonces is damaged and was made anew", slog.String("event", "api.nonces_damaged"))
+	var floor int64
+	switch {
+	case f.size > 0:
+		cfg.logger.Warn("the file of nonces is damaged and was made anew", slog.String("event", "api.nonces_damaged"))
+		floor = now.Unix() + 1
+	case !cfg.first:
+		cfg.logger.Warn("the file of nonces is gone and was made anew", slog.String("event", "api.nonces_gone"))
 		floor = now.Unix() + 1
 	}
 	if err := f.create(); err != nil {
@@ -121,7 +132,7 @@ func (f *nonceFile) create() error {
 	if err := f.file.Truncate(0); err != nil {
 		return err
 	}
-	if err := f.allocate(0, nonceHeadSize); err != nil {
+	if err := allocate(f.file, 0, nonceHeadSize); err != nil {
 		return err
 	}
 	f.size = nonceHeadSize
@@ -133,12 +144,16 @@ func (f *nonceFile) create() error {
 }
 
 func (f *nonceFile) mapHead() (err error) {
-	f.headMap, err = unix.Mmap(int(f.file.Fd()), 0, nonceHeadSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	f.headMap, err = f.mmap(f.file, 0, nonceHeadSize)
 	if err != nil {
 		return fmt.Errorf("map: %w", err)
 	}
 	f.head = (*nonceHead)(unsafe.Pointer(unsafe.SliceData(f.headMap)))
 	return nil
+}
+
+func mapShared(file *os.File, offset int64, size int) ([]byte, error) {
+	return unix.Mmap(int(file.Fd()), offset, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 }
 
 // valid reports whether the head and every row of its directory make sense.
@@ -161,7 +176,7 @@ func (f *nonceFile) valid() bool {
 }
 
 // tables maps and returns the tables that hold nonces.
-func (f *nonceFile) tables() (found []storedTable) {
+func (f *nonceFile) tables() (found []storedTable, err error) {
 	for i := range f.head.rows {
 		row := &f.head.rows[i]
 		if row.slots == 0 || row.epoch == 0 {
@@ -169,11 +184,11 @@ func (f *nonceFile) tables() (found []storedTable) {
 		}
 		slots, err := f.mapRow(i)
 		if err != nil {
-			continue // no address space: the nonces are lost until the row is used again, and nothing else is
+			return nil, fmt.Errorf("map %d bytes: %w", row.slots*8, err)
 		}
 		found = append(found, storedTable{slots: slots, id: i, epoch: row.epoch})
 	}
-	return found
+	return found, nil
 }
 
 func (f *nonceFile) mapRow(i int) ([]uint64, error) {
@@ -181,7 +196,7 @@ func (f *nonceFile) mapRow(i int) ([]uint64, error) {
 	m, ok := f.maps[i]
 	if !ok {
 		var err error
-		m, err = unix.Mmap(int(f.file.Fd()), row.offset, int(row.slots*8), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+		m, err = f.mmap(f.file, row.offset, int(row.slots*8))
 		if err != nil {
 			return nil, err
 		}
@@ -225,27 +240,12 @@ func (f *nonceFile) get(slots int, epoch int64) ([]uint64, int, error) {
 // extend makes a new extent at the end of the file. Its blocks are taken at once: a full disk is an error here, and
 // would be a SIGBUS later.
 func (f *nonceFile) extend(i int, slots int64) error {
-	if err := f.allocate(f.size, slots*8); err != nil {
+	if err := allocate(f.file, f.size, slots*8); err != nil {
 		return err
 	}
 	f.head.rows[i] = nonceRow{offset: f.size, slots: slots}
 	f.size += slots * 8
 	return nil
-}
-
-func (f *nonceFile) allocate(offset, size int64) error {
-	for {
-		err := unix.Fallocate(int(f.file.Fd()), 0, offset, size)
-		switch {
-		case errors.Is(err, unix.EINTR):
-			continue
-		case errors.Is(err, unix.EOPNOTSUPP):
-			return writeZeros(f.file, offset, size)
-		case err != nil:
-			return fmt.Errorf("allocate: %w", err)
-		}
-		return nil
-	}
 }
 
 // writeZeros takes blocks where the file system cannot do it by itself.
@@ -262,9 +262,13 @@ func writeZeros(file *os.File, offset, size int64) error {
 }
 
 func (f *nonceFile) put(id int)        { f.head.rows[id].epoch = 0 }
-func (f *nonceFile) seen(second int64) { f.head.last = max(f.head.last, second) }
+func (f *nonceFile) taken(date int64)  { f.head.latest = max(f.head.latest, date) }
 func (f *nonceFile) hashKey() [16]byte { return f.head.hashKey }
 func (f *nonceFile) floor() int64      { return f.head.floor }
+
+func (f *nonceFile) setFloor(floor int64) {
+	f.head.floor, f.head.latest = floor, min(f.head.latest, floor)
+}
 
 func (f *nonceFile) close() error {
 	var problems []error
@@ -277,23 +281,4 @@ func (f *nonceFile) close() error {
 		f.headMap, f.head = nil, nil
 	}
 	return errors.Join(append(problems, f.file.Close())...)
-}
-
-// bootID names the run of the host's kernel.
-func bootID() (id [40]byte) {
-	text, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	if err != nil {
-		return id // as if it never changed; the file system then has to hold what it was given
-	}
-	copy(id[:], bytes.TrimSpace(text))
-	return id
-}
-
-// bootTime is when the host was started, by its wall clock.
-func bootTime(now time.Time) time.Time {
-	var since unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &since); err != nil {
-		return now
-	}
-	return now.Add(-time.Duration(since.Nano()))
 }

@@ -53,6 +53,7 @@ type memoryExtents struct{}
 func (*memoryExtents) get(slots int, _ int64) ([]uint64, int, error) {
 	return make([]uint64, slots), 0, nil
 }
-func (*memoryExtents) put(int)      {}
-func (*memoryExtents) seen(int64)   {}
-func (*memoryExtents) close() error { return nil }
+func (*memoryExtents) put(int)        {}
+func (*memoryExtents) taken(int64)    {}
+func (*memoryExtents) setFloor(int64) {}
+func (*memoryExtents) close() error   { return nil }

@@ -4,10 +4,13 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -22,21 +25,34 @@ import (
 // A bucket is a row of hash tables that double in size and are never rehashed, so that no request waits for a large
 // copy. A slot holds a keyed 57-bit hash of access key and nonce, and the second of its epoch at which it expires: two
 // different nonces are taken for one with a chance of about n/2^57 for n live ones.
+//
+// When the clock goes back, places of the ring are taken by epochs that are yet to come, and requests of the epochs
+// that were dropped for them are refused until time is there again. That is right for half an hour. A clock that was
+// further ahead was wrong, and must not keep the node from its work for as long as it was: what it left is dropped, and
+// the floor refuses what may have been accepted before.
 type nonceGuard struct {
 	perKey, total int
+	logger        *slog.Logger
 
 	mu      sync.Mutex
 	extents extents
 	hashKey [16]byte
 	ring    [nonceBuckets]nonceBucket
+	newest  int64 // epoch of any bucket
 	keys    map[string]*keyNonces
-	floor   int64 // requests dated before this second may have been forgotten
 	scratch [16 + 1 + 128 + maxNonceBytes]byte
+
+	floor atomic.Int64 // Unix seconds: requests dated before may have been forgotten
 }
 
 const (
 	nonceBuckets = 16
 	epochSeconds = 120 // twice NonceWindow, spread over 15 buckets beside the current one
+
+	// aheadEpochs is how far a bucket or the floor may lie ahead of the clock, in epochs: 16 for what is right, and as
+	// many for a clock that went back.
+	aheadEpochs   = 2 * nonceBuckets
+	windowSeconds = int64(NonceWindow / time.Second)
 
 	firstTable   = 16 << 10 // slots, 128 KiB
 	largestGuess = 1 << 20  // slots of a bucket's first table, at most
@@ -60,51 +76,74 @@ type extents interface {
 	// get returns zeroed slots for an epoch, and a number by which to give them back.
 	get(slots int, epoch int64) (memory []uint64, id int, err error)
 	put(id int)
-	// seen notes the time of the latest use, in Unix seconds.
-	seen(second int64)
+	// taken notes the date of a request whose nonce was taken, in Unix seconds.
+	taken(date int64)
+	// setFloor notes the floor, in Unix seconds, and forgets dates behind it.
+	setFloor(floor int64)
 	close() error
 }
 
 type nonceConfig struct {
 	path          string
+	first         bool // the node never served before
 	perKey, total int
 	now           func() time.Time
 	logger        *slog.Logger
+	mmap          func(file *os.File, offset int64, size int) ([]byte, error) // default mapShared
 }
 
 // openNonces opens the memory of nonces, in a file if there is a path.
 func openNonces(cfg nonceConfig) (*nonceGuard, error) {
-	g := &nonceGuard{perKey: cfg.perKey, total: cfg.total, keys: make(map[string]*keyNonces)}
+	g := &nonceGuard{perKey: cfg.perKey, total: cfg.total, logger: cfg.logger, keys: make(map[string]*keyNonces)}
 	if cfg.path == "" {
 		g.extents = &memoryExtents{}
 		_, _ = rand.Read(g.hashKey[:]) // never fails
 		return g, nil
 	}
-	f, err := openNonceFile(cfg.path, cfg.now(), cfg.logger)
+	f, err := openNonceFile(&cfg)
 	if err != nil {
 		return nil, fmt.Errorf("api: memory of nonces: %w", err)
 	}
-	g.extents, g.hashKey, g.floor = f, f.hashKey(), f.floor()
-	for _, t := range f.tables() {
-		g.restore(t)
+	g.extents, g.hashKey = f, f.hashKey()
+	g.floor.Store(f.floor())
+	now := cfg.now().Unix()
+	tables, err := f.tables()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("api: memory of nonces: %s: %w", cfg.path, err), f.close())
+	}
+	for _, t := range tables {
+		if !g.restore(t) {
+			cfg.logger.Warn("a table of nonces is damaged", slog.String("event", "api.nonces_damaged"))
+			g.setFloor(max(g.floor.Load(), now+1))
+		}
+	}
+	if g.ahead(now) {
+		g.comeBack(now)
 	}
 	return g, nil
 }
 
-// restore takes a table over from an earlier process. Of two epochs for one place in the ring the later one counts.
-func (g *nonceGuard) restore(t storedTable) {
+// restore takes a table over from an earlier process, unless it is damaged: a full one has no end to look for. Of two
+// epochs for one place in the ring the later one counts.
+func (g *nonceGuard) restore(t storedTable) (whole bool) {
+	table := newNonceTable(t.slots, t.id)
+	if table.used > table.limit() {
+		g.extents.put(t.id)
+		return false
+	}
 	b := &g.ring[t.epoch%nonceBuckets]
 	switch {
 	case t.epoch < b.epoch:
 		g.extents.put(t.id)
-		return
+		return true
 	case t.epoch > b.epoch:
 		g.drop(b)
 		b.epoch = t.epoch
+		g.newest = max(g.newest, t.epoch)
 	}
-	table := newNonceTable(t.slots, t.id)
 	b.used += table.used
 	b.tables = append(b.tables, table)
+	return true
 }
 
 // nonceVerdict is what the guard says to a nonce.
@@ -126,6 +165,9 @@ func (g *nonceGuard) use(accessKeyID, nonce string, expires, now time.Time) nonc
 	second, epoch := expires.Unix(), expires.Unix()/epochSeconds
 	nowSecond := now.Unix()
 	nowEpoch := nowSecond / epochSeconds
+	if g.ahead(nowSecond) {
+		g.comeBack(nowSecond)
+	}
 
 	live := 0
 	for i := range g.ring {
@@ -154,6 +196,7 @@ func (g *nonceGuard) use(accessKeyID, nonce string, expires, now time.Time) nonc
 	if b.epoch < epoch {
 		g.drop(b)
 		b.epoch = epoch
+		g.newest = max(g.newest, epoch)
 		g.forgetKeys(nowEpoch)
 	}
 	key := g.key(accessKeyID)
@@ -166,7 +209,7 @@ func (g *nonceGuard) use(accessKeyID, nonce string, expires, now time.Time) nonc
 	b.tables[len(b.tables)-1].add(h, second%epochSeconds)
 	b.used++
 	key.add(epoch)
-	g.extents.seen(nowSecond)
+	g.extents.taken(second - windowSeconds)
 	return nonceFresh
 }
 
@@ -193,6 +236,40 @@ func (g *nonceGuard) room(b *nonceBucket) bool {
 	}
 	b.tables = append(b.tables, newNonceTable(memory, id))
 	return true
+}
+
+// ahead reports whether the guard holds what only a clock that was wrong can have left.
+func (g *nonceGuard) ahead(now int64) bool {
+	last := now/epochSeconds + aheadEpochs
+	return g.newest > last || g.floor.Load()/epochSeconds > last
+}
+
+// comeBack drops what lies too far ahead. Which nonces were dropped for it is not known: they were of requests that
+// were accepted before now, and so dated no later than a window from now.
+func (g *nonceGuard) comeBack(now int64) {
+	last := now/epochSeconds + aheadEpochs
+	floor := now + windowSeconds + 1
+	if old := g.floor.Load(); old/epochSeconds <= last {
+		floor = max(floor, old)
+	}
+	g.setFloor(floor) // first: the process may be killed on the way
+	g.newest = 0
+	for i := range g.ring {
+		if g.ring[i].epoch > last {
+			g.drop(&g.ring[i])
+		}
+		g.newest = max(g.newest, g.ring[i].epoch)
+	}
+	for _, k := range g.keys {
+		k.dropAfter(last)
+	}
+	g.logger.Error("the clock went far back, and nonces may have been lost: crypto requests dated before the floor are refused",
+		slog.String("event", "api.nonces_clock"), slog.Time("floor", time.Unix(floor, 0).UTC()))
+}
+
+func (g *nonceGuard) setFloor(floor int64) {
+	g.floor.Store(floor)
+	g.extents.setFloor(floor)
 }
 
 // drop forgets a bucket.
@@ -231,6 +308,14 @@ func (k *keyNonces) live(nowEpoch int64) (n int) {
 	return n
 }
 
+func (k *keyNonces) dropAfter(last int64) {
+	for i, epoch := range k.epochs {
+		if epoch > last {
+			k.epochs[i], k.counts[i] = 0, 0
+		}
+	}
+}
+
 func (k *keyNonces) add(epoch int64) {
 	i := epoch % nonceBuckets
 	if k.epochs[i] != epoch {
@@ -256,9 +341,9 @@ func (g *nonceGuard) hash(accessKeyID, nonce string) nonceHash {
 	return nonceHash{index: binary.LittleEndian.Uint64(sum[:]), tag: max(tag, 1)}
 }
 
-// beforeMemory reports whether the nonces of requests dated at that time may have been lost, because the host was
-// started again (power may have failed before they reached the disk).
-func (g *nonceGuard) beforeMemory(stamp time.Time) bool { return stamp.Unix() < g.floor }
+// beforeMemory reports whether the nonces of requests dated at that time may have been lost: with the power, when the
+// host was started again, with the file, or with a clock that was wrong.
+func (g *nonceGuard) beforeMemory(stamp time.Time) bool { return stamp.Unix() < g.floor.Load() }
 
 // live counts the nonces in memory, with those of the last epoch that is over.
 func (g *nonceGuard) live() (n int) {

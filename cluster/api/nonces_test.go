@@ -2,6 +2,8 @@ package api
 
 import (
 	"bufio"
+	"bytes"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -19,9 +21,16 @@ import (
 
 var nonceEpoch = time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC)
 
+func nonceSettings(path string, perKey, total int, now time.Time) nonceConfig {
+	return nonceConfig{
+		path: path, first: true, perKey: perKey, total: total,
+		now: func() time.Time { return now }, logger: slog.New(slog.DiscardHandler),
+	}
+}
+
 func newNonces(t testing.TB, path string, perKey, total int, now time.Time) *nonceGuard {
 	t.Helper()
-	g, err := openNonces(nonceConfig{path: path, perKey: perKey, total: total, now: func() time.Time { return now }, logger: slog.New(slog.DiscardHandler)})
+	g, err := openNonces(nonceSettings(path, perKey, total, now))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,18 +175,78 @@ func TestNonceTablesGrow(t *testing.T) {
 	closeNonces(t, g)
 }
 
-// TestNonceClockBack sets the clock back: what was dropped cannot be told from fresh, and is refused.
+// TestNonceClockBack sets the clock back by half an hour: what was dropped cannot be told from fresh, and is refused.
 func TestNonceClockBack(t *testing.T) {
 	g := newNonces(t, "", 10, 10, nonceEpoch)
 	if got := g.use("key", "a", nonceEpoch.Add(NonceWindow), nonceEpoch); got != nonceFresh {
 		t.Fatal(got)
 	}
-	hour := nonceEpoch.Add(time.Hour + 4*time.Minute) // the same place in the ring, 64 minutes on
-	if got := g.use("key", "b", hour.Add(NonceWindow), hour); got != nonceFresh {
+	later := nonceEpoch.Add(32 * time.Minute) // the same place in the ring
+	if got := g.use("key", "b", later.Add(NonceWindow), later); got != nonceFresh {
 		t.Fatal(got)
 	}
 	if got := g.use("key", "a", nonceEpoch.Add(NonceWindow), nonceEpoch); got != nonceForgotten {
 		t.Errorf("after the clock went back: %d, want %d", got, nonceForgotten)
+	}
+}
+
+// TestNonceClockFarAhead lets the clock run ahead for a while, in one process and over a restart, with the boot known
+// and another one: then the node works again at once, but for cryptography with what it may have forgotten.
+func TestNonceClockFarAhead(t *testing.T) {
+	const year = 365 * 24 * time.Hour
+	for _, tc := range []struct {
+		name          string
+		restart, boot bool
+	}{{name: "running"}, {name: "restarted", restart: true}, {name: "booted", restart: true, boot: true}} {
+		t.Run(tc.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "nonces")
+			now := time.Now().Truncate(time.Second)
+			var log bytes.Buffer
+			settings := nonceSettings(path, 20, 100, now)
+			settings.logger = slog.New(slog.NewJSONHandler(&log, nil))
+			open := func() *nonceGuard {
+				g, err := openNonces(settings)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return g
+			}
+			g := open()
+			if got := g.use("key", "a", now.Add(2*NonceWindow), now); got != nonceFresh {
+				t.Fatal(got)
+			}
+			for i := range nonceBuckets { // every place of the ring is taken
+				wrong := now.Add(year + time.Duration(i)*epochSeconds*time.Second)
+				if got := g.use("key", "wrong"+strconv.Itoa(i), wrong.Add(NonceWindow), wrong); got != nonceFresh {
+					t.Fatal(got)
+				}
+			}
+			for restart := range 3 {
+				if tc.restart {
+					if tc.boot {
+						g.extents.(*nonceFile).head.boot[0] ^= 1
+					}
+					closeNonces(t, g)
+					g = open()
+				}
+				for i := range 10 {
+					at := now.Add(time.Duration(i) * time.Second)
+					if got := g.use("key"+strconv.Itoa(restart), strconv.Itoa(i), at.Add(NonceWindow), at); got != nonceFresh {
+						t.Fatalf("nonce %d: %d", i, got)
+					}
+				}
+				if !g.beforeMemory(now.Add(NonceWindow)) {
+					t.Error("a request that may have been used before the clock ran ahead is good for cryptography")
+				}
+				if g.beforeMemory(now.Add(NonceWindow + 2*time.Second)) {
+					t.Errorf("cryptography is refused until %v", time.Unix(g.floor.Load(), 0))
+				}
+			}
+			closeNonces(t, g)
+			if !strings.Contains(log.String(), `"level":"ERROR"`) || !strings.Contains(log.String(), "api.nonces_clock") {
+				t.Errorf("the log says %s", log.String())
+			}
+		})
 	}
 }
 
@@ -244,33 +313,93 @@ func TestNonceFileOfOneProcess(t *testing.T) {
 	closeNonces(t, g)
 }
 
-// TestNonceBoot opens the file after another boot: what is dated before it, or before the last use, may be forgotten.
+// TestNonceBoot opens the file after another boot: what is dated before it, or no later than the latest request, may be
+// forgotten.
 func TestNonceBoot(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "nonces")
-	now := time.Now()
-	g := newNonces(t, path, 10, 10, now)
-	if g.beforeMemory(bootTime(now).Add(2*time.Second)) || !g.beforeMemory(bootTime(now).Add(-2*time.Second)) {
-		t.Error("a new file knows what was used since the boot, and nothing before")
+	for name, ahead := range map[string]time.Duration{"right": 0, "ahead": 10 * time.Minute, "far ahead": NonceWindow} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "nonces")
+			now := time.Now()
+			date := now.Add(ahead) // by the client's clock
+			g := newNonces(t, path, 10, 10, now)
+			if got := g.use("key", "a", date.Add(NonceWindow), now); got != nonceFresh {
+				t.Fatal(got)
+			}
+			if got := g.use("key", "b", now.Add(NonceWindow), now); got != nonceFresh {
+				t.Fatal(got)
+			}
+			closeNonces(t, g)
+
+			g = newNonces(t, path, 10, 10, now)
+			if g.beforeMemory(now) {
+				t.Error("a restart of the process forgets nothing")
+			}
+			g.extents.(*nonceFile).head.boot[0] ^= 1
+			closeNonces(t, g)
+
+			for range 2 { // the floor outlives another restart
+				g = newNonces(t, path, 10, 10, now)
+				if !g.beforeMemory(date) || g.beforeMemory(date.Add(2*time.Second)) {
+					t.Error("after another boot, what is dated no later than the latest request may be forgotten")
+				}
+				closeNonces(t, g)
+			}
+		})
 	}
-	if got := g.use("key", "a", now.Add(NonceWindow), now); got != nonceFresh {
+}
+
+// TestNonceFileGone starts without the file. Where the node never served before, clients whose clocks are behind are
+// welcome; where it did, what is dated before may have been used.
+func TestNonceFileGone(t *testing.T) {
+	now := time.Now()
+	for _, first := range []bool{true, false} {
+		settings := nonceSettings(filepath.Join(t.TempDir(), "nonces"), 10, 10, now)
+		settings.first = first
+		for _, when := range []string{"made", "opened again"} {
+			g, err := openNonces(settings)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := g.beforeMemory(now); got == first {
+				t.Errorf("first start %v, %s: a request of now is refused: %v", first, when, got)
+			}
+			if g.beforeMemory(now.Add(2 * time.Second)) {
+				t.Errorf("first start %v, %s: a request that came later is refused", first, when)
+			}
+			closeNonces(t, g)
+			settings.first = false // the second time
+		}
+	}
+}
+
+// TestNonceFileUnmapped lets the system refuse to map tables: the nonces in them are not forgotten.
+func TestNonceFileUnmapped(t *testing.T) {
+	settings := nonceSettings(filepath.Join(t.TempDir(), "nonces"), 10, 10, nonceEpoch)
+	g, err := openNonces(settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := g.use("key", "a", nonceEpoch.Add(NonceWindow), nonceEpoch); got != nonceFresh {
 		t.Fatal(got)
 	}
 	closeNonces(t, g)
-
-	g = newNonces(t, path, 10, 10, now)
-	if g.beforeMemory(now) {
-		t.Error("a restart of the process forgets nothing")
-	}
-	g.extents.(*nonceFile).head.boot[0] ^= 1
-	closeNonces(t, g)
-
-	for range 2 { // the floor outlives another restart
-		g = newNonces(t, path, 10, 10, now)
-		if !g.beforeMemory(now) || g.beforeMemory(now.Add(2*time.Second)) {
-			t.Error("after another boot, what is dated before the last use may be forgotten")
+	whole := settings
+	settings.mmap = func(file *os.File, offset int64, size int) ([]byte, error) {
+		if offset > 0 {
+			return nil, syscall.ENOMEM
 		}
-		closeNonces(t, g)
+		return mapShared(file, offset, size)
 	}
+	if _, err := openNonces(settings); !errors.Is(err, syscall.ENOMEM) || !strings.Contains(err.Error(), settings.path) {
+		t.Errorf("without room for its tables: %v", err)
+	}
+	if g, err = openNonces(whole); err != nil {
+		t.Fatal(err)
+	}
+	if got := g.use("key", "a", nonceEpoch.Add(NonceWindow), nonceEpoch); got != nonceUsed {
+		t.Errorf("with room again: %d, want %d", got, nonceUsed)
+	}
+	closeNonces(t, g)
 }
 
 // TestNonceFileDamaged opens files that are not whole.
@@ -295,6 +424,9 @@ func TestNonceFileDamaged(t *testing.T) {
 		"slots":    func(b []byte) []byte { b[rows+8] ^= 1; return b },
 		"negative": func(b []byte) []byte { b[rows+15] ^= 0x80; return b },
 		"epoch":    func(b []byte) []byte { b[rows+23] ^= 0x80; return b },
+		"full": func(b []byte) []byte {
+			return append(b[:nonceHeadSize], bytes.Repeat([]byte{1}, len(b)-nonceHeadSize)...)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "nonces")

@@ -148,7 +148,7 @@ func (r *testRegion) Cipher(v *store.View, k *store.Key, version crypto.VersionI
 }
 
 func (r *testRegion) binding(id crypto.KeyID, version crypto.VersionID) crypto.Binding {
-	return crypto.Binding{Region: testRegionID, KeyID: id, VersionID: version, Purpose: crypto.PurposeMaterial}
+	return crypto.MaterialOf(testRegionID, id, version, crypto.AlgorithmXAES256GCM)
 }
 
 func (r *testRegion) Wrap(b crypto.Binding, material []byte) ([]byte, error) {

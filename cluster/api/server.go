@@ -40,7 +40,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{cfg: cfg, hosts: hosts, region: []string{cfg.RegionID}, node: []string{cfg.NodeID}}
 	s.nonces, err = openNonces(nonceConfig{
-		path: cfg.NonceFile, perKey: cfg.Limits.NoncesPerKey, total: cfg.Limits.Nonces, now: cfg.Now, logger: cfg.Logger,
+		path: cfg.NonceFile, first: cfg.FirstStart, perKey: cfg.Limits.NoncesPerKey, total: cfg.Limits.Nonces, now: cfg.Now, logger: cfg.Logger,
 	})
 	if err != nil {
 		return nil, err
@@ -112,7 +112,7 @@ func (s *Server) answer(x *exchange, r *http.Request) (failure *Error) {
 	}
 	x.call.Action = action
 	if action.Kind == KindCrypto && s.nonces.beforeMemory(x.call.Time) {
-		// Nonces of that time may have been lost with the power: rather refuse than decrypt a second time.
+		// Nonces of that time may have been lost: rather refuse than decrypt a second time.
 		return newError(CodeInvalidTimeStampExpired, x.claim.timeName(), now.UTC().Format(timeLayout))
 	}
 	return s.run(r.Context(), x)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"meridian/cluster"
 	"meridian/crypto"
@@ -36,6 +37,30 @@ func TestWriteIsGoodOnce(t *testing.T) {
 	}
 	if n := h.ok(t, "ListKeys", nil).number("TotalCount"); n != len(wires) {
 		t.Errorf("%d keys after %d writes", n, len(wires))
+	}
+}
+
+// A write that was captured is good nowhere either when the leader's clock is ahead of the nodes', or once was.
+func TestWriteIsGoodOnceWhenTheLeaderIsAhead(t *testing.T) {
+	for _, ahead := range []time.Duration{time.Second, NonceWindow, time.Hour} {
+		h := newHarness(t, Limits{})
+		other, _ := h.newServer(t, Limits{})
+		key := h.newKey(t)
+		h.testRegion.stamp = h.clock.now().Add(ahead)
+		request := h.request(wires[0], "EnableKey", params{"KeyId": key})
+		again := cloneRequest(t, request)
+		if r := h.send(t, h.server, wires[0], request); r.code != "" {
+			t.Fatalf("%v ahead: %s", ahead, r.raw)
+		}
+		h.clock.advance(NonceWindow) // the last moment at which a node takes it
+		h.testRegion.stamp = h.clock.now().Add(ahead)
+		h.ok(t, "DisableKey", params{"KeyId": key})
+		if r := h.send(t, other, wires[0], again); r.code != CodeSignatureNonceUsed {
+			t.Errorf("%v ahead: another node answers %s", ahead, r.raw)
+		}
+		if state := h.ok(t, "DescribeKey", params{"KeyId": key}).text("KeyMetadata.KeyState"); state != "Disabled" {
+			t.Errorf("%v ahead: the key is %s", ahead, state)
+		}
 	}
 }
 

@@ -14,7 +14,7 @@ func CreateKey(ctx context.Context, n *cluster.Node, region string) (crypto.KeyI
 	key, version := crypto.NewKeyID(), crypto.NewVersionID()
 	material := crypto.NewMaterial()
 	defer material.Wipe()
-	wrapped, err := n.Wrap(crypto.Binding{Region: region, KeyID: key, VersionID: version, Purpose: crypto.PurposeMaterial}, material)
+	wrapped, err := n.Wrap(crypto.MaterialOf(region, key, version, crypto.AlgorithmXAES256GCM), material)
 	if err != nil {
 		return key, err
 	}

@@ -47,12 +47,17 @@ type Region struct {
 	rootKey string
 	voters  []cluster.Voter
 	members []*member
+
+	ctx     context.Context // ends starts that still wait for other nodes
+	cancel  context.CancelFunc
+	opening sync.WaitGroup
 }
 
 // member is one node, running or not.
 type member struct {
 	dir  string
 	cert transport.Config
+	link *link
 
 	mu     sync.Mutex
 	node   *cluster.Node
@@ -90,6 +95,7 @@ func Prepare(tb testing.TB, o Options) *Region {
 		}
 	}
 	r := &Region{tb: tb, options: o, root: tb.TempDir()}
+	r.ctx, r.cancel = context.WithCancel(context.Background())
 	var err error
 	if r.ca, err = transport.NewCA(o.Region); err != nil {
 		tb.Fatal(err)
@@ -100,7 +106,9 @@ func Prepare(tb testing.TB, o Options) *Region {
 	}
 	for i, address := range freeAddresses(tb, o.Nodes) {
 		r.voters = append(r.voters, cluster.Voter{ID: fmt.Sprintf("n%d", i+1), Address: address})
-		r.members = append(r.members, &member{dir: filepath.Join(r.root, r.voters[i].ID), cert: r.issue(r.voters[i])})
+		m := &member{dir: filepath.Join(r.root, r.voters[i].ID), cert: r.issue(r.voters[i]), link: newLink()}
+		m.cert.Listen, m.cert.Dial = m.link.listen, m.link.dial
+		r.members = append(r.members, m)
 	}
 	tb.Cleanup(r.close)
 	return r
@@ -120,7 +128,7 @@ func (r *Region) issue(v cluster.Voter) transport.Config {
 	}
 	return transport.Config{
 		Address: v.Address, CertFile: write(".pem", cert), KeyFile: write(".key", key),
-		CAFile: write(".ca.pem", r.ca.CertPEM()), Listen: listenAgain,
+		CAFile: write(".ca.pem", r.ca.CertPEM()),
 	}
 }
 
@@ -158,6 +166,9 @@ func (m *member) exit(reason error) {
 func (r *Region) Start(i int) error {
 	m := r.members[i]
 	c := r.Config(i)
+	m.mu.Lock()
+	m.exited = nil
+	m.mu.Unlock()
 	root, err := seal.OpenFile(r.rootKey)
 	if err != nil {
 		return err
@@ -166,7 +177,7 @@ func (r *Region) Start(i int) error {
 		c.Seal = root
 	}
 	open := func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), settleLimit)
+		ctx, cancel := context.WithTimeout(r.ctx, settleLimit)
 		defer cancel()
 		node, err := cluster.Open(ctx, c)
 		m.mu.Lock()
@@ -176,11 +187,11 @@ func (r *Region) Start(i int) error {
 			m.exited = err
 			return err
 		}
-		m.node, m.seal, m.exited = node, root, nil
+		m.node, m.seal = node, root
 		return nil
 	}
 	if _, err := os.Stat(filepath.Join(m.dir, "raft.db")); errors.Is(err, os.ErrNotExist) && len(r.members) > 1 {
-		go func() { _ = open() }()
+		r.opening.Go(func() { _ = open() })
 		return nil
 	}
 	return open()
@@ -293,8 +304,10 @@ func (r *Region) WaitReady() {
 	}
 }
 
-// close stops whatever runs and reports nodes that ended by themselves.
+// close stops whatever runs.
 func (r *Region) close() {
+	r.cancel()
+	r.opening.Wait()
 	var wg sync.WaitGroup
 	for i := range r.members {
 		wg.Go(func() { r.Kill(i) })
@@ -329,4 +342,15 @@ func listenAgain(network, address string) (net.Listener, error) {
 			return l, err
 		}
 	}
+}
+
+// Stranger returns the configuration of one node more than the region has, with
+// a certificate of its CA and all of them as voters.
+func (r *Region) Stranger(id string) cluster.Config {
+	v := cluster.Voter{ID: id, Address: freeAddresses(r.tb, 1)[0]}
+	c := r.Config(0)
+	c.NodeID, c.DataDir, c.Transport = id, filepath.Join(r.root, id), r.issue(v)
+	c.Voters = append(append([]cluster.Voter(nil), r.voters...), v)
+	c.Exit = func(error) {}
+	return c
 }

@@ -3,12 +3,16 @@ package transport
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"sync"
 	"time"
 
 	"github.com/hashicorp/raft"
 )
+
+// ErrUnreachable marks a stream that could not be opened: nothing was sent.
+var ErrUnreachable = errors.New("transport: node cannot be reached")
 
 var errNotReady = errors.New("transport: Raft does not take streams yet")
 
@@ -46,7 +50,7 @@ func (l *RaftLayer) Accept() (net.Conn, error) {
 	}
 }
 
-// Dial opens a stream to the node at address.
+// Dial opens a stream to the node at address. Error: ErrUnreachable.
 func (l *RaftLayer) Dial(address raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
@@ -56,7 +60,7 @@ func (l *RaftLayer) Dial(address raft.ServerAddress, timeout time.Duration) (net
 	}
 	conn, err := l.transport.dial(ctx, string(address), nodeID, ProtocolRaft)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
 	return l.keep(conn)
 }

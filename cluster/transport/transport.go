@@ -220,10 +220,25 @@ func (t *Transport) accept() {
 			defer t.release(conn)
 			if err := t.admit(conn); err != nil {
 				_ = conn.Close()
-				t.complain("connection refused", "remote", conn.RemoteAddr(), "error", err)
+				host, reason := refusal(conn, err)
+				t.complain(fmt.Sprintf("refused the connection of %s: %s", host, reason), "remote", host)
 			}
 		})
 	}
+}
+
+// refusal names the host, and the reason without ports: the same text for the
+// same cause, so that a log can hold back its repetitions.
+func refusal(conn net.Conn, err error) (host, reason string) {
+	host = conn.RemoteAddr().String()
+	if only, _, split := net.SplitHostPort(host); split == nil {
+		host = only
+	}
+	var cause *net.OpError
+	if errors.As(err, &cause) {
+		return host, cause.Err.Error()
+	}
+	return host, err.Error()
 }
 
 // admit authenticates one connection and hands it to its protocol.

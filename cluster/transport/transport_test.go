@@ -3,9 +3,11 @@ package transport
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -394,4 +396,30 @@ func TestIssueRefusesNamesThatDoNotRoundTrip(t *testing.T) {
 			t.Errorf("node id %q accepted", id)
 		}
 	}
+}
+
+// A certificate's URI either names a node exactly as Issue writes it, or is refused.
+func FuzzNodeName(f *testing.F) {
+	for _, uri := range []string{
+		"spiffe://meridian/r1/n1", "spiffe://meridian/r1", "spiffe://meridian/r1/n1/x", "spiffe://meridian//n1",
+		"spiffe://other/r1/n1", "https://meridian/r1/n1", "spiffe://u@meridian/r1/n1", "spiffe://meridian/r1/n1?x", "spiffe://meridian/r%2f1/n1",
+	} {
+		f.Add(uri)
+	}
+	f.Fuzz(func(t *testing.T, uri string) {
+		u, err := url.Parse(uri)
+		if err != nil {
+			return
+		}
+		region, id, err := nodeName(&x509.Certificate{URIs: []*url.URL{u}})
+		if err != nil {
+			return
+		}
+		if region == "" || id == "" || strings.ContainsRune(region+id, '/') {
+			t.Errorf("%q names region %q, node %q", uri, region, id)
+		}
+		if want := "/" + region + "/" + id; u.Path != want || u.Scheme != "spiffe" || u.Host != "meridian" || u.RawQuery != "" {
+			t.Errorf("%q taken for %s", uri, want)
+		}
+	})
 }

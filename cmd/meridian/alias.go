@@ -15,6 +15,12 @@ type aliasView struct {
 	KeyID string `json:"key_id"`
 }
 
+// aliasList is the result of `meridian alias list`.
+type aliasList struct {
+	Aliases []aliasView `json:"aliases"`
+	Total   int         `json:"total"`
+}
+
 func newAliasCommand() *cobra.Command {
 	v := &clientVerb{}
 	c := &cobra.Command{Use: "alias", Short: "Create, move, list and delete aliases"}
@@ -138,10 +144,7 @@ func newAliasListCommand(v *clientVerb) *cobra.Command {
 }
 
 func (s *session) writeAliases(aliases []aliasView) error {
-	all := struct {
-		Aliases []aliasView `json:"aliases"`
-		Total   int         `json:"total"`
-	}{aliases, len(aliases)}
+	all := aliasList{aliases, len(aliases)}
 	items, cells := make([]any, 0, len(aliases)), make([][]string, 0, len(aliases))
 	for _, a := range aliases {
 		items = append(items, a)

@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -52,6 +54,7 @@ func serveCeiling(in io.Reader, out io.Writer) error {
 	if err := json.Unmarshal(line, &key); err != nil {
 		return usageError("this verb is for meridian bench --ceiling alone")
 	}
+	signal.Ignore(os.Interrupt)          // a terminal's Ctrl-C is for whoever started it, and stdin ends then
 	tuneMemory(config.Defaults().Memory) // as the server's, so that the ratio is of the work alone
 	h, err := ceiling.New(key.ID, crypto.Secret(key.Secret))
 	if err != nil {
@@ -131,6 +134,9 @@ func (b *benchRun) serverCPU() (time.Duration, error) { return sumCPU(b.servers)
 func sumCPU(pids []int) (total time.Duration, err error) {
 	for _, pid := range pids {
 		d, err := bench.CPU(pid)
+		if errors.Is(err, fs.ErrNotExist) {
+			return 0, &exitError{exitUnavailable, fmt.Errorf("process %d, whose CPU time is to be measured, is gone", pid)}
+		}
 		if err != nil {
 			return 0, fmt.Errorf("CPU time of process %d: %w", pid, err)
 		}
@@ -207,13 +213,14 @@ func (b *benchRun) roundPair(ctx context.Context, i, round int, least *ceilingSe
 		steps[0], steps[1] = steps[1], steps[0]
 	}
 	for _, step := range steps {
-		if err := step(); err != nil {
-			return nil, b.loadError(err)
-		}
-		bar.step()
+		err := step()
 		if ctx.Err() != nil {
 			return nil, nil
 		}
+		if err != nil {
+			return nil, b.loadError(err)
+		}
+		bar.step()
 	}
 	if pair.Ceiling > 0 {
 		pair.Ratio = pair.Server / pair.Ceiling

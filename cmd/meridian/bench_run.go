@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"sync/atomic"
 	"time"
@@ -12,8 +13,8 @@ import (
 const (
 	// warmUp is loaded, unmeasured, to fill caches and to learn the rate.
 	warmUp = 400 * time.Millisecond
-	// maxAhead bounds the requests that are signed ahead for one signer: about
-	// 100 bytes each. The others are signed when they are sent.
+	// maxAhead bounds the requests that are signed ahead, at 100 bytes and 2 µs
+	// each. The others are signed when they are sent.
 	maxAhead = 200_000
 )
 
@@ -25,7 +26,7 @@ func (b *benchRun) runOnce(ctx context.Context, report *benchReport) error {
 	for i := range b.cases {
 		cfg.Cases = append(cfg.Cases, bench.Case{Signers: b.signers(&b.cases[i]), Weight: b.cases[i].weight})
 	}
-	if err := signAhead(ctx, cfg); err != nil || ctx.Err() != nil {
+	if err := signAhead(ctx, cfg); err != nil && ctx.Err() == nil {
 		return b.loadError(err)
 	}
 	var done atomic.Int64
@@ -33,6 +34,9 @@ func (b *benchRun) runOnce(ctx context.Context, report *benchReport) error {
 	bar := b.startBar("load", cfg.Duration, cfg.Count, &done)
 	result, err := bench.Run(ctx, cfg)
 	bar.stop()
+	if ctx.Err() != nil && (err != nil || result.Calls() == 0) {
+		return &exitError{exitInterrupted, errors.New("interrupted before any call")}
+	}
 	if err != nil {
 		return b.loadError(err)
 	}
@@ -65,10 +69,11 @@ func signAhead(ctx context.Context, cfg bench.Config) error {
 	case cfg.Rate > 0:
 		expected = cfg.Rate * cfg.Duration.Seconds()
 	}
+	expected = min(expected, maxAhead)
 	for _, c := range cfg.Cases {
 		share := expected * float64(c.Weight) / float64(total) / float64(len(c.Signers))
 		for _, s := range c.Signers {
-			s.Prepare(min(int(share), maxAhead))
+			s.Prepare(int(share))
 		}
 	}
 	runtime.GC() // now, rather than in the measured time

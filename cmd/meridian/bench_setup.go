@@ -122,7 +122,7 @@ func (b *benchRun) prepare(ctx context.Context) (cleanUp func(context.Context) e
 			return cleanUp, failAfter(err, "%s: ", c.action)
 		}
 		if c.action == "Decrypt" && answer.Plaintext != plaintext {
-			return cleanUp, &exitError{exitVerification, errors.New("Decrypt gave another plaintext than was encrypted")}
+			return cleanUp, &exitError{exitVerification, errors.New("another plaintext came back than was encrypted")}
 		}
 	}
 	return cleanUp, nil

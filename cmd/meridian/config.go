@@ -19,7 +19,7 @@ import (
 // clientVariables are the environment variables with the configuration's prefix
 // that are not values of it.
 var clientVariables = []string{
-	"MERIDIAN_ENDPOINT", "MERIDIAN_CA_FILE", devregion.ParentPipe,
+	"MERIDIAN_ENDPOINT", "MERIDIAN_CA_FILE", devFileVariable, devregion.ParentPipe,
 }
 
 // configFlags are the flags of every verb that reads a server's configuration.

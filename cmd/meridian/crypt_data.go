@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
@@ -164,6 +165,9 @@ func addContext(params map[string]string, name string, pairs []string) error {
 		key, value, ok := strings.Cut(pair, "=")
 		if !ok || key == "" {
 			return usageError("context %q: want NAME=VALUE", pair)
+		}
+		if !utf8.ValidString(pair) {
+			return usageError("context %q: not UTF-8", pair)
 		}
 		if _, twice := context[key]; twice {
 			return usageError("context: %q is given twice", key)

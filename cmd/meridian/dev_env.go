@@ -6,15 +6,16 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"meridian/cmd/meridian/devregion"
 )
 
 // devEnviron is the environment by which clients reach a development region:
-// ours, the official command line, and what trusts a CA by a variable.
+// ours, the official command line and SDKs, and programs in Go, C and Node.js.
 func devEnviron(r readyRegion) []string {
 	environ := []string{
 		"ALIBABA_CLOUD_ACCESS_KEY_ID=" + r.AccessKeyID,
@@ -26,10 +27,16 @@ func devEnviron(r readyRegion) []string {
 		"MERIDIAN_CA_FILE=" + r.CAFile,
 		"NODE_EXTRA_CA_CERTS=" + r.CAFile,
 	}
-	if trust := filepath.Join(filepath.Dir(r.CAFile), "trust.pem"); fileExists(trust) {
-		environ = append(environ, "SSL_CERT_FILE="+trust, "REQUESTS_CA_BUNDLE="+trust)
+	if trust := devregion.TrustFile(r.CAFile); fileExists(trust) {
+		environ = append(environ, "SSL_CERT_FILE="+trust)
 	}
 	return environ
+}
+
+// commandEnviron is devEnviron for a program that ends before the region does.
+// Python's requests would refuse all work in a shell that outlived the file.
+func commandEnviron(r readyRegion) []string {
+	return append(devEnviron(r), "REQUESTS_CA_BUNDLE="+devregion.TrustFile(r.CAFile))
 }
 
 func fileExists(path string) bool {

@@ -34,6 +34,7 @@ type devRun struct {
 	out, err io.Writer
 	started  time.Time
 	written  *readyFile // as announced; nil before
+	devFile  string     // where; empty before
 }
 
 func runDev(ctx context.Context, o devOptions, out, errOut io.Writer) (err error) {
@@ -130,7 +131,7 @@ func (d *devRun) start(ctx context.Context) error {
 
 // announce writes the ready files, again after a process changed.
 func (d *devRun) announce() error {
-	f := &readyFile{}
+	f := &readyFile{PID: os.Getpid()}
 	for _, r := range d.layout.Regions {
 		region := readyRegion{
 			ID: r.ID, Account: devregion.Account, CAFile: r.CAFile,
@@ -151,12 +152,34 @@ func (d *devRun) announce() error {
 			return err
 		}
 	}
-	return f.writeDevFile()
+	if d.devFile == "" {
+		d.devFile = d.chooseDevFile()
+	}
+	return f.writeDevFile(d.devFile)
+}
+
+// chooseDevFile is where the client verbs of this user look by themselves, or a
+// file beside the data when that place is another running instance's, or when
+// only a command is to find this one.
+func (d *devRun) chooseDevFile() string {
+	own := filepath.Join(d.layout.Dir, "dev.json")
+	if len(d.o.command) > 0 {
+		return own
+	}
+	shared := sharedDevFilePath()
+	if other, err := readPrivateFile(shared); err != nil || !other.alive() || other.PID == 0 || d.written.sameProcesses(other) {
+		return shared
+	}
+	fmt.Fprintf(d.err, "Another dev instance runs and stays the one that meridian's verbs find. For this one:\n  export %s=%s\n", devFileVariable, shellQuote(own))
+	return own
 }
 
 // withdraw takes back what the client verbs of this user would find.
 func (d *devRun) withdraw() {
-	if err := d.written.removeDevFile(); err != nil {
+	if d.devFile == "" {
+		return
+	}
+	if err := d.written.removeDevFile(d.devFile); err != nil {
 		fmt.Fprintln(d.err, "meridian: "+err.Error())
 	}
 }
@@ -189,7 +212,8 @@ func (d *devRun) loop(ctx context.Context) error {
 	returns := make(chan *devregion.Node)
 	commandEnded := make(chan error, 1)
 	if len(d.o.command) > 0 {
-		watchers.Go(func() { commandEnded <- runWith(ctx, d.o.command, devEnviron(d.written.Regions[0])) })
+		environ := append(commandEnviron(d.written.Regions[0]), devFileVariable+"="+d.devFile)
+		watchers.Go(func() { commandEnded <- runWith(ctx, d.o.command, environ) })
 	}
 	for {
 		select {

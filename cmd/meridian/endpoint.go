@@ -124,6 +124,9 @@ func (f *clientFlags) findEndpoint(t *target, ca *string) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return usageError("no endpoint: give --endpoint or MERIDIAN_ENDPOINT, or start one here: meridian dev")
 		}
+		if errors.Is(err, errDevDied) {
+			return err
+		}
 		if err != nil {
 			return fmt.Errorf("the dev instance's file: %w", err)
 		}
@@ -142,7 +145,14 @@ func (f *clientFlags) findEndpoint(t *target, ca *string) error {
 	if err == nil { // another's broken dev file is of no interest here
 		t.recognize(dev, ca)
 	}
-	return nil
+	switch {
+	case f.region == "" || t.known != nil && t.known.ID == f.region:
+		return nil
+	case t.known != nil && len(f.endpoints) == 0: // as "meridian dev env" names the first
+		*ca = f.ca // each region has its own
+		return t.use(dev, f.region, "the dev instance", ca)
+	}
+	return usageError("--region chooses among the regions of --regions or of the dev instance; an endpoint names one by itself")
 }
 
 // toRegion points a target at another region of a file.
@@ -161,6 +171,9 @@ func (t *target) readCA(path string) error {
 		return nil
 	}
 	pem, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) && path == os.Getenv("MERIDIAN_CA_FILE") {
+		return usageError(`MERIDIAN_CA_FILE names a file that is gone: %s. If "meridian dev env" set it, dev was started anew since: eval it again`, path)
+	}
 	if err != nil {
 		return usageError("CA: %w", err)
 	}

@@ -92,7 +92,8 @@ func (l *load) write(ctx context.Context, c *client.Client, prefix string) {
 		switch {
 		case err == nil:
 			l.acknowledged = append(l.acknowledged, name)
-		case ctx.Err() != nil, errors.Is(err, client.ErrOutcomeUnknown):
+		case ctx.Err() != nil:
+		case errors.Is(err, client.ErrOutcomeUnknown):
 			// The node that had taken it was killed before it answered.
 			l.unknown++
 		default:

@@ -144,10 +144,7 @@ func (s *session) listKeys(ctx context.Context, states []string) error {
 }
 
 func (s *session) writeKeys(keys []keyView) error {
-	all := struct {
-		Keys  []keyView `json:"keys"`
-		Total int       `json:"total"`
-	}{append([]keyView{}, keys...), len(keys)}
+	all := keyList{append([]keyView{}, keys...), len(keys)}
 	items := make([]any, 0, len(keys))
 	cells := make([][]string, 0, len(keys))
 	for _, k := range keys {

@@ -39,6 +39,12 @@ type keyView struct {
 	answered
 }
 
+// keyList is the result of `meridian key list`.
+type keyList struct {
+	Keys  []keyView `json:"keys"`
+	Total int       `json:"total"`
+}
+
 func (m keyMetadata) view(r client.Response) keyView {
 	return keyView{
 		ID: m.KeyId, ARN: m.Arn, State: m.KeyState, Spec: m.KeySpec, Usage: m.KeyUsage, Origin: m.Origin,

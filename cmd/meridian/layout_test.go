@@ -45,7 +45,7 @@ var layers = []layer{
 	{folder: "cluster/access", imports: []string{"cluster", "store", "crypto"}},
 	{folder: "cluster/audit", imports: []string{"cluster", "store", "crypto"}},
 	{folder: "cluster", imports: []string{"cluster/clusterpb", "cluster/lease", "cluster/transport", "store", "crypto", "crypto/seal"}, never: []string{"net/http"}},
-	{folder: "cluster/transport", imports: []string{"store", "crypto"}, never: []string{"net/http"}},
+	{folder: "cluster/transport", imports: []string{"cluster/clusterpb", "store", "crypto"}, never: []string{"net/http"}},
 	{folder: "cluster/lease", never: []string{"net", "os", "github.com/hashicorp"}},
 	{folder: "cluster/clusterpb"},
 	{folder: "cluster/faults", imports: []string{"cluster/api/client", "cluster/transport", "crypto", "crypto/seal"}}, // tests only

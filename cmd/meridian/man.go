@@ -14,12 +14,16 @@ import (
 
 func newManCommand() *cobra.Command {
 	var dir string
+	var schema bool
 	c := &cobra.Command{
 		Use:   "man [VERB...]",
 		Short: "Show a manual page, or write all of them",
 		Example: `  meridian man key disable
   meridian man --dir /usr/local/share/man/man1`,
 		RunE: func(c *cobra.Command, args []string) error {
+			if schema {
+				return writeSchema(c.OutOrStdout())
+			}
 			root := c.Root()
 			root.DisableAutoGenTag = true
 			header := &doc.GenManHeader{Section: "1", Source: "meridian " + release, Manual: "Meridian", Date: &time.Time{}}
@@ -45,6 +49,7 @@ func newManCommand() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&dir, "dir", "", "write the pages of all verbs into this `DIR`")
+	c.Flags().BoolVar(&schema, "schema", false, "print the JSON Schema of what verbs print under --output json")
 	_ = c.MarkFlagDirname("dir") // the flag is there
 	return c
 }

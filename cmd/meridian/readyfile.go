@@ -18,8 +18,18 @@ import (
 // (--ready-file) and one into the user's runtime folder, where the client
 // verbs find it.
 type readyFile struct {
+	PID     int           `json:"pid,omitempty"` // of the meridian dev that keeps the regions; 0: not known
 	Regions []readyRegion `json:"regions"`
 }
+
+// alive says whether the meridian dev that wrote the file still runs, as far as
+// that is known.
+func (f *readyFile) alive() bool {
+	return f.PID == 0 || syscall.Kill(f.PID, 0) != syscall.ESRCH
+}
+
+// errDevDied is what a file that outlived its dev instance means.
+var errDevDied = &exitError{exitUnavailable, errors.New("the dev instance has died without taking its announcement back; start it again with: meridian dev")}
 
 // readyRegion is one region of a readyFile. Endpoints and HTTPEndpoints are in
 // the order of Nodes.
@@ -43,10 +53,23 @@ type readyNode struct {
 	Data     string `json:"data"` // absolute path of the data folder
 }
 
-// devFilePath is where the running dev instance of this user announces itself:
-// $XDG_RUNTIME_DIR/meridian/dev.json, else meridian-<uid>/dev.json in the
-// folder for temporary files.
+// devFileVariable names the file of a dev instance that is not the announced
+// one: of a second, or of one that runs a command.
+const devFileVariable = "MERIDIAN_DEV_FILE"
+
+// devFilePath is where the dev instance that this process talks to announces
+// itself.
 func devFilePath() string {
+	if path := os.Getenv(devFileVariable); path != "" {
+		return path
+	}
+	return sharedDevFilePath()
+}
+
+// sharedDevFilePath is where the running dev instance of this user announces
+// itself: $XDG_RUNTIME_DIR/meridian/dev.json, else meridian-<uid>/dev.json in
+// the folder for temporary files.
+func sharedDevFilePath() string {
 	if dir := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(dir) {
 		return filepath.Join(dir, "meridian", "dev.json")
 	}
@@ -57,7 +80,15 @@ func devFilePath() string {
 // fs.ErrNotExist when there is none. A file or folder that belongs to somebody
 // else is refused: it could send requests, signed, to a stranger.
 func readDevFile() (*readyFile, error) {
-	path := devFilePath()
+	f, err := readPrivateFile(devFilePath())
+	if err == nil && !f.alive() {
+		return nil, errDevDied
+	}
+	return f, err
+}
+
+// readPrivateFile reads a ready file that only this user can have written.
+func readPrivateFile(path string) (*readyFile, error) {
 	for _, p := range []string{filepath.Dir(path), path} {
 		if err := checkPrivate(p); err != nil {
 			return nil, err
@@ -92,9 +123,8 @@ func (f *readyFile) write(path string) error {
 	return renameio.WriteFile(path, append(text, '\n'), 0o600, renameio.WithStaticPermissions(0o600))
 }
 
-// writeDevFile announces a dev instance to this user's client verbs.
-func (f *readyFile) writeDevFile() error {
-	path := devFilePath()
+// writeDevFile announces a dev instance at path to client verbs.
+func (f *readyFile) writeDevFile(path string) error {
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
@@ -124,10 +154,10 @@ func checkPrivate(path string) error {
 	return nil
 }
 
-// removeDevFile takes the announcement back, if it is still the one given: a
-// dev instance started later may have put its own there.
-func (f *readyFile) removeDevFile() error {
-	current, err := readDevFile()
+// removeDevFile takes the announcement at path back, if it is still the one
+// given: a dev instance started later may have put its own there.
+func (f *readyFile) removeDevFile(path string) error {
+	current, err := readPrivateFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -137,7 +167,7 @@ func (f *readyFile) removeDevFile() error {
 	if !f.sameProcesses(current) {
 		return nil
 	}
-	return os.Remove(devFilePath())
+	return os.Remove(path)
 }
 
 // sameProcesses says whether both files describe the same data folders.

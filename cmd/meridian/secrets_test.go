@@ -227,9 +227,7 @@ func regionKeys(t *testing.T, region *devregion.Region) []secret {
 		if err != nil {
 			t.Fatal(err)
 		}
-		material, err := ring.Unwrap(crypto.Binding{
-			Region: of.Region, KeyID: k.ID, VersionID: version.ID, Purpose: crypto.PurposeMaterial,
-		}, version.Wrapped)
+		material, err := ring.Unwrap(crypto.MaterialOf(of.Region, k.ID, version.ID, version.Algorithm), version.Wrapped)
 		if err != nil {
 			t.Fatal(err)
 		}

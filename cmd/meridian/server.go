@@ -68,7 +68,7 @@ type server struct {
 func runServer(ctx context.Context, l *config.Loaded, flags *configFlags, w io.Writer) error {
 	s := &server{cfg: &l.Config, level: new(slog.LevelVar), metrics: newRegistry()}
 	s.level.Set(logLevel(s.cfg.Log.Level))
-	s.log = newLogger(w, s.cfg.Log.Format, s.level).With("region", s.cfg.Region.ID, "node", s.cfg.Node.ID)
+	s.log = newLogger(w, s.cfg.Log.Format, s.level, "region", s.cfg.Region.ID, "node", s.cfg.Node.ID)
 	s.log.Info("The server starts.", "event", "server_starting", "version", versionText(), "pid", os.Getpid())
 
 	err := s.run(ctx, flags)
@@ -151,7 +151,7 @@ func (s *server) serve(ctx context.Context, flags *configFlags) error {
 // serves.
 func (s *server) announceReady(ctx context.Context) {
 	began := time.Now()
-	ticker := time.NewTicker(50 * time.Millisecond)
+	ticker := time.NewTicker(20 * time.Millisecond)
 	defer ticker.Stop()
 	for s.ops.notReady(ctx) != nil {
 		select {

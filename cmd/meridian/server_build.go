@@ -106,7 +106,9 @@ func (s *server) openAPI() (err error) {
 	if err != nil {
 		return fmt.Errorf("access.root.secret: %w", err)
 	}
-	identities, err := access.NewRoot(cfg.Region.Account, access.Key{ID: cfg.Access.Root.ID, Secret: secret})
+	root := access.Key{ID: cfg.Access.Root.ID, Secret: secret}
+	root.MinSignature, _ = access.ParseSignature(cfg.Access.Root.MinSignature) // checked with the configuration
+	identities, err := access.NewRoot(cfg.Region.Account, root)
 	if err != nil {
 		return err
 	}
@@ -125,10 +127,11 @@ func (s *server) openAPI() (err error) {
 			Keys: cfg.Limits.Keys, Aliases: cfg.Limits.Aliases, Plaintext: cfg.Limits.Plaintext,
 			NoncesPerKey: cfg.Limits.NoncesPerKey, ConnectionsPerAddress: cfg.Limits.Connections,
 		},
-		Hosts:     ownNames(cfg.Listen.Names, cfg.Listen.API.Address, cfg.Listen.HTTP.Address),
-		NonceFile: filepath.Join(cfg.Node.Data, "nonces"),
-		Logger:    s.log,
-		Metrics:   s.metrics,
+		Hosts:      ownNames(cfg.Listen.Names, cfg.Listen.API.Address, cfg.Listen.HTTP.Address),
+		NonceFile:  filepath.Join(cfg.Node.Data, "nonces"),
+		FirstStart: s.node.FirstStart(),
+		Logger:     s.log,
+		Metrics:    s.metrics,
 	})
 	if err != nil {
 		return err

@@ -9,6 +9,14 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// versionView is the result of `meridian version`.
+type versionView struct {
+	Version  string `json:"version"`
+	Go       string `json:"go"`
+	Platform string `json:"platform"` // OS/architecture
+	FIPS140  bool   `json:"fips140"`  // whether Go's FIPS 140-3 module is on
+}
+
 func newVersionCommand() *cobra.Command {
 	var o outputFlags
 	c := &cobra.Command{
@@ -19,12 +27,7 @@ func newVersionCommand() *cobra.Command {
 			if err := o.check(); err != nil {
 				return err
 			}
-			v := struct {
-				Version  string `json:"version"`
-				Go       string `json:"go"`
-				Platform string `json:"platform"`
-				FIPS140  bool   `json:"fips140"` // whether Go's FIPS 140-3 module is on
-			}{versionText(), runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH, fips140.Enabled()}
+			v := versionView{versionText(), runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH, fips140.Enabled()}
 			return o.printer(c).value(v, func(w io.Writer) {
 				if o.quiet {
 					fmt.Fprintln(w, v.Version)

@@ -23,7 +23,7 @@ const fileName = "file"
 const fileWrapped = 1
 
 // OpenFile reads a root key that GenerateFile made. Refused, with a [*FileError] that says what to do: a file that
-// others than its owner may read or write, that is not regular, that is a symbolic link out of its directory, that is
+// others than its owner may read or write, that belongs to another user (but root), that is not regular, that is a symbolic link out of its directory, that is
 // cut short, damaged or something else. Links within the directory are followed, as mounted secrets use them.
 func OpenFile(path string) (Provider, error) {
 	key, err := readFile(path)

@@ -150,7 +150,7 @@ func readFile(path string) (crypto.Secret, error) {
 	case err != nil:
 		return nil, &FileError{Path: path, Problem: "cannot be reached within its directory", Fix: "a symbolic link may not lead out of the directory", Err: err}
 	}
-	if err := checkMode(path, info); err != nil {
+	if err := checkFile(path, info); err != nil {
 		return nil, err
 	}
 	f, err := root.Open(name)
@@ -161,7 +161,7 @@ func readFile(path string) (crypto.Secret, error) {
 	if info, err = f.Stat(); err != nil {
 		return nil, &FileError{Path: path, Problem: "cannot be examined", Err: err}
 	}
-	if err := checkMode(path, info); err != nil {
+	if err := checkFile(path, info); err != nil {
 		return nil, err
 	}
 
@@ -181,13 +181,16 @@ func readFile(path string) (crypto.Secret, error) {
 	return key, nil
 }
 
-// checkMode refuses what is not a regular file or what others than its owner may use.
-func checkMode(path string, info fs.FileInfo) error {
+// checkFile refuses what is not a regular file, what others than its owner may use, and what belongs to somebody else.
+func checkFile(path string, info fs.FileInfo) error {
 	if !info.Mode().IsRegular() {
 		return &FileError{Path: path, Problem: "not a regular file"}
 	}
 	if mode := info.Mode().Perm(); mode&0o077 != 0 {
 		return &FileError{Path: path, Problem: fmt.Sprintf("others than its owner may use it (mode %04o)", mode), Fix: "run `chmod 0600 " + path + "`, and make a new key if anyone may have read it"}
+	}
+	if uid, foreign := foreignOwner(info); foreign {
+		return &FileError{Path: path, Problem: fmt.Sprintf("belongs to another user (uid %d), who may use it", uid), Fix: fmt.Sprintf("it has to belong to the user of this process (uid %d) or to root; make a new key if that user may have read it", os.Geteuid())}
 	}
 	return nil
 }

@@ -182,6 +182,44 @@ func TestOpenFileRefusesModes(t *testing.T) {
 	}
 }
 
+// ownedBy is a file as if it belonged to a user: only root can give files away.
+type ownedBy struct {
+	fs.FileInfo
+	uid uint32
+}
+
+func (o ownedBy) Sys() any {
+	stat := *o.FileInfo.Sys().(*syscall.Stat_t)
+	stat.Uid = o.uid
+	return &stat
+}
+
+func TestOpenFileRefusesOwners(t *testing.T) {
+	path := place(t, readGolden(t))
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	me := uint32(os.Geteuid())
+	other := me + 1
+	for uid, refused := range map[uint32]bool{0: false, me: false, other: true} {
+		err := checkFile(path, ownedBy{info, uid})
+		if refused != (err != nil) || refused && !strings.Contains(err.Error(), "another user") {
+			t.Errorf("owner %d, process of %d: %v", uid, me, err)
+		}
+	}
+	if me != 0 {
+		return
+	}
+	if err := os.Chown(path, int(other), -1); err != nil {
+		t.Skip("files cannot be given away here: ", err)
+	}
+	var refused *FileError
+	if _, err := OpenFile(path); !errors.As(err, &refused) {
+		t.Errorf("the file of another user: %v", err)
+	}
+}
+
 func TestOpenFileRefusesOtherThings(t *testing.T) {
 	dir, elsewhere := t.TempDir(), t.TempDir()
 	outside := filepath.Join(elsewhere, "root.key")

@@ -81,9 +81,7 @@ func (f *filler) chunk(tx *bbolt.Tx, from, to int) error {
 		id, version, createdMs := f.ids[i], crypto.NewVersionID(), f.first+int64(i)
 		var material [32]byte
 		rand.Read(material[:])
-		wrapped, err := f.wrap(crypto.Binding{
-			Region: f.region, KeyID: id, VersionID: version, Purpose: crypto.PurposeMaterial,
-		}, material[:])
+		wrapped, err := f.wrap(crypto.MaterialOf(f.region, id, version, crypto.AlgorithmXAES256GCM), material[:])
 		if err != nil {
 			return err
 		}

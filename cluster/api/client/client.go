@@ -4,6 +4,7 @@ package client
 
 import (
 	"context"
+	"crypto/fips140"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
@@ -27,7 +28,7 @@ type Signature uint8
 const (
 	// V3 is ACS3-HMAC-SHA256: host, headers and body are signed. The zero value.
 	V3 Signature = iota
-	// V1 is the older scheme with HMAC-SHA1, which FIPS-only nodes refuse.
+	// V1 is the older scheme with HMAC-SHA1. FIPS-only nodes refuse it, and so does New in a FIPS-only process.
 	V1
 	// V1SHA256 is V1 with HMAC-SHA256.
 	V1SHA256
@@ -101,6 +102,9 @@ func New(cfg Config) (*Client, error) {
 	}
 	if cfg.Signature > V1SHA256 {
 		problems = append(problems, fmt.Errorf("client: there is no signature scheme %d", cfg.Signature))
+	}
+	if cfg.Signature == V1 && fips140.Enforced() {
+		problems = append(problems, errors.New("client: signature scheme V1 needs HMAC-SHA1, which the FIPS-only mode of this process forbids: use V3"))
 	}
 	tlsConfig := &tls.Config{MinVersion: tls.VersionTLS12}
 	if len(cfg.CA) > 0 {

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -228,6 +229,34 @@ func TestConfigReportsEveryMistake(t *testing.T) {
 	}
 	if text := fmt.Sprintf("%+v", Config{Secret: crypto.Secret(testSecret)}); strings.Contains(text, testSecret) {
 		t.Errorf("a configuration prints its secret: %s", text)
+	}
+}
+
+// TestFIPSOnly makes clients in a process that forbids SHA-1: the scheme that needs it is an error and not a panic.
+func TestFIPSOnly(t *testing.T) {
+	if os.Getenv("MERIDIAN_TEST_FIPS") == "" {
+		child := exec.Command(os.Args[0], "-test.run=^TestFIPSOnly$", "-test.v")
+		child.Env = append(os.Environ(), "GODEBUG=fips140=only", "MERIDIAN_TEST_FIPS=1")
+		if out, err := child.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS") {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		return
+	}
+	for _, scheme := range []Signature{V1, V1SHA256, V3} {
+		c, err := New(Config{
+			Endpoints: []string{"http://127.0.0.1:1"}, AccessKeyID: "ak", Secret: crypto.Secret(testSecret), Signature: scheme,
+		})
+		switch {
+		case scheme == V1:
+			if err == nil || !strings.Contains(err.Error(), "HMAC-SHA1") {
+				t.Errorf("V1: %v", err)
+			}
+		case err != nil:
+			t.Errorf("scheme %d: %v", scheme, err)
+		default:
+			c.sign(c.endpoints[0], "ListKeys", nil)
+			c.Close()
+		}
 	}
 }
 

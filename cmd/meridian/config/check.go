@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"meridian/cluster/access"
 	"meridian/crypto"
 )
 
@@ -188,6 +189,9 @@ func (c *checker) access() {
 		c.fail("access.root.id", "is not an access key id: take 1 to 128 letters, digits, dots, hyphens or underscores")
 	}
 	c.required("access.root.secret", string(a.Secret), "where its secret is: file://PATH or env://NAME")
+	if _, known := access.ParseSignature(a.MinSignature); !known {
+		c.fail("access.root.min_signature", "is %q; it is v1 or v3", a.MinSignature)
+	}
 	s := &c.l.Config.Seal
 	if s.Type != SealFile {
 		c.fail("seal.type", "is %q; it is file", s.Type)
@@ -195,11 +199,29 @@ func (c *checker) access() {
 	if !c.required("seal.path", s.Path, "the root key file; make one with: meridian seal keygen PATH") {
 		return
 	}
-	if data := c.l.Config.Node.Data; data != "" {
-		if rel, err := filepath.Rel(data, s.Path); err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
-			c.fail("seal.path", "lies inside node.data: whoever copies the data would have its key too")
-		}
+	if data := c.l.Config.Node.Data; data != "" && (within(data, s.Path) || within(followLinks(data), followLinks(s.Path))) {
+		c.fail("seal.path", "lies inside node.data: whoever copies the data would have its key too")
 	}
+}
+
+// within reports whether path is folder or lies below it, by their names.
+func within(folder, path string) bool {
+	rel, err := filepath.Rel(folder, path)
+	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
+}
+
+// followLinks follows the symbolic links in a path as far as it exists: node.data
+// is made by the first start, and the root key may be put there later.
+func followLinks(path string) string {
+	whole, err := filepath.EvalSymlinks(path)
+	if err == nil {
+		return whole
+	}
+	parent := filepath.Dir(path)
+	if parent == path {
+		return path
+	}
+	return filepath.Join(followLinks(parent), filepath.Base(path))
 }
 
 func (c *checker) limits() {

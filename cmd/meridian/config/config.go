@@ -125,6 +125,8 @@ type Access struct {
 type RootKey struct {
 	ID     string    `koanf:"id" help:"access key id of the account's root"`
 	Secret SecretRef `koanf:"secret" help:"its secret: file://PATH or env://NAME"`
+	// MinSignature is a word of access.Signature.
+	MinSignature string `koanf:"min_signature" help:"v1 takes both ways to sign; v3 only the one that signs host and body: older clients are refused"`
 }
 
 // Seal says what holds the root key that wraps the region's keyring.
@@ -194,7 +196,8 @@ func Defaults() Config {
 			Cluster: ClusterListener{Address: ":9411"},
 			Ops:     OpsListener{Address: "127.0.0.1:9412"},
 		},
-		Seal: Seal{Type: SealFile},
+		Access: Access{Root: RootKey{MinSignature: "v1"}},
+		Seal:   Seal{Type: SealFile},
 		Limits: Limits{
 			Keys: 10_000, Aliases: 300, Plaintext: 4096,
 			NoncesPerKey: 20_000_000, Connections: 1024,

@@ -57,7 +57,7 @@ func TestLoadGood(t *testing.T) {
 		{"hz-1", "hz-1.internal:9411"}, {"hz-2", "hz-2.internal:9411"}, {"hz-3", "hz-3.internal:9411"},
 	}
 	want.Cluster.Dial = map[string]string{"hz-2": "127.0.0.1:7411"}
-	want.Access.Root = RootKey{ID: "LTAIroot", Secret: SecretRef("file://" + filepath.Join(dir, "root.secret"))}
+	want.Access.Root = RootKey{ID: "LTAIroot", Secret: SecretRef("file://" + filepath.Join(dir, "root.secret")), MinSignature: "v1"}
 	want.Seal.Path = filepath.Join(dir, "root.key")
 	want.Limits.Keys, want.Limits.Plaintext = 500, 6144
 	want.Peers = []Peer{{Region: "cn-shanghai-self", Endpoints: []string{"https://sh.internal:9410"}, CA: filepath.Join(dir, "tls/sh.crt")}}
@@ -175,6 +175,8 @@ meridian.yaml:21: cluster.dial names "hz/9", which is not a node id`},
 			want: `meridian.yaml:4: listen.api.address is "9410"; write host:port, or :port for all addresses`},
 		{name: "no certificate", old: "tls: { cert: tls/api.crt, key: tls/api.key }", new: "tls: { key: tls/api.key }",
 			want: `meridian.yaml: listen.api.tls.cert is missing: a certificate for listen.api`},
+		{name: "signature", set: []string{"access.root.min_signature=V2"},
+			want: `--set access.root.min_signature: access.root.min_signature is "V2"; it is v1 or v3`},
 		{name: "root key inside the data", old: "path: root.key", new: "path: data/root.key",
 			want: `meridian.yaml:14: seal.path lies inside node.data: whoever copies the data would have its key too`},
 		{name: "unknown seal", old: "seal:   { path: root.key }", new: "seal: { type: hope, path: root.key }",
@@ -215,6 +217,52 @@ meridian.yaml:18: log.level is "loud"; it is one of debug, info, warn, error
 			wantLines := strings.Split(tt.want, "\n")
 			if diff := cmp.Diff(sorted(wantLines), sorted(gotLines)); diff != "" {
 				t.Errorf("problems (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestRootKeyInsideTheDataByLinks names the root key's place so that only the
+// links on the way tell where it is.
+func TestRootKeyInsideTheDataByLinks(t *testing.T) {
+	tests := []struct {
+		name       string
+		links      map[string]string // name in the configuration's folder: where it leads
+		data, path string
+		refused    bool
+	}{
+		{"the key's folder leads into the data", map[string]string{"keys": "data/keys"}, "data", "keys/root.key", true},
+		{"the key leads into the data", map[string]string{"root.key": "data/keys/root.key"}, "data", "root.key", true},
+		{"the data lead to the key's folder", map[string]string{"node": "data"}, "node", "data/root.key", true},
+		{"both lead to one place", map[string]string{"node": "data", "keys": "data/keys"}, "node", "keys/root.key", true},
+		{"the data are not there yet", map[string]string{"all": "."}, "all/later", "later/root.key", true},
+		{"another place", map[string]string{"node": "data", "keys": "elsewhere"}, "node", "keys/root.key", false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			for _, folder := range []string{"data/keys", "elsewhere"} {
+				if err := os.MkdirAll(filepath.Join(dir, folder), 0o700); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := os.WriteFile(filepath.Join(dir, "data/keys/root.key"), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			for name, to := range tt.links {
+				if err := os.Symlink(to, filepath.Join(dir, name)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			file := filepath.Join(dir, "meridian.yaml")
+			if err := os.WriteFile(file, []byte(readGood(t)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			_, err := Load(Options{File: file, Set: []string{
+				"node.data=" + filepath.Join(dir, tt.data), "seal.path=" + filepath.Join(dir, tt.path),
+			}})
+			if refused := err != nil && strings.Contains(err.Error(), "lies inside node.data"); refused != tt.refused {
+				t.Errorf("error is %v; refused should be %v", err, tt.refused)
 			}
 		})
 	}

@@ -90,7 +90,7 @@ func (r *Region) issue() error {
 			return err
 		}
 		if kind.name == "api" {
-			if err := writeFile(filepath.Join(r.Dir, "trust.pem"), trustBundle(ca.CertPEM())); err != nil {
+			if err := writeFile(TrustFile(r.CAFile), trustBundle(ca.CertPEM())); err != nil {
 				return err
 			}
 		}
@@ -135,6 +135,11 @@ func (n *Node) config(r *Region, l *Layout) ([]byte, error) {
 		}
 		peers = append(peers, object{"region": other.ID, "endpoints": endpoints, "ca": other.CAFile})
 	}
+	raft := object{}
+	if len(r.Nodes) == 1 {
+		// Nobody else can lead: there is nothing to wait for.
+		raft["heartbeat_timeout"] = "100ms"
+	}
 	text, err := yaml.Marshal(object{
 		"node":   object{"id": n.ID, "data": filepath.Join("data", n.ID)},
 		"region": object{"id": r.ID, "account": Account},
@@ -150,6 +155,7 @@ func (n *Node) config(r *Region, l *Layout) ([]byte, error) {
 		"access":    object{"root": object{"id": AccessKeyID, "secret": "file://root.secret"}},
 		"seal":      object{"type": "file", "path": "root.key"},
 		"peers":     peers,
+		"raft":      raft,
 		"shutdown":  object{"grace": "2s"},
 	})
 	if err != nil {

@@ -183,7 +183,7 @@ func StopAll(processes []*Process, grace time.Duration) (killed []*Node) {
 func WaitReady(ctx context.Context, processes []*Process) error {
 	client := &http.Client{Timeout: 2 * time.Second}
 	defer client.CloseIdleConnections()
-	ticker := time.NewTicker(50 * time.Millisecond)
+	ticker := time.NewTicker(20 * time.Millisecond)
 	defer ticker.Stop()
 	waiting := processes
 	for {

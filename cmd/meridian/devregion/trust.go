@@ -2,6 +2,7 @@ package devregion
 
 import (
 	"os"
+	"path/filepath"
 	"slices"
 )
 
@@ -13,6 +14,10 @@ var systemBundles = []string{
 	"/etc/ssl/ca-bundle.pem",             // SUSE
 	"/etc/ssl/cert.pem",                  // macOS, BSD
 }
+
+// TrustFile is the region's CA file and the system's authorities in one file, for
+// programs that can be told but one. It lies beside the CA file.
+func TrustFile(caFile string) string { return filepath.Join(filepath.Dir(caFile), "trust.pem") }
 
 // trustBundle is the system's authorities and ca. Variables such as
 // SSL_CERT_FILE replace what a client trusts: with the CA alone it could reach

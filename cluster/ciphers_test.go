@@ -1,0 +1,142 @@
+package cluster
+
+import (
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"meridian/crypto"
+	"meridian/store"
+	"meridian/store/storepb"
+)
+
+// cipherFixture is a store with one key of one version.
+func cipherFixture(t testing.TB) (c *ciphers, ring *crypto.Keyring, v *store.View, key crypto.KeyID, version crypto.VersionID) {
+	t.Helper()
+	return cipherFixtureOf(t, crypto.AlgorithmXAES256GCM)
+}
+
+func cipherFixtureOf(t testing.TB, algorithm crypto.Algorithm) (c *ciphers, ring *crypto.Keyring, v *store.View, key crypto.KeyID, version crypto.VersionID) {
+	t.Helper()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	ring, err := crypto.GenerateKeyring()
+	must(err)
+	t.Cleanup(ring.Close)
+	key, version = crypto.NewKeyID(), crypto.NewVersionID()
+	wrapped, err := ring.Wrap(crypto.MaterialOf("r1", key, version, algorithm), crypto.NewMaterial())
+	must(err)
+	s, err := store.Open(store.Config{Path: filepath.Join(t.TempDir(), "state.db"), InitialMmapSize: 1 << 20})
+	must(err)
+	t.Cleanup(func() { _ = s.Close() })
+	id := func(b byte) []byte { x := make([]byte, 16); x[0] = b; return x }
+	var entries []store.Entry
+	for i, c := range []*storepb.Command{
+		{Body: &storepb.Command_InitRegion{InitRegion: &storepb.InitRegion{ClusterId: id(1), DataEpoch: id(2), Region: "r1", Account: "1",
+			Keyrings: []*storepb.WrappedKeyring{{Provider: "file", KeyId: "k", Ciphertext: []byte("c")}}, Canary: []byte("c"), FeatureLevel: store.FeatureLevel}}},
+		{Body: &storepb.Command_CreateKey{CreateKey: &storepb.CreateKey{KeyId: key[:], VersionId: version[:], Algorithm: uint32(algorithm), Wrapped: wrapped, Creator: "1"}}},
+	} {
+		c.Version, c.Id, c.StampUnixMs, c.Origin = commandVersion, id(byte(10+i)), time.Now().UnixMilli(), &storepb.Origin{Node: "a"}
+		data, err := proto.Marshal(c)
+		must(err)
+		entries = append(entries, store.Entry{Index: uint64(i + 1), Term: 1, Data: data})
+	}
+	results, err := s.Apply(entries)
+	must(err)
+	for _, r := range results {
+		if r.Code != storepb.Code_OK {
+			t.Fatalf("fixture: %v", r)
+		}
+	}
+	v, err = s.View()
+	must(err)
+	t.Cleanup(v.Close)
+	c, err = newCiphers("r1", 100)
+	must(err)
+	t.Cleanup(c.close)
+	return c, ring, v, key, version
+}
+
+func TestCipherIsKeptUntilItsKeyIsDropped(t *testing.T) {
+	c, ring, v, key, version := cipherFixture(t)
+	first, err := c.get(ring, v, key, version)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := c.get(ring, v, key, version); err != nil || again != first {
+		t.Errorf("not kept: %v", err)
+	}
+	c.drop(crypto.NewKeyID())
+	if again, _ := c.get(ring, v, key, version); again != first {
+		t.Error("another key's drop took it away")
+	}
+	c.drop(key)
+	if again, err := c.get(ring, v, key, version); err != nil || again == first {
+		t.Errorf("still there after the drop: %v", err)
+	}
+	if _, err := c.get(ring, v, key, crypto.NewVersionID()); !errors.Is(err, store.ErrVersionNotFound) {
+		t.Errorf("unknown version: %v", err)
+	}
+}
+
+// Material that was read before a drop must not come in after it.
+func TestDropWinsOverALateReader(t *testing.T) {
+	c, ring, v, key, version := cipherFixture(t)
+	drops := c.drops.Load()
+	x, err := c.get(ring, v, key, version)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.drop(key)
+	c.keep(drops, key, versionCipher{version, x})
+	if _, ok := c.cache.GetIfPresent(key); ok {
+		t.Error("dropped material came back")
+	}
+}
+
+func TestCipherUnderAnotherKeyring(t *testing.T) {
+	c, _, v, key, version := cipherFixture(t)
+	other, err := crypto.GenerateKeyring()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.get(other, v, key, version); !errors.Is(err, errMaterial) || errors.Is(err, store.ErrDamaged) {
+		t.Errorf("another keyring: %v, want errMaterial, which does not end the process", err)
+	}
+	other.Close()
+	if _, err := c.get(other, v, key, version); !errors.Is(err, ErrSealed) {
+		t.Errorf("closed keyring: %v, want ErrSealed", err)
+	}
+}
+
+func TestCipherOfAnUnknownAlgorithm(t *testing.T) {
+	c, ring, v, key, version := cipherFixtureOf(t, 2)
+	_, err := c.get(ring, v, key, version)
+	if !errors.Is(err, errAlgorithm) || errors.Is(err, store.ErrDamaged) {
+		t.Fatalf("error %v, want errAlgorithm, which does not end the process", err)
+	}
+	for _, part := range []string{key.String(), version.String(), "algorithm 2"} {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("%q does not say %q", err, part)
+		}
+	}
+}
+
+// The hot path of every crypto call: a cipher that is ready.
+func BenchmarkCipher(b *testing.B) {
+	c, ring, v, key, version := cipherFixture(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := c.get(ring, v, key, version); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

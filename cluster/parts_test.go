@@ -1,0 +1,224 @@
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/raft"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"meridian/store/storepb"
+)
+
+func TestStampsNeverFall(t *testing.T) {
+	now := time.UnixMilli(5_000)
+	s := stamps{now: func() time.Time { return now }}
+	next := func() (got int64) { s.stamp(func(ms int64) { got = ms }); return got }
+	for _, step := range []struct{ clock, want int64 }{{5_000, 5_000}, {7_000, 7_000}, {6_000, 7_000}, {7_001, 7_001}} {
+		now = time.UnixMilli(step.clock)
+		if got := next(); got != step.want {
+			t.Errorf("clock %d: stamp %d, want %d", step.clock, got, step.want)
+		}
+	}
+	s.raise(time.UnixMilli(9_000)) // of an earlier leader
+	if got := next(); got != 9_000 {
+		t.Errorf("stamp %d below one in the state", got)
+	}
+}
+
+func TestIndexWatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var w indexWatch
+		reached := make(chan error, 1)
+		go func() { reached <- w.wait(t.Context(), 5) }()
+		synctest.Wait()
+		w.advance(4)
+		synctest.Wait()
+		select {
+		case <-reached:
+			t.Fatal("returned below the index")
+		default:
+		}
+		w.advance(7)
+		if err := <-reached; err != nil {
+			t.Fatal(err)
+		}
+		w.advance(3)
+		if w.value.Load() != 7 {
+			t.Error("the index fell")
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := w.wait(ctx, 8); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("error %v, want the deadline", err)
+		}
+	})
+}
+
+func TestQuorumCountsOnlyLaterQuestions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		others := []raft.Server{{ID: "b"}, {ID: "c"}, {ID: "d"}, {ID: "e"}}
+		c := newConfirmer(others, true)
+		ask := func() chan error {
+			done := make(chan error, 1)
+			go func() { done <- c.quorum(t.Context(), t.Context()) }()
+			synctest.Wait()
+			return done
+		}
+		pending := func(done chan error) bool {
+			synctest.Wait()
+			return len(done) == 0
+		}
+		first := ask()
+		c.confirmed(0, 1, clockReading{})
+		if !pending(first) {
+			t.Fatal("two of five are no quorum")
+		}
+		second := ask()
+		c.confirmed(1, 1, clockReading{}) // asked before the second began
+		if err := <-first; err != nil {
+			t.Fatal(err)
+		}
+		c.confirmed(2, 1, clockReading{})
+		c.confirmed(3, 1, clockReading{})
+		if !pending(second) {
+			t.Fatal("answers to questions from before the read count")
+		}
+		c.confirmed(3, 2, clockReading{})
+		if !pending(second) {
+			t.Fatal("two of five are no quorum")
+		}
+		c.confirmed(1, 2, clockReading{})
+		if err := <-second; err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestQuorumEndsWithTheTerm(t *testing.T) {
+	c := newConfirmer([]raft.Server{{ID: "b"}, {ID: "c"}}, true)
+	term, end := context.WithCancel(t.Context())
+	end()
+	if err := c.quorum(t.Context(), term); !errors.Is(err, errTermClosed) {
+		t.Errorf("error %v, want the end of the term", err)
+	}
+}
+
+func TestDestructionNeedsClocksThatAgree(t *testing.T) {
+	near, far := clockReading{true, time.Second}, clockReading{true, -6 * time.Minute}
+	for name, test := range map[string]struct {
+		clocks []clockReading
+		want   bool
+	}{
+		"alone":                    {nil, true},
+		"three, both near":         {[]clockReading{near, near}, true},
+		"three, one far":           {[]clockReading{near, far}, true},
+		"three, one far, one mute": {[]clockReading{{}, far}, false},
+		"three, both far":          {[]clockReading{far, far}, false},
+		"five, two near":           {[]clockReading{near, near, far, far}, true},
+		"five, one near":           {[]clockReading{near, far, far, {}}, false},
+	} {
+		c := newConfirmer(make([]raft.Server, len(test.clocks)), true)
+		c.clocks = test.clocks
+		if got := c.clocksAgree(clockTolerance); got != test.want {
+			t.Errorf("%s: %v, want %v", name, got, test.want)
+		}
+	}
+}
+
+func TestCommandsThatAreNotUnderstoodAreNotProposed(t *testing.T) {
+	fit := func() *storepb.Command {
+		return &storepb.Command{
+			Version: commandVersion, Id: make([]byte, commandIDBytes), Origin: &storepb.Origin{Node: "a"},
+			Body: &storepb.Command_CreateKey{CreateKey: &storepb.CreateKey{Tags: []*storepb.Tag{{Key: "k"}, {Key: "l"}}}},
+		}
+	}
+	if reason := unfit(fit()); reason != "" {
+		t.Fatalf("a plain command is unfit: %s", reason)
+	}
+	unknown := []byte{0xf8, 0x3f, 0x01} // field 1023, varint 1
+	for name, spoil := range map[string]func(*storepb.Command){
+		"newer version":             func(c *storepb.Command) { c.Version++ },
+		"no id":                     func(c *storepb.Command) { c.Id = nil },
+		"no body":                   func(c *storepb.Command) { c.Body = nil },
+		"unknown field":             func(c *storepb.Command) { c.ProtoReflect().SetUnknown(unknown) },
+		"unknown field in the body": func(c *storepb.Command) { c.GetCreateKey().ProtoReflect().SetUnknown(unknown) },
+		"unknown field in a list":   func(c *storepb.Command) { c.GetCreateKey().Tags[1].ProtoReflect().SetUnknown(unknown) },
+		"unknown field of origin":   func(c *storepb.Command) { c.Origin.ProtoReflect().SetUnknown(unknown) },
+	} {
+		c := fit()
+		spoil(c)
+		if unfit(c) == "" {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+func TestRaftLogLinesReachSlog(t *testing.T) {
+	var out bytes.Buffer
+	l := newRaftLogger(slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelInfo})))
+	l.Named("net").With("peer", "n2").Warn("retrying", "servers", hclog.Fmt("%+v", []int{1, 2}))
+	l.Debug("hidden")
+	line := out.String()
+	for _, want := range []string{"level=WARN", "raft.net: retrying", "peer=n2", `servers="[1 2]"`} {
+		if !strings.Contains(line, want) {
+			t.Errorf("%q lacks %q", line, want)
+		}
+	}
+	if strings.Contains(line, "hidden") {
+		t.Error("level not obeyed")
+	}
+	if l.IsDebug() || !l.IsInfo() || l.GetLevel() != hclog.Info {
+		t.Error("levels asked of the logger are not slog's")
+	}
+}
+
+func TestConfigReportsEveryMistake(t *testing.T) {
+	c := Config{NodeID: "-a", Region: "no/region", Voters: []Voter{{"b", "x"}, {"b", "host:1"}}, Timing: Timing{Heartbeat: time.Second, LeaderLease: 2 * time.Second}}
+	err := c.Validate()
+	if err == nil {
+		t.Fatal("accepted")
+	}
+	for _, want := range []string{
+		`node id "-a"`, `region "no/region"`, "account is missing", "data folder is missing",
+		`address "x"`, `voter "b" is listed twice`, "not among the voters", "no address", "no CA file", "longer than the heartbeat",
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("no word of %q in:\n%v", want, err)
+		}
+	}
+	c = Config{}
+	c.setDefaults()
+	if c.Timing.Heartbeat != 500*time.Millisecond || c.Timing.LeaderLease != 250*time.Millisecond || c.Timing.Commit != 10*time.Millisecond || c.Timing.Hold != 8*time.Second {
+		t.Errorf("defaults %+v", c.Timing)
+	}
+}
+
+func TestWhyAVoterWasNotMet(t *testing.T) {
+	const dial = "rpc error: code = Unavailable desc = connection error: desc = "
+	for text, want := range map[string]string{
+		dial + `"transport: Error while dialing: dial tcp 10.0.1.13:9411: connect: connection refused"`:                                   "connection refused",
+		dial + `"error reading server preface: remote error: tls: bad certificate"`:                                                       "bad certificate",
+		dial + `"transport: Error while dialing: 10.0.1.13:9411: transport: peer refused: x509: certificate signed by unknown authority"`: "bad certificate: signed by another CA",
+		dial + `"transport: Error while dialing: 10.0.1.13:9411: transport: peer refused: node \"n2\" answers where \"n3\" was expected"`: `node "n2" answers where "n3" was expected`,
+		dial + `"transport: Error while dialing: 10.0.1.13:9411: tls: first record does not look like a TLS handshake"`:                   "the TLS handshake fails",
+		`node "n4" is not among the voters of node "n1"`:                                                                                  `node "n4" is not among the voters of node "n1"`,
+	} {
+		err := errors.New(text)
+		if message, ok := strings.CutPrefix(text, "rpc error: code = Unavailable desc = "); ok {
+			err = status.Error(codes.Unavailable, message)
+		}
+		reason, repair := whyNotMet(err)
+		if strings.ReplaceAll(reason, `\"`, `"`) != want || repair == "" {
+			t.Errorf("%s: %q, %q; want %q", text, reason, repair, want)
+		}
+	}
+}

@@ -1,0 +1,315 @@
+package cluster_test
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"meridian/cluster"
+	"meridian/cluster/clustertest"
+	"meridian/crypto"
+	"meridian/store"
+	"meridian/store/storepb"
+)
+
+func createAlias(name string, key crypto.KeyID) *storepb.Command {
+	return &storepb.Command{Body: &storepb.Command_CreateAlias{CreateAlias: &storepb.CreateAlias{Name: name, KeyId: key[:]}}}
+}
+
+func TestSameCommandIDTakesEffectOnce(t *testing.T) {
+	r := clustertest.New(t, clustertest.Options{})
+	ctx := within(t, 30*time.Second)
+	key, err := clustertest.CreateKey(ctx, r.Node(0), regionName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := createAlias("alias/once", key)
+	first, err := r.Node(0).Propose(ctx, command)
+	if err := clustertest.Decide(first, err); err != nil {
+		t.Fatal(err)
+	}
+	if len(command.Id) != 16 || command.Origin.Node != "n1" {
+		t.Fatalf("id and origin not filled in: %v", command)
+	}
+	// Sent again by every node, and after another leader took over.
+	again := func(when string) {
+		for i := range r.Len() {
+			result, err := r.Node(i).Propose(ctx, command)
+			if err != nil || result.Code != storepb.Code_OK || result.CommandIndex != first.CommandIndex {
+				t.Errorf("%s, node %d: %v, %v; want the first result", when, i, result, err)
+			}
+		}
+	}
+	again("same leader")
+	leader := r.Leader()
+	r.Kill(leader)
+	if err := r.Start(leader); err != nil {
+		t.Fatal(err)
+	}
+	r.WaitReady()
+	again("next leader")
+	// Without the id it is another command, and the alias is there already.
+	result, err := r.Node(0).Propose(ctx, createAlias("alias/once", key))
+	if err != nil || result.Code != storepb.Code_ALIAS_EXISTS {
+		t.Errorf("another id: %v, %v; want a refusal", result, err)
+	}
+}
+
+// history is what one writer knows of its key's number: reads must return at
+// least what was acknowledged before they began and at most what was sent before
+// they ended.
+type history struct{ acknowledged, invoked atomic.Int64 }
+
+// write sets the next number. A node that stops leaves the outcome open; the same
+// command on another node settles it.
+func (h *history) write(ctx context.Context, t *testing.T, r *clustertest.Region, key crypto.KeyID, prefer int) {
+	next := h.invoked.Add(1)
+	command := clustertest.Describe(key, strconv.FormatInt(next, 10))
+	for try := prefer; ctx.Err() == nil; try++ {
+		n := r.Node(try % r.Len())
+		if n == nil {
+			continue
+		}
+		err := clustertest.Decide(n.Propose(ctx, command))
+		switch {
+		case err == nil:
+			h.acknowledged.Store(next)
+			return
+		case errors.Is(err, cluster.ErrStopped), errors.Is(err, cluster.ErrOutcomeUnknown) && r.Node(try%r.Len()) != n:
+		default:
+			t.Errorf("write %d on node %d: %v", next, try%r.Len(), err)
+			return
+		}
+	}
+	t.Errorf("write %d: %v", next, ctx.Err())
+}
+
+func (h *history) read(ctx context.Context, t *testing.T, r *clustertest.Region, key crypto.KeyID, i int) {
+	n := r.Node(i)
+	if n == nil {
+		return
+	}
+	least := h.acknowledged.Load()
+	text, err := descriptionOf(ctx, n, key)
+	most := h.invoked.Load()
+	if err != nil {
+		if r.Node(i) == n && !errors.Is(err, cluster.ErrStopped) {
+			t.Errorf("read on node %d: %v", i, err)
+		}
+		return
+	}
+	got, _ := strconv.ParseInt(text, 10, 64)
+	if got < least || got > most {
+		t.Errorf("node %d shows %d; acknowledged before: %d, sent before the end: %d", i, got, least, most)
+	}
+}
+
+func TestLeaderKillsLoseNothingAndFailNothing(t *testing.T) {
+	r := clustertest.New(t, clustertest.Options{})
+	ctx := within(t, 2*time.Minute)
+	const writers, kills = 6, 3
+	var over atomic.Bool
+	var wg sync.WaitGroup
+	keys, histories := make([]crypto.KeyID, writers), make([]history, writers)
+	for w := range writers {
+		var err error
+		if keys[w], err = clustertest.CreateKey(ctx, r.Node(0), regionName); err != nil {
+			t.Fatal(err)
+		}
+		h := &histories[w]
+		wg.Go(func() {
+			for !over.Load() && ctx.Err() == nil {
+				h.write(ctx, t, r, keys[w], w)
+			}
+		})
+		wg.Go(func() {
+			for i := w; !over.Load() && ctx.Err() == nil; i++ {
+				h.read(ctx, t, r, keys[w], i%r.Len())
+			}
+		})
+	}
+	acknowledged := func() (sum int64) {
+		for w := range histories {
+			sum += histories[w].acknowledged.Load()
+		}
+		return sum
+	}
+	for range kills {
+		leader := r.Leader()
+		before := acknowledged()
+		r.Kill(leader)
+		killed := time.Now()
+		for acknowledged() < before+2*writers && ctx.Err() == nil {
+			time.Sleep(time.Millisecond)
+		}
+		t.Logf("writes back after %v", time.Since(killed).Round(time.Millisecond))
+		if err := r.Start(leader); err != nil {
+			t.Fatal(err)
+		}
+		r.WaitReady()
+	}
+	over.Store(true)
+	wg.Wait()
+	for w := range histories {
+		for i := range r.Len() {
+			histories[w].read(ctx, t, r, keys[w], i)
+		}
+	}
+	t.Logf("%d writes acknowledged", acknowledged())
+}
+
+func TestAllNodesKilledAndRestarted(t *testing.T) {
+	r := clustertest.New(t, clustertest.Options{})
+	ctx := within(t, time.Minute)
+	var keys []crypto.KeyID
+	for i := range 30 {
+		key, err := clustertest.CreateKey(ctx, r.Node(i%r.Len()), regionName)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys = append(keys, key)
+	}
+	for round := range 2 {
+		for i := range r.Len() {
+			if round == 0 {
+				r.Kill(i)
+			} else if err := r.Stop(i); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i := range r.Len() {
+			if err := r.Start(i); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r.WaitReady()
+		for i := range r.Len() {
+			for _, key := range keys {
+				if state, err := stateOf(ctx, r, i, key); err != nil || state != store.Enabled {
+					t.Fatalf("round %d, node %d, key %s: %v, %v", round, i, key, state, err)
+				}
+			}
+		}
+	}
+}
+
+// Without a quorum nothing is answered and nothing is called failed that may
+// still happen.
+func TestLostQuorum(t *testing.T) {
+	const hold = 700 * time.Millisecond
+	r := clustertest.New(t, clustertest.Options{Configure: func(_ int, c *cluster.Config) { c.Timing.Hold = hold }})
+	ctx := within(t, time.Minute)
+	key, err := clustertest.CreateKey(ctx, r.Node(0), regionName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leader := r.Leader()
+	for i := range r.Len() {
+		if i != leader {
+			r.Kill(i)
+		}
+	}
+	// The leader does not know yet: a write now enters its log.
+	n := r.Node(leader)
+	command := clustertest.Disable(key)
+	err = clustertest.Decide(n.Propose(ctx, command))
+	if !errors.Is(err, cluster.ErrOutcomeUnknown) {
+		t.Errorf("write that entered the log: %v, want ErrOutcomeUnknown", err)
+	}
+	if _, err := stateOf(ctx, r, leader, key); !errors.Is(err, cluster.ErrUnavailable) {
+		t.Errorf("read without a quorum: %v, want ErrUnavailable", err)
+	}
+	started := time.Now()
+	later := clustertest.Describe(key, "never")
+	err = clustertest.Decide(n.Propose(ctx, later))
+	if !errors.Is(err, cluster.ErrUnavailable) || errors.Is(err, cluster.ErrOutcomeUnknown) {
+		t.Errorf("write without a leader: %v, want ErrUnavailable", err)
+	}
+	if held := time.Since(started); held < hold/2 {
+		t.Errorf("held for %v only", held)
+	}
+	if err := n.Ready(ctx); err == nil {
+		t.Error("ready without a quorum")
+	}
+	short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
+	defer cancel()
+	started = time.Now()
+	if _, err := stateOf(short, r, leader, key); !errors.Is(err, context.DeadlineExceeded) || time.Since(started) > hold {
+		t.Errorf("a caller's deadline does not end the wait: %v after %v", err, time.Since(started))
+	}
+	for i := range r.Len() {
+		if i != leader {
+			if err := r.Start(i); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	r.WaitReady()
+	// The same id now decides what was unknown.
+	if err := clustertest.Decide(r.Node(leader).Propose(ctx, command)); err != nil {
+		t.Errorf("the same command afterwards: %v", err)
+	}
+	if state, err := stateOf(ctx, r, leader, key); err != nil || state != store.Disabled {
+		t.Errorf("state %v, %v", state, err)
+	}
+	if text, err := descriptionOf(ctx, r.Node(leader), key); err != nil || text != "" {
+		t.Errorf("a write that failed as not started took effect: %q, %v", text, err)
+	}
+}
+
+func TestOversizedAndForeignCommandsAreRefused(t *testing.T) {
+	r := clustertest.New(t, clustertest.Options{})
+	ctx := within(t, 30*time.Second)
+	for i := range r.Len() {
+		command := clustertest.Describe(crypto.NewKeyID(), string(make([]byte, 256<<10)))
+		if _, err := r.Node(i).Propose(ctx, command); !errors.Is(err, cluster.ErrRefused) {
+			t.Errorf("node %d, oversized: %v, want ErrRefused", i, err)
+		}
+	}
+	for i := range r.Len() {
+		command := clustertest.Describe(crypto.NewKeyID(), "")
+		command.Version = 99
+		if _, err := r.Node(i).Propose(ctx, command); !errors.Is(err, cluster.ErrRefused) {
+			t.Errorf("node %d, newer version: %v, want ErrRefused", i, err)
+		}
+	}
+}
+
+func TestDiskNearlyFullRefusesWritesButNotTheirUndoing(t *testing.T) {
+	var free atomic.Uint64
+	free.Store(100 << 20)
+	r := clustertest.New(t, clustertest.Options{Nodes: 1, Configure: func(_ int, c *cluster.Config) {
+		c.Disk.MinFree = 50 << 20
+		c.Disk.Free = func(string) (uint64, error) { return free.Load(), nil }
+	}})
+	ctx := within(t, 30*time.Second)
+	key, err := clustertest.CreateKey(ctx, r.Node(0), regionName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	free.Store(40 << 20)
+	if err := r.Stop(0); err != nil { // the next start looks at once
+		t.Fatal(err)
+	}
+	if err := r.Start(0); err != nil {
+		t.Fatal(err)
+	}
+	r.WaitReady()
+	if err := clustertest.Decide(r.Node(0).Propose(ctx, clustertest.Describe(key, "x"))); !errors.Is(err, cluster.ErrDiskFull) {
+		t.Errorf("write: %v, want ErrDiskFull", err)
+	}
+	if err := clustertest.Decide(r.Node(0).Propose(ctx, clustertest.Disable(key))); err != nil {
+		t.Errorf("disabling a key: %v", err)
+	}
+	if s := r.Node(0).Status(); !s.Disk.Low || s.Disk.Free != 40<<20 {
+		t.Errorf("status says %+v", s.Disk)
+	}
+}
+
+func deleteAlias(name string) *storepb.Command {
+	return &storepb.Command{Body: &storepb.Command_DeleteAlias{DeleteAlias: &storepb.DeleteAlias{Name: name}}}
+}

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"meridian/cluster"
+)
+
+func member(id, role string, applied uint64) cluster.MemberStatus {
+	return cluster.MemberStatus{ID: id, Address: id + ":1", Voter: true,
+		Status: &cluster.Status{NodeID: id, Region: "r", Role: role, Term: 3, Applied: applied, Healthy: true}}
+}
+
+func down(id, why string) cluster.MemberStatus {
+	return cluster.MemberStatus{ID: id, Address: id + ":1", Voter: true, Error: why}
+}
+
+func TestStatusOfARegion(t *testing.T) {
+	sealed := member("c", "follower", 5)
+	sealed.Status.Sealed, sealed.Status.SealError = true, "no root key"
+	for _, tc := range []struct {
+		name     string
+		members  []cluster.MemberStatus
+		healthy  bool
+		leader   string
+		unsealed int
+		problem  string
+	}{
+		{"all well", []cluster.MemberStatus{member("a", "leader", 10), member("b", "follower", 8), member("c", "follower", 10)}, true, "a", 3, ""},
+		{"one down", []cluster.MemberStatus{member("a", "leader", 10), member("b", "follower", 8), down("c", "connection refused")}, true, "a", 2, "c: connection refused"},
+		{"no quorum", []cluster.MemberStatus{member("a", "candidate", 10), down("b", "x"), down("c", "y")}, false, "", 1, "1 of 3 voters answers (need 2): writes wait"},
+		{"no leader", []cluster.MemberStatus{member("a", "candidate", 10), member("b", "follower", 10)}, false, "", 2, "no leader is elected"},
+		{"sealed", []cluster.MemberStatus{member("a", "leader", 10), member("b", "follower", 10), sealed}, true, "a", 2, "c is sealed: no root key"},
+		{"not formed", nil, false, "", 0, "the region is still being formed"},
+	} {
+		view := opsView(&opsStatus{Status: &cluster.Status{Region: "r"}, Members: tc.members})
+		if view.Healthy != tc.healthy || view.Leader != tc.leader || view.Unsealed != tc.unsealed || !strings.Contains(strings.Join(view.Problems, "\n"), tc.problem) {
+			t.Errorf("%s: %+v", tc.name, view)
+		}
+		if tc.healthy != (len(view.Problems) == 0) && tc.problem == "" {
+			t.Errorf("%s: problems %q", tc.name, view.Problems)
+		}
+	}
+	view := opsView(&opsStatus{Status: &cluster.Status{}, Members: []cluster.MemberStatus{member("a", "leader", 10), member("b", "follower", 8)}})
+	if view.Nodes[0].Role != "leader" || view.Nodes[1].Lag != 2 || view.Nodes[1].Role != "voter" {
+		t.Errorf("%+v", view.Nodes)
+	}
+}
+
+func TestGrouped(t *testing.T) {
+	for n, want := range map[uint64]string{0: "0", 999: "999", 1000: "1 000", 184220: "184 220", 1234567: "1 234 567"} {
+		if got := grouped(n); got != want {
+			t.Errorf("%d is %q, want %q", n, got, want)
+		}
+	}
+}

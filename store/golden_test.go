@@ -1,0 +1,37 @@
+package store
+
+import (
+	"encoding/hex"
+	"testing"
+
+	"meridian/store/storepb"
+)
+
+// A history has the same state hash in every build: nodes of a region compare
+// theirs, also while they are being upgraded. Should this hash change, records
+// have changed, and with them the feature level has to.
+func TestStateHashIsFixed(t *testing.T) {
+	r := newRegion(t)
+	r.ok(&storepb.RegisterNode{Id: "n1", Incarnation: []byte("incarnation 0001")})
+	c := createKey(1)
+	c.Description, c.Policy, c.RotationIntervalMs = "orders", "{}", 7*dayMs
+	c.Tags = []*storepb.Tag{{Key: "team", Value: "blue"}}
+	r.code(storepb.Code_OK, r.withNonce(c, "x", 15))
+	r.ok(importKey(2))
+	r.ok(createKey(3))
+	r.stamp += minuteMs
+	r.ok(rotateKey(1, 1, 100))
+	r.ok(&storepb.CreateAlias{Name: "alias/a", KeyId: idOf(1)})
+	r.ok(&storepb.UpdateAlias{Name: "alias/a", KeyId: idOf(2)})
+	r.ok(&storepb.DisableKey{KeyId: idOf(1)})
+	r.ok(&storepb.ScheduleKeyDeletion{KeyId: idOf(2), Days: 30})
+	r.ok(&storepb.ScheduleKeyDeletion{KeyId: idOf(3), Days: 7})
+	r.refused(storepb.Code_KEY_NOT_FOUND, &storepb.EnableKey{KeyId: idOf(9)})
+	r.stamp += 7 * dayMs
+	r.ok(&storepb.DestroyKeys{KeyIds: [][]byte{idOf(3)}})
+	const want = "a2f52ba9d475400c44d3ce33ad95a41f172c9a178c85c708f0e4236f32803bc7"
+	if hash := r.hash(); hex.EncodeToString(hash[:]) != want {
+		t.Errorf("state hash %x; want %s", hash, want)
+	}
+	r.check()
+}
