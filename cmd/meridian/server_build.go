@@ -16,6 +16,7 @@ import (
 	"meridian/cluster/access"
 	"meridian/cluster/api"
 	clustertransport "meridian/cluster/transport"
+	"meridian/crypto"
 	"meridian/crypto/seal"
 )
 
@@ -41,7 +42,30 @@ func (s *server) prepareProcess() {
 		s.log.Warn("Swap is on: keys in memory may be written to disk. Switch it off, or forbid it to this service (MemorySwapMax=0).",
 			"event", "swap_enabled", "devices", devices)
 	}
+	s.warnUnlocked(keyMemoryLocked())
 	tuneMemory(s.cfg.Memory)
+}
+
+// keyMemoryLocked tries whether memory for keys can be kept out of swap.
+func keyMemoryLocked() (bool, error) {
+	arena, err := crypto.NewArena(crypto.KeyBytes)
+	if err != nil {
+		return false, err
+	}
+	defer arena.Close()
+	return arena.Locked(), nil
+}
+
+// warnUnlocked says what keyMemoryLocked found, if it is not as it should be.
+func (s *server) warnUnlocked(locked bool, err error) {
+	const event = "key_memory_unlocked"
+	switch {
+	case err != nil:
+		s.log.Warn("Memory for keys cannot be reserved.", "event", event, "error", err.Error())
+	case !locked:
+		s.log.Warn("Memory for keys cannot be locked: they may be written to swap. Raise the limit of locked memory (LimitMEMLOCK=, ulimit -l).",
+			"event", event)
+	}
 }
 
 // clusterConfig is the node's part of the configuration.

@@ -146,7 +146,7 @@ func readFile(path string) (crypto.Secret, error) {
 	info, err := root.Stat(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, &FileError{Path: path, Problem: "does not exist", Fix: "make one with `meridian seal keygen " + path + "`, for a new region only", Err: fs.ErrNotExist}
+		return nil, &FileError{Path: path, Problem: "does not exist", Fix: "copy the region's root.key here; make one (meridian seal keygen " + path + ") only on the first machine of a new region", Err: fs.ErrNotExist}
 	case err != nil:
 		return nil, &FileError{Path: path, Problem: "cannot be reached within its directory", Fix: "a symbolic link may not lead out of the directory", Err: err}
 	}

@@ -38,7 +38,7 @@ type Config struct {
 
 // Node is this server within its region.
 type Node struct {
-	ID   string `koanf:"id" help:"name of this node, unique in the region; a new disk takes a new one"`
+	ID   string `koanf:"id" help:"name of this node, unique in the region and fixed for the life of its data"`
 	Data string `koanf:"data" kind:"path" help:"folder of the node's state"`
 }
 
