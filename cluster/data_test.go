@@ -1,6 +1,7 @@
 package cluster_test
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
@@ -232,6 +233,56 @@ func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A damaged entry must neither be applied nor be handed to healthy nodes: the node
+// that has it stays away.
+func TestDamagedLogEntryReachesNobody(t *testing.T) {
+	r := clustertest.New(t, clustertest.Options{})
+	ctx := within(t, 60*time.Second)
+	key, err := clustertest.CreateKey(ctx, r.Node(0), regionName)
+	must(t, err)
+	r.Kill(2)
+	from := 0
+	if r.Node(1).Status().Role == "leader" {
+		from = 1
+	}
+	must(t, clustertest.Decide(r.Node(from).Propose(ctx, clustertest.Describe(key, "payments-UNIQUE"))))
+	r.Kill(0)
+	r.Kill(1)
+	log := filepath.Join(r.Dir(0), "raft.db")
+	data, err := os.ReadFile(log)
+	must(t, err)
+	if !bytes.Contains(data, []byte("payments-UNIQUE")) {
+		t.Fatal("the description is not in the log")
+	}
+	must(t, os.WriteFile(log, bytes.ReplaceAll(data, []byte("payments-UNIQUE"), []byte("payments-UNIQUX")), 0o600))
+	for i := range 3 {
+		if err := r.Start(i); err != nil && !errors.Is(err, cluster.ErrLogDamaged) {
+			t.Fatalf("node %d: %v", i, err)
+		}
+	}
+	for _, i := range []int{1, 2} {
+		var description string
+		for {
+			err := r.Node(i).Read(ctx, func(v *store.View) error {
+				k, err := v.Key(key)
+				if err == nil {
+					description = k.Description
+				}
+				return err
+			})
+			if err == nil {
+				break
+			}
+			if ctx.Err() != nil {
+				t.Fatalf("node %d: %v", i, err)
+			}
+		}
+		if description != "payments-UNIQUE" {
+			t.Errorf("node %d tells %q", i, description)
+		}
 	}
 }
 

@@ -105,9 +105,10 @@ func makeRaftFile(dir, node, region string) error {
 	}
 	incarnation := make([]byte, incarnationBytes)
 	rand.Read(incarnation)
+	checked := checkedLog{db}
 	err = errors.Join(
-		db.Set([]byte(identityNode), []byte(region+"/"+node)),
-		db.Set([]byte(identityIncarnation), incarnation),
+		checked.Set([]byte(identityNode), []byte(region+"/"+node)),
+		checked.Set([]byte(identityIncarnation), incarnation),
 		db.Close(),
 	)
 	if err != nil {

@@ -21,7 +21,7 @@ func (n *Node) openData(ctx context.Context) (*dataAtStart, error) {
 		return nil, err
 	}
 	n.raftDB = db
-	n.raftStore = &raftStore{backend: db, watch: n.watch, fail: n.fail, observe: n.metrics.storage}
+	n.raftStore = &raftStore{backend: checkedLog{db}, watch: n.watch, fail: n.fail, observe: n.metrics.storage}
 	if n.identity, err = loadIdentity(n.raftStore, n.cfg.NodeID, n.cfg.Region); err != nil {
 		return nil, err
 	}
