@@ -34,6 +34,7 @@ func (l *Loaded) check(file string, unread map[string]bool) Problems {
 	c := &checker{l: l, file: file, unread: unread}
 	c.identity()
 	c.listeners()
+	c.ports()
 	c.cluster()
 	c.access()
 	c.limits()
@@ -162,6 +163,7 @@ func (c *checker) cluster() {
 	if id := c.l.Config.Node.ID; id != "" && !ids[id] {
 		c.fail(path, "does not name this node, %q", id)
 	}
+	c.ownVoter()
 }
 
 func (c *checker) access() {
