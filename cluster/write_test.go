@@ -208,17 +208,19 @@ func TestLostQuorum(t *testing.T) {
 		t.Fatal(err)
 	}
 	leader := r.Leader()
-	for i := range r.Len() {
-		if i != leader {
-			r.Kill(i)
-		}
-	}
-	// The leader does not know yet: a write now enters its log.
+	// The leader does not know yet that it is alone: a write now enters its log.
+	r.Cut(leader)
 	n := r.Node(leader)
 	command := clustertest.Disable(key)
 	err = clustertest.Decide(n.Propose(ctx, command))
 	if !errors.Is(err, cluster.ErrOutcomeUnknown) {
 		t.Errorf("write that entered the log: %v, want ErrOutcomeUnknown", err)
+	}
+	r.Mend(leader)
+	for i := range r.Len() {
+		if i != leader {
+			r.Kill(i)
+		}
 	}
 	if _, err := stateOf(ctx, r, leader, key); !errors.Is(err, cluster.ErrUnavailable) {
 		t.Errorf("read without a quorum: %v, want ErrUnavailable", err)

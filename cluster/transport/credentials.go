@@ -59,6 +59,13 @@ func loadCredentials(cfg *Config) (*credentials, error) {
 	return c, nil
 }
 
+// CheckCertificate reads the files of c and says whether the certificate is that
+// of c's node, by c's CA.
+func CheckCertificate(c Config) error {
+	_, err := loadCredentials(&c)
+	return err
+}
+
 // certificate returns the newest usable certificate.
 func (c *credentials) certificate() (*tls.Certificate, error) {
 	c.mu.Lock()

@@ -7,10 +7,15 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
+	clustertransport "meridian/cluster/transport"
 	"meridian/cmd/meridian/config"
 	"meridian/cmd/meridian/devregion"
 	"meridian/crypto/seal"
@@ -149,12 +154,17 @@ func checkFiles(l *config.Loaded) error {
 	}
 	cfg := &l.Config
 	if cfg.Listen.API.Address != "" {
-		_, err := tls.LoadX509KeyPair(cfg.Listen.API.TLS.Cert, cfg.Listen.API.TLS.Key)
-		report("listen.api.tls.cert", err)
+		report("listen.api.tls.cert", checkPair(cfg.Listen.API.TLS.Cert, cfg.Listen.API.TLS.Key))
 	}
-	_, err := tls.LoadX509KeyPair(cfg.Listen.Cluster.TLS.Cert, cfg.Listen.Cluster.TLS.Key)
-	report("listen.cluster.tls.cert", err)
-	report("listen.cluster.tls.ca", checkCA(cfg.Listen.Cluster.TLS.CA))
+	pairErr, caErr := checkPair(cfg.Listen.Cluster.TLS.Cert, cfg.Listen.Cluster.TLS.Key), checkCA(cfg.Listen.Cluster.TLS.CA)
+	report("listen.cluster.tls.cert", pairErr)
+	report("listen.cluster.tls.ca", caErr)
+	if pairErr == nil && caErr == nil {
+		report("listen.cluster.tls.cert", clustertransport.CheckCertificate(clustertransport.Config{
+			Region: cfg.Region.ID, NodeID: cfg.Node.ID,
+			CertFile: cfg.Listen.Cluster.TLS.Cert, KeyFile: cfg.Listen.Cluster.TLS.Key, CAFile: cfg.Listen.Cluster.TLS.CA,
+		}))
+	}
 	for i, p := range cfg.Peers {
 		if p.CA != "" {
 			if err := checkCA(p.CA); err != nil {
@@ -177,6 +187,18 @@ func checkFiles(l *config.Loaded) error {
 	return nil
 }
 
+// checkPair reads a certificate and its key.
+func checkPair(cert, key string) error {
+	pair, err := tls.LoadX509KeyPair(cert, key)
+	if err != nil {
+		return err
+	}
+	if time.Now().After(pair.Leaf.NotAfter) {
+		return fmt.Errorf("%s expired on %s", cert, pair.Leaf.NotAfter.UTC().Format(time.DateOnly))
+	}
+	return nil
+}
+
 func checkCA(path string) error {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -188,18 +210,28 @@ func checkCA(path string) error {
 	return nil
 }
 
-// checkFolder accepts a folder that is not there yet: the server makes it.
+// checkFolder accepts a folder that is not there yet if the server can make it,
+// and says whether it can be written to.
 func checkFolder(path string) error {
 	info, err := os.Stat(path)
+	at := path
+	for errors.Is(err, fs.ErrNotExist) && at != filepath.Dir(at) {
+		at = filepath.Dir(at)
+		info, err = os.Stat(at)
+	}
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
+	case errors.Is(err, syscall.ENOTDIR):
+		return fmt.Errorf("%s cannot be made: %s is not a folder", path, filepath.Dir(at))
 	case err != nil:
 		return err
 	case !info.IsDir():
-		return fmt.Errorf("%s is not a folder", path)
+		return fmt.Errorf("%s is not a folder", at)
+	case unix.Access(at, unix.W_OK|unix.X_OK) == nil:
+		return nil
+	case at == path:
+		return fmt.Errorf("%s cannot be written to by this user", path)
 	}
-	return nil
+	return fmt.Errorf("%s cannot be made: %s cannot be written to by this user", path, at)
 }
 
 // joinLines puts the lines of an error on one, for a log.

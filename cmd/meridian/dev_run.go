@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -244,28 +243,6 @@ func (d *devRun) loop(ctx context.Context) error {
 			}
 		}
 	}
-}
-
-// report names a server that died and says why, as far as that is known.
-func (d *devRun) report(p *devregion.Process) {
-	left := 0
-	for _, other := range d.running {
-		if other.Running() {
-			left++
-		}
-	}
-	others := fmt.Sprintf("the other %d go on", left)
-	switch left {
-	case 0:
-		others = "no server is left; the data stays until Ctrl-C"
-	case 1:
-		others = "the other one goes on"
-	}
-	tail := ""
-	if !strings.HasPrefix(p.Ending(), "signal:") {
-		tail = p.Node.LogTail()
-	}
-	fmt.Fprintf(d.err, "meridian: node %s died (%s); %s%s\n", p.Node.ID, p.Ending(), others, tail)
 }
 
 func sendAfter(ctx context.Context, wait time.Duration, to chan<- *devregion.Node, n *devregion.Node) {

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"meridian/cluster"
+	"meridian/cluster/access"
 	"meridian/cluster/api"
 	"meridian/cmd/meridian/config"
 )
@@ -58,8 +59,10 @@ type server struct {
 	ops     *opsServer
 
 	node        *cluster.Node
+	identities  *access.Identities
 	api         *api.Server
 	certificate *certificate // nil without a TLS listener
+	bound       bound
 	listeners   []*listener
 }
 
@@ -84,10 +87,20 @@ func (s *server) run(ctx context.Context, flags *configFlags) (err error) {
 	s.prepareProcess()
 	ctx = s.watchParent(ctx)
 
+	// Everything that the configuration can have wrong comes before the node,
+	// which may wait long for the others.
 	if s.ops, err = startOps(s.cfg.Listen, s.metrics, s.log); err != nil {
 		return err
 	}
 	defer s.ops.Close()
+	s.ops.describe(s.formingStatus())
+	defer s.bound.Close()
+	if err := s.bind(); err != nil {
+		return err
+	}
+	if err := s.readRootKey(); err != nil {
+		return err
+	}
 
 	sealed, err := openSeal(s.cfg.Seal, s.log)
 	if err != nil {

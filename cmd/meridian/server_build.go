@@ -82,6 +82,7 @@ func (s *server) clusterConfig(provider seal.Provider) cluster.Config {
 		DataDir: cfg.Node.Data,
 		Voters:  voters,
 		Transport: clustertransport.Config{
+			Listen:    func(_, _ string) (net.Listener, error) { return s.bound.cluster, nil },
 			Address:   cfg.Listen.Cluster.Address,
 			Advertise: cfg.Listen.Cluster.Advertise,
 			CertFile:  cfg.Listen.Cluster.TLS.Cert,
@@ -107,6 +108,7 @@ func (s *server) clusterConfig(provider seal.Provider) cluster.Config {
 			Reserve:      int64(cfg.Disk.Reserve),
 			MaxStateSize: int(cfg.Disk.MaxState),
 		},
+		Phase: s.ops.phase,
 		Exit: func(reason error) {
 			s.log.Error("Storage failed; the process ends, and its log decides what happened once it runs again.",
 				"event", "storage_failed", "error", joinLines(reason))
@@ -123,8 +125,8 @@ func (s *server) clusterConfig(provider seal.Provider) cluster.Config {
 	return c
 }
 
-// openAPI makes the API and binds its listeners.
-func (s *server) openAPI() (err error) {
+// readRootKey reads the access key of the account's root.
+func (s *server) readRootKey() error {
 	cfg := s.cfg
 	secret, err := cfg.Access.Root.Secret.Read(os.LookupEnv)
 	if err != nil {
@@ -132,10 +134,13 @@ func (s *server) openAPI() (err error) {
 	}
 	root := access.Key{ID: cfg.Access.Root.ID, Secret: secret}
 	root.MinSignature, _ = access.ParseSignature(cfg.Access.Root.MinSignature) // checked with the configuration
-	identities, err := access.NewRoot(cfg.Region.Account, root)
-	if err != nil {
-		return err
-	}
+	s.identities, err = access.NewRoot(cfg.Region.Account, root)
+	return err
+}
+
+// openAPI makes the API and puts it on its listeners.
+func (s *server) openAPI() (err error) {
+	cfg := s.cfg
 	var peers []string
 	for _, p := range cfg.Peers {
 		peers = append(peers, p.Region)
@@ -146,7 +151,7 @@ func (s *server) openAPI() (err error) {
 		Account:     cfg.Region.Account,
 		NodeID:      cfg.Node.ID,
 		PeerRegions: peers,
-		Identities:  identities,
+		Identities:  s.identities,
 		Limits: api.Limits{
 			Keys: cfg.Limits.Keys, Aliases: cfg.Limits.Aliases, Plaintext: cfg.Limits.Plaintext,
 			NoncesPerKey: cfg.Limits.NoncesPerKey, ConnectionsPerAddress: cfg.Limits.Connections,
@@ -160,17 +165,13 @@ func (s *server) openAPI() (err error) {
 	if err != nil {
 		return err
 	}
-	if cfg.Listen.API.Address != "" {
-		tls := cfg.Listen.API.TLS
-		if s.certificate, err = openCertificate(tls.Cert, tls.Key, s.log, s.metrics); err != nil {
-			return fmt.Errorf("listen.api: %w", err)
-		}
-		if err := s.listen("api", cfg.Listen.API.Address, s.certificate.TLS()); err != nil {
+	if l := s.bound.api; l != nil {
+		if err := s.listen("api", l, s.certificate.TLS()); err != nil {
 			return err
 		}
 	}
-	if cfg.Listen.HTTP.Address != "" {
-		return s.listen("http", cfg.Listen.HTTP.Address, nil)
+	if l := s.bound.http; l != nil {
+		return s.listen("http", l, nil)
 	}
 	return nil
 }

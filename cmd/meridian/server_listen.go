@@ -25,14 +25,13 @@ type listener struct {
 	draining atomic.Bool
 }
 
-// listen binds an address for the API. It binds at once, so that a taken port
-// is an error at start, and serves later.
-func (s *server) listen(name, address string, config *tls.Config) error {
-	l, err := net.Listen("tcp", address)
+// listen puts the API on a bound address, to be served later.
+func (s *server) listen(name string, l *gate, config *tls.Config) error {
+	bound, err := l.Open()
 	if err != nil {
 		return fmt.Errorf("listen.%s: %w", name, err)
 	}
-	s.listeners = append(s.listeners, newListener(name, l, s.api.HTTPServer(), config))
+	s.listeners = append(s.listeners, newListener(name, bound, s.api.HTTPServer(), config))
 	return nil
 }
 

@@ -30,7 +30,8 @@ type opsNode interface {
 // opsServer answers health, readiness, metrics and status. It starts before the
 // node does and ends after it.
 type opsServer struct {
-	node     atomic.Pointer[opsNode] // nil: not open yet
+	node     atomic.Pointer[opsNode]        // nil: not open yet
+	before   atomic.Pointer[cluster.Status] // what is told of the node until it is open
 	stopping atomic.Bool
 	servers  []*http.Server
 }
@@ -44,9 +45,9 @@ const (
 func startOps(cfg config.Listen, metrics *prometheus.Registry, log *slog.Logger) (*opsServer, error) {
 	o := &opsServer{}
 	if cfg.Ops.Address != "" {
-		l, err := net.Listen("tcp", cfg.Ops.Address)
+		l, err := bindTCP("listen.ops.address", cfg.Ops.Address)
 		if err != nil {
-			return nil, fmt.Errorf("listen.ops: %w", err)
+			return nil, err
 		}
 		o.start(l, o.handler(metrics), log)
 	}
@@ -88,6 +89,19 @@ func (o *opsServer) Close() {
 // serve makes a node the one that is reported about.
 func (o *opsServer) serve(n opsNode) { o.node.Store(&n) }
 
+// describe sets what is told of the node until it is open.
+func (o *opsServer) describe(s cluster.Status) { o.before.Store(&s) }
+
+// phase takes what the node does before it is open.
+func (o *opsServer) phase(phase string) {
+	s := cluster.Status{}
+	if known := o.before.Load(); known != nil {
+		s = *known
+	}
+	s.Phase = phase
+	o.describe(s)
+}
+
 // draining makes the node not ready for good.
 func (o *opsServer) draining() { o.stopping.Store(true) }
 
@@ -103,6 +117,9 @@ func (o *opsServer) notReady(ctx context.Context) error {
 	}
 	n := o.node.Load()
 	if n == nil {
+		if s := o.before.Load(); s != nil && s.Phase != "" {
+			return errors.New(s.Phase)
+		}
 		return errStarting
 	}
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
@@ -149,7 +166,7 @@ type opsStatus struct {
 	Version  string                 `json:"version"`
 	Ready    bool                   `json:"ready"`
 	NotReady string                 `json:"not_ready,omitempty"` // why
-	Status   *cluster.Status        `json:"status,omitempty"`    // absent until the node is open
+	Status   *cluster.Status        `json:"status,omitempty"`    // until the node is open: who it is and what it waits for
 	Members  []cluster.MemberStatus `json:"members"`             // what each member answers about itself
 	Error    string                 `json:"error,omitempty"`     // why members are missing
 }
@@ -163,6 +180,7 @@ func (o *opsServer) status(w http.ResponseWriter, r *http.Request) {
 	} else {
 		answer.Ready = true
 	}
+	answer.Status = o.before.Load()
 	if n := o.node.Load(); n != nil {
 		status := (*n).Status()
 		answer.Status = &status

@@ -25,7 +25,7 @@ func openSeal(cfg config.Seal, log *slog.Logger) (seal.Provider, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("seal.path: %w", err)
 	}
-	log.Error("The root key is missing: the node is sealed until it is there.", "event", "seal_missing", "path", cfg.Path)
+	log.Error("The root key is missing: the node is sealed until it is there. Copy the region's root.key here; make one (meridian seal keygen) only on the first machine of a new region.", "event", "seal_missing", "path", cfg.Path)
 	return &absentSeal{path: cfg.Path}, nil
 }
 

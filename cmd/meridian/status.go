@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"os/signal"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -37,7 +40,7 @@ type regionStatus struct {
 // nodeStatus is one node of a regionStatus.
 type nodeStatus struct {
 	ID       string  `json:"id"`
-	Role     string  `json:"role"` // leader, voter, non-voter, down; node where only the API was asked
+	Role     string  `json:"role"` // leader, voter, non-voter, forming, down; node where only the API was asked
 	Address  string  `json:"address"`
 	Applied  uint64  `json:"applied,omitempty"` // index
 	Lag      uint64  `json:"lag"`               // commands behind the leader
@@ -54,41 +57,63 @@ func newStatusCommand() *cobra.Command {
 		Short: "Show a region on one screen",
 		Long: `Asks the nodes of a region for their state: leader, voters, lag, seal. Where the
 address of a node's listen.ops is known (--ops, or the dev instance), all
-members are shown; without it, what each endpoint answers.
+members are shown; without it, what each endpoint answers. --ops alone needs no
+endpoint and no access key; addresses are asked in turn until one answers.
 
 The exit code is 5 if a region can't take writes.`,
 		Args: cobra.NoArgs,
 	}
-	c.RunE = v.run(func(ctx context.Context, s *session, _ []string) error {
+	ask := v.run(func(ctx context.Context, s *session, _ []string) error {
 		if s.explain {
 			_, err := s.call(ctx, "DescribeRegions", nil, nil)
 			return err
 		}
 		view := statusView{}
-		for _, r := range s.statusRegions(v, ops) {
+		for _, r := range s.statusRegions(v) {
 			view.Regions = append(view.Regions, r.status(ctx))
 		}
-		err := s.value(view, func(w io.Writer) {
-			for i, r := range view.Regions {
-				if i > 0 {
-					fmt.Fprintln(w)
-				}
-				r.write(w, s)
-			}
-		})
-		if err != nil {
+		return view.show(s.printer)
+	})
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if len(ops) == 0 || v.explain {
+			return ask(c, args)
+		}
+		if err := v.output.check(); err != nil {
 			return err
 		}
-		for _, r := range view.Regions {
-			if !r.Healthy {
-				return &exitError{code: exitUnavailable, err: errors.New("region " + r.name() + ": " + r.problem())}
-			}
+		ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
+		defer stop()
+		region, err := opsStatusOf(ctx, ops)
+		if err != nil {
+			return &exitError{code: exitUnavailable, err: err}
 		}
-		return nil
-	})
+		view := statusView{Regions: []regionStatus{region}}
+		return view.show(v.output.printer(c))
+	}
 	v.addTo(c)
 	c.Flags().StringSliceVar(&ops, "ops", nil, "`URL` of a node's health listener (listen.ops), or several of one region")
 	return c
+}
+
+// show prints the regions; one that takes no writes is an error.
+func (view statusView) show(p *printer) error {
+	err := p.value(view, func(w io.Writer) {
+		for i, r := range view.Regions {
+			if i > 0 {
+				fmt.Fprintln(w)
+			}
+			r.write(w, p)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	for _, r := range view.Regions {
+		if !r.Healthy {
+			return &exitError{code: exitUnavailable, err: errors.New("region " + r.name() + ": " + r.problem())}
+		}
+	}
+	return nil
 }
 
 // statusRegion is a region to ask about.
@@ -100,10 +125,10 @@ type statusRegion struct {
 
 // statusRegions is the region that is called; all of the dev instance, or of
 // --regions, if none was chosen.
-func (s *session) statusRegions(v *clientVerb, ops []string) []statusRegion {
+func (s *session) statusRegions(v *clientVerb) []statusRegion {
 	known := s.target.known
-	if known == nil || len(ops) > 0 {
-		return []statusRegion{{ops: ops, s: s}}
+	if known == nil {
+		return []statusRegion{{s: s}}
 	}
 	regions := []readyRegion{*known}
 	if v.flags.region == "" && len(v.flags.endpoints) == 0 {
@@ -136,12 +161,36 @@ func (s *session) statusRegions(v *clientVerb, ops []string) []statusRegion {
 
 // status asks the ops listeners in turn, then the API.
 func (r statusRegion) status(ctx context.Context) regionStatus {
-	for _, url := range r.ops {
-		if answer, err := readOps(ctx, url); err == nil && answer.Status != nil {
-			return opsView(answer)
+	if len(r.ops) > 0 {
+		if view, err := opsStatusOf(ctx, r.ops); err == nil {
+			return view
 		}
 	}
 	return r.s.apiStatus(ctx, r.id)
+}
+
+// opsStatusOf is what the first ops listener tells that answers. Those that
+// failed before are among the problems; the error is that all failed.
+func opsStatusOf(ctx context.Context, urls []string) (regionStatus, error) {
+	var failed []string
+	for _, url := range urls {
+		answer, err := readOps(ctx, url)
+		if err == nil && answer.Status == nil {
+			err = errors.New("the server only starts")
+		}
+		if err != nil {
+			if text := err.Error(); strings.Contains(text, url) {
+				failed = append(failed, "--ops: "+text)
+			} else {
+				failed = append(failed, "--ops "+url+": "+text)
+			}
+			continue
+		}
+		view := opsView(answer)
+		view.Problems = append(view.Problems, failed...)
+		return view, nil
+	}
+	return regionStatus{}, errors.New(strings.Join(failed, "\n"))
 }
 
 // apiStatus is what the endpoints answer for themselves.
@@ -199,7 +248,7 @@ func (r regionStatus) problem() string {
 }
 
 // write is the screen.
-func (r regionStatus) write(w io.Writer, s *session) {
+func (r regionStatus) write(w io.Writer, s *printer) {
 	health := "healthy"
 	if !r.Healthy {
 		health = "NOT HEALTHY"
@@ -226,6 +275,8 @@ func (r regionStatus) write(w io.Writer, s *session) {
 		switch {
 		case n.Error != "":
 			state = "! no answer"
+		case n.Role == "forming":
+			state = "! forming"
 		case n.Sealed:
 			state = "! sealed"
 		}

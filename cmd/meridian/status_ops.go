@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"meridian/cluster"
 )
 
 const (
@@ -57,6 +59,10 @@ func opsView(answer *opsStatus) regionStatus {
 			}
 		}
 	}
+	if own.Role == "forming" && len(answer.Members) == 0 {
+		view.Problems = append(view.Problems, own.NodeID+" is "+phaseOf(own))
+		view.Nodes = append(view.Nodes, nodeStatus{ID: own.NodeID, Role: "forming", Address: own.Address})
+	}
 	for _, m := range answer.Members {
 		n := nodeStatus{ID: m.ID, Role: "non-voter", Address: m.Address, Answered: milliseconds(m.Took), Error: m.Error}
 		if m.Voter {
@@ -70,6 +76,15 @@ func opsView(answer *opsStatus) regionStatus {
 			}
 			view.Problems = append(view.Problems, m.ID+": "+n.Error)
 			view.Nodes = append(view.Nodes, n)
+			continue
+		}
+		if forming(m.Status) {
+			n.Role = "forming"
+			view.Problems = append(view.Problems, m.ID+" is "+phaseOf(m.Status))
+			view.Nodes = append(view.Nodes, n)
+			if m.Voter && m.Status.Role != "forming" {
+				alive++ // it votes, on a region that is not made yet
+			}
 			continue
 		}
 		if m.Voter {
@@ -96,6 +111,23 @@ func opsView(answer *opsStatus) regionStatus {
 	return view
 }
 
+// forming says that a node has no region yet: it waits for other voters, or for
+// the leader to make it. A sealed node is one that has a region and no key to it.
+func forming(s *cluster.Status) bool {
+	return s.Role == "forming" || s.Sealed && s.SealError == "" && s.ClusterID == ""
+}
+
+func phaseOf(s *cluster.Status) string {
+	if s.Phase != "" {
+		return s.Phase
+	}
+	return "forming"
+}
+
+// withoutQuorum is what a region without a majority does: reads ask the leader
+// too, so that they are held like writes.
+const withoutQuorum = "all calls, reads too, are held up to 8 s (raft.hold) and then refused"
+
 // judge says whether the region takes writes, and why not.
 func (r *regionStatus) judge(alive int) {
 	r.Quorum = r.Voters/2 + 1
@@ -103,7 +135,7 @@ func (r *regionStatus) judge(alive int) {
 	case r.Voters == 0:
 		r.Problems = append([]string{"the region is still being formed"}, r.Problems...)
 	case alive < r.Quorum:
-		r.Problems = append([]string{fmt.Sprintf("%d of %d voters answers (need %d): writes wait", alive, r.Voters, r.Quorum)}, r.Problems...)
+		r.Problems = append([]string{fmt.Sprintf("no quorum: %d of %d voters answers (need %d): %s", alive, r.Voters, r.Quorum, withoutQuorum)}, r.Problems...)
 	case r.Leader == "":
 		r.Problems = append([]string{"no leader is elected"}, r.Problems...)
 	default:

@@ -16,6 +16,15 @@ func down(id, why string) cluster.MemberStatus {
 	return cluster.MemberStatus{ID: id, Address: id + ":1", Voter: true, Error: why}
 }
 
+func formingMember(id, phase string) cluster.MemberStatus {
+	m := member(id, "follower", 0)
+	m.Status.Sealed, m.Status.Phase = true, phase
+	if phase != "" {
+		m.Status.Role = "forming"
+	}
+	return m
+}
+
 func TestStatusOfARegion(t *testing.T) {
 	sealed := member("c", "follower", 5)
 	sealed.Status.Sealed, sealed.Status.SealError = true, "no root key"
@@ -29,9 +38,11 @@ func TestStatusOfARegion(t *testing.T) {
 	}{
 		{"all well", []cluster.MemberStatus{member("a", "leader", 10), member("b", "follower", 8), member("c", "follower", 10)}, true, "a", 3, ""},
 		{"one down", []cluster.MemberStatus{member("a", "leader", 10), member("b", "follower", 8), down("c", "connection refused")}, true, "a", 2, "c: connection refused"},
-		{"no quorum", []cluster.MemberStatus{member("a", "candidate", 10), down("b", "x"), down("c", "y")}, false, "", 1, "1 of 3 voters answers (need 2): writes wait"},
+		{"no quorum", []cluster.MemberStatus{member("a", "candidate", 10), down("b", "x"), down("c", "y")}, false, "", 1, "1 of 3 voters answers (need 2): all calls, reads too, are held"},
 		{"no leader", []cluster.MemberStatus{member("a", "candidate", 10), member("b", "follower", 10)}, false, "", 2, "no leader is elected"},
 		{"sealed", []cluster.MemberStatus{member("a", "leader", 10), member("b", "follower", 10), sealed}, true, "a", 2, "c is sealed: no root key"},
+		{"forming", []cluster.MemberStatus{member("a", "leader", 10), member("b", "follower", 10), formingMember("c", "forming: waits for d (connection refused)")}, true, "a", 2, "c is forming: waits for d (connection refused)"},
+		{"no region yet", []cluster.MemberStatus{formingMember("a", ""), formingMember("b", ""), down("c", "x")}, false, "", 0, "a is forming"},
 		{"not formed", nil, false, "", 0, "the region is still being formed"},
 	} {
 		view := opsView(&opsStatus{Status: &cluster.Status{Region: "r"}, Members: tc.members})

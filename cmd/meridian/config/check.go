@@ -36,6 +36,7 @@ func (l *Loaded) check(file string, unread map[string]bool) Problems {
 	c := &checker{l: l, file: file, unread: unread}
 	c.identity()
 	c.listeners()
+	c.ports()
 	c.cluster()
 	c.dial()
 	c.access()
@@ -165,6 +166,7 @@ func (c *checker) cluster() {
 	if id := c.l.Config.Node.ID; id != "" && !ids[id] {
 		c.fail(path, "does not name this node, %q", id)
 	}
+	c.ownVoter()
 }
 
 // dial checks the addresses at which other nodes are reached.
