@@ -52,11 +52,13 @@ the node can decrypt), /metrics, /status.`,
 
 // server is one running node with its listeners.
 type server struct {
-	cfg     *config.Config
-	log     *slog.Logger
-	level   *slog.LevelVar
-	metrics *prometheus.Registry
-	ops     *opsServer
+	cfg *config.Config
+	log *slog.Logger
+	// flushLog waits a moment until the log is written; no line comes after it.
+	flushLog func()
+	level    *slog.LevelVar
+	metrics  *prometheus.Registry
+	ops      *opsServer
 
 	node        *cluster.Node
 	identities  *access.Identities
@@ -71,7 +73,11 @@ type server struct {
 func runServer(ctx context.Context, l *config.Loaded, flags *configFlags, w io.Writer) error {
 	s := &server{cfg: &l.Config, level: new(slog.LevelVar), metrics: newRegistry()}
 	s.level.Set(logLevel(s.cfg.Log.Level))
-	s.log = newLogger(w, s.cfg.Log.Format, s.level, "region", s.cfg.Region.ID, "node", s.cfg.Node.ID)
+	queue := newLogQueue(w)
+	defer queue.Close()
+	s.flushLog = queue.Close
+	signal.Ignore(syscall.SIGPIPE) // a reader of the log that goes away ends nothing
+	s.log = newLogger(queue, s.cfg.Log.Format, s.level, "region", s.cfg.Region.ID, "node", s.cfg.Node.ID)
 	s.log.Info("The server starts.", "event", "server_starting", "version", versionText(), "pid", os.Getpid())
 
 	err := s.run(ctx, flags)

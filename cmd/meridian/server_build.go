@@ -112,6 +112,7 @@ func (s *server) clusterConfig(provider seal.Provider) cluster.Config {
 		Exit: func(reason error) {
 			s.log.Error("Storage failed; the process ends, and its log decides what happened once it runs again.",
 				"event", "storage_failed", "error", joinLines(reason))
+			s.flushLog()
 			os.Exit(exitFailed)
 		},
 	}
