@@ -21,7 +21,7 @@ func TestDevSaysWhatADeathMeans(t *testing.T) {
 	}{
 		{"a1", 0, []string{"the other 5 go on"}},
 		{"a1 b1", 0, []string{"the other 4 go on"}},
-		{"a1 a2", 0, []string{"region a has lost its quorum (1 of 3 servers run, 2 are needed)", "reads too", "meridian dev --restart 2s"}},
+		{"a1 a2", 0, []string{"region a has lost its quorum (1 of 3 servers run, 2 are needed)", "writes are held", "meridian dev --restart 2s"}},
 		{"a1 a2", time.Second, []string{"lost its quorum", "it is started again in 1s"}},
 		{"a1 a2 a3", 0, []string{"region a has no server left; the other regions go on"}},
 		{"a1 a2 a3 b1 b2 b3", 0, []string{"no server is left; the data stays until Ctrl-C"}},

@@ -124,9 +124,8 @@ func phaseOf(s *cluster.Status) string {
 	return "forming"
 }
 
-// withoutQuorum is what a region without a majority does: reads ask the leader
-// too, so that they are held like writes.
-const withoutQuorum = "all calls, reads too, are held up to 8 s (raft.hold) and then refused"
+// withoutQuorum is what a region without a majority does.
+const withoutQuorum = "nodes answer reads until their leases end, 2 s at most, and then refuse; writes are held up to 8 s (raft.hold) and then refused"
 
 // judge says whether the region takes writes, and why not.
 func (r *regionStatus) judge(alive int) {

@@ -38,7 +38,7 @@ func TestStatusOfARegion(t *testing.T) {
 	}{
 		{"all well", []cluster.MemberStatus{member("a", "leader", 10), member("b", "follower", 8), member("c", "follower", 10)}, true, "a", 3, ""},
 		{"one down", []cluster.MemberStatus{member("a", "leader", 10), member("b", "follower", 8), down("c", "connection refused")}, true, "a", 2, "c: connection refused"},
-		{"no quorum", []cluster.MemberStatus{member("a", "candidate", 10), down("b", "x"), down("c", "y")}, false, "", 1, "1 of 3 voters answers (need 2): all calls, reads too, are held"},
+		{"no quorum", []cluster.MemberStatus{member("a", "candidate", 10), down("b", "x"), down("c", "y")}, false, "", 1, "1 of 3 voters answers (need 2): nodes answer reads until"},
 		{"no leader", []cluster.MemberStatus{member("a", "candidate", 10), member("b", "follower", 10)}, false, "", 2, "no leader is elected"},
 		{"sealed", []cluster.MemberStatus{member("a", "leader", 10), member("b", "follower", 10), sealed}, true, "a", 2, "c is sealed: no root key"},
 		{"forming", []cluster.MemberStatus{member("a", "leader", 10), member("b", "follower", 10), formingMember("c", "forming: waits for d (connection refused)")}, true, "a", 2, "c is forming: waits for d (connection refused)"},
