@@ -64,6 +64,21 @@ var scenarios = []scenario{
 		pass:   "cryptography never fails",
 		steady: true, smooth: true, overlap: 500, run: slowLinks,
 	},
+	{
+		name: "slow disk", fault: "20 to 200 ms more for each sync of one node, leader and follower in turn",
+		pass:   "cryptography never fails; nothing stale",
+		steady: true, smooth: true, root: true, tool: "strace", overlap: 200, run: slowDisk,
+	},
+	{
+		name: "hung disk", fault: "the syncs of one node never return, leader and follower in turn",
+		pass:   "its process ends after the stall limit (2 s here); the others go on and elect",
+		steady: true, smooth: true, root: true, tool: "strace", overlap: 500, set: []string{"disk.stall_limit=2s"}, run: hangDisk,
+	},
+	{
+		name: "failing disk", fault: "EIO once, at each of the first writes and syncs, leader and follower in turn",
+		pass:   "its process ends and comes back; nothing acknowledged is lost",
+		steady: true, smooth: true, root: true, tool: "strace", overlap: 500, run: failDisk,
+	},
 }
 
 func toolThere(name string) bool {
