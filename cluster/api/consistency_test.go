@@ -2,12 +2,14 @@ package api
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"testing"
 	"time"
 
 	"meridian/cluster"
 	"meridian/cluster/access"
+	"meridian/cluster/api/client"
 	"meridian/cluster/clustertest"
 )
 
@@ -60,6 +62,27 @@ func TestEveryAnswerNamesItsIndex(t *testing.T) {
 		if err != nil || index == 0 || index > h.Applied() || r.header.Get("X-Meridian-Region") == "" || r.header.Get("X-Meridian-Node") == "" {
 			t.Errorf("%s: %v", name, r.header)
 		}
+	}
+}
+
+// The client signs what it asks for in a way that the server takes.
+func TestClientAsksForConsistency(t *testing.T) {
+	_, _, servers := regionOfThree(t)
+	web := httptest.NewServer(servers[1])
+	defer web.Close()
+	for _, signature := range []client.Signature{client.V3, client.V1, client.V1SHA256} {
+		c, err := client.New(client.Config{
+			Endpoints: []string{web.URL}, AccessKeyID: testAccessKey, Secret: []byte(testSecret), Signature: signature,
+			Linearizable: true, MinIndex: 1,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := c.Call(t.Context(), "ListKeys", nil, nil)
+		if err != nil || resp.Index == 0 {
+			t.Errorf("signature %d: %+v, %v", signature, resp, err)
+		}
+		c.Close()
 	}
 }
 

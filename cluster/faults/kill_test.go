@@ -3,6 +3,7 @@
 package faults
 
 import (
+	"context"
 	"time"
 )
 
@@ -108,19 +109,24 @@ func killTwo(r *run) {
 		r.broken("kill two", r.region.nodes, func() {
 			r.region.kill(gone...)
 			time.Sleep(leaseLength + 100*time.Millisecond)
-			c := r.load.caller("left")
-			defer c.close()
-			for range 20 {
-				o := c.try(r.load.ctx, left, op{Action: "GenerateDataKey", Object: r.load.stable}, map[string]string{"KeyId": r.load.stable}, nil)
-				if o.Outcome != unavailable {
-					r.Errorf("%s, left alone for longer than a lease, answered: %s %s", left.id, o.Outcome, o.Code)
-				}
-			}
+			r.mustRefuse(left)
 			time.Sleep(r.between(0, time.Second))
 			r.region.start(gone...)
 			r.region.waitReady(r.region.nodes...)
 		})
 		r.settle(r.between(500*time.Millisecond, 2*time.Second))
+	}
+}
+
+// mustRefuse asks a node that has been alone for longer than a lease.
+func (r *run) mustRefuse(n *node) {
+	c := r.load.caller("alone")
+	defer c.close()
+	for range 5 {
+		o := c.try(context.Background(), n, op{Action: "GenerateDataKey", Object: r.load.stable}, map[string]string{"KeyId": r.load.stable}, nil)
+		if o.Outcome != unavailable {
+			r.Errorf("%s, left alone for longer than a lease, answered: %s %s", n.id, o.Outcome, o.Code)
+		}
 	}
 }
 

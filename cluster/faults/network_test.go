@@ -11,9 +11,12 @@ func cutLeader(r *run) {
 		leader := r.region.leader()
 		r.broken("cut off leader", []*node{leader}, func() {
 			r.must(r.region.links.isolate(leader))
+			alone := time.Now().Add(leaseLength + leaseMargin)
 			took := r.probeWrites(r.region.without(leader))
 			resumed = append(resumed, min(took[0], took[1]))
-			r.settle(r.between(0, 4*time.Second))
+			time.Sleep(time.Until(alone))
+			r.mustRefuse(leader)
+			r.settle(r.between(0, 2*time.Second))
 			r.region.links.heal()
 			r.region.waitReady(leader)
 		})
@@ -32,8 +35,11 @@ func cutFollower(r *run) {
 		victim := r.region.without(leader)[r.rand.IntN(2)]
 		r.broken("cut off follower", []*node{victim}, func() {
 			r.must(r.region.links.isolate(victim))
+			alone := time.Now().Add(leaseLength + leaseMargin)
 			stalls = append(stalls, r.probeWrites(r.region.without(victim))...)
-			r.settle(r.between(0, 4*time.Second))
+			time.Sleep(time.Until(alone))
+			r.mustRefuse(victim)
+			r.settle(r.between(0, 2*time.Second))
 			r.region.links.heal()
 			r.region.waitReady(victim)
 		})

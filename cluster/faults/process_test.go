@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 )
@@ -88,6 +89,16 @@ func (p *process) running() bool {
 	default:
 		return true
 	}
+}
+
+// dead says whether the server has ended, even if its tracer still holds it.
+func (p *process) dead() bool {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(p.pid) + "/stat")
+	if err != nil {
+		return true
+	}
+	_, state, _ := strings.Cut(string(text), ") ")
+	return strings.HasPrefix(state, "Z") || !p.running()
 }
 
 // signal sends a signal to the server; one that has ended is no error.

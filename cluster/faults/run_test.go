@@ -33,6 +33,7 @@ type scenario struct {
 	tool   string
 	// least number of answers that must have overlapped the faults, in a short run
 	overlap int
+	prepare func(r *run) // before the servers start
 	run     func(r *run)
 }
 
@@ -99,6 +100,9 @@ func (s scenario) start(t *testing.T) {
 		region: layOut(t, dir, filepath.Join(dir, "data"), 3, s.set...),
 	}
 	t.Logf("seed %d", *seed)
+	if s.prepare != nil {
+		s.prepare(r)
+	}
 	r.region.start(r.region.nodes...)
 	r.region.waitReady(r.region.nodes...)
 	r.load = newLoad(t, r.region, *seed)

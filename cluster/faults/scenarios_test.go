@@ -64,6 +64,37 @@ var scenarios = []scenario{
 		pass:   "cryptography never fails",
 		steady: true, smooth: true, overlap: 500, run: slowLinks,
 	},
+	{
+		name: "slow disk", fault: "20 to 200 ms more for each sync of one node, leader and follower in turn",
+		pass:   "cryptography never fails; nothing stale",
+		steady: true, smooth: true, root: true, tool: "strace", overlap: 200, run: slowDisk,
+	},
+	{
+		name: "hung disk", fault: "the syncs of one node never return, leader and follower in turn",
+		pass:   "its process ends after the stall limit (2 s here); the others go on and elect",
+		steady: true, smooth: true, root: true, tool: "strace", overlap: 500, set: []string{"disk.stall_limit=2s"}, run: hangDisk,
+	},
+	{
+		name: "failing disk", fault: "EIO once, at each of the first writes and syncs, leader and follower in turn",
+		pass:   "its process ends and comes back; nothing acknowledged is lost",
+		steady: true, smooth: true, root: true, tool: "strace", overlap: 500, run: failDisk,
+	},
+	{
+		name: "full disk", fault: "the leader's volume nearly full, then a follower's to the last byte, then room again",
+		pass:   "writes are refused before it is full, DisableKey is not; cryptography never fails; all recovers by itself",
+		steady: true, smooth: true, root: true, overlap: 500, prepare: mountVolumes,
+		set: []string{"disk.min_free=32MiB", "disk.reserve=8MiB"}, run: fullDisk,
+	},
+	{
+		name: "damaged files", fault: "state deleted, truncated, emptied, older, bits flipped, without snapshots; log deleted, emptied, older, foreign; leftovers",
+		pass:   "a lost state comes back by itself; a lost log is refused; cryptography on the others never fails",
+		steady: true, smooth: true, overlap: 1000, run: damageFiles,
+	},
+	{
+		name: "snapshot to a laggard", fault: "a follower behind the end of the log takes a snapshot under load, kill -9 after each step of it",
+		pass:   "it comes back; nothing stale, nothing lost",
+		steady: true, smooth: true, root: true, tool: "strace", overlap: 500, set: snapshotSettings, run: lagBehind,
+	},
 }
 
 func toolThere(name string) bool {

@@ -32,6 +32,8 @@ type clientFlags struct {
 	profile     string
 	signature   string
 	timeout     time.Duration
+	consistency string
+	minIndex    uint64
 }
 
 // addTo declares the flags on a verb and those below it.
@@ -46,35 +48,40 @@ func (f *clientFlags) addTo(c *cobra.Command) {
 	p.StringVar(&f.profileFile, "config", "", "the official CLI's profile `FILE` (default ~/.aliyun/config.json)")
 	p.StringVar(&f.profile, "profile", "", "`NAME` of the profile in it (ALIBABA_CLOUD_PROFILE; default: its current one)")
 	p.StringVar(&f.signature, "signature", "v3", "signature `SCHEME`: v3, v1 or v1-sha256")
+	p.StringVar(&f.consistency, "consistency", "default", "`LEVEL` of reads: default (nothing from before an acknowledged write) or linearizable")
+	p.Uint64Var(&f.minIndex, "min-index", 0, "`INDEX` of an earlier answer, which reads must not be behind")
 	p.DurationVar(&f.timeout, "timeout", client.DefaultTimeout, "limit of one attempt at one node")
-	for name, values := range map[string][]string{"signature": {"v3", "v1", "v1-sha256"}} {
+	for name, values := range map[string][]string{"signature": {"v3", "v1", "v1-sha256"}, "consistency": {"default", "linearizable"}} {
 		_ = c.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)) // the flag is there
 	}
 }
 
 // target is whom to call and as whom, and where that was found.
 type target struct {
-	endpoints   []string
-	accessKeyID string
-	secret      crypto.Secret
-	keySource   string // where the access key came from, for error texts
-	ca          []byte
-	signature   client.Signature
-	timeout     time.Duration
-	known       *readyRegion // the region as a ready file describes it, nil when only its endpoints are known
+	endpoints    []string
+	accessKeyID  string
+	secret       crypto.Secret
+	keySource    string // where the access key came from, for error texts
+	ca           []byte
+	signature    client.Signature
+	timeout      time.Duration
+	linearizable bool
+	minIndex     uint64
+	known        *readyRegion // the region as a ready file describes it, nil when only its endpoints are known
 }
 
 // client makes a client of the target.
 func (t *target) client() (*client.Client, error) {
 	return client.New(client.Config{
 		Endpoints: t.endpoints, AccessKeyID: t.accessKeyID, Secret: t.secret, CA: t.ca, Signature: t.signature, Timeout: t.timeout,
+		Linearizable: t.linearizable, MinIndex: t.minIndex,
 	})
 }
 
 // resolve finds the target. The secret may be read from in, or asked for on a
 // terminal.
 func (f *clientFlags) resolve(in io.Reader) (*target, error) {
-	t := &target{timeout: f.timeout}
+	t := &target{timeout: f.timeout, minIndex: f.minIndex}
 	switch strings.ToLower(f.signature) {
 	case "v3", "":
 		t.signature = client.V3
@@ -84,6 +91,13 @@ func (f *clientFlags) resolve(in io.Reader) (*target, error) {
 		t.signature = client.V1SHA256
 	default:
 		return nil, usageError("--signature %q: want v3, v1 or v1-sha256", f.signature)
+	}
+	switch f.consistency {
+	case "default", "":
+	case "linearizable":
+		t.linearizable = true
+	default:
+		return nil, usageError("--consistency %q: want default or linearizable", f.consistency)
 	}
 	if f.timeout <= 0 {
 		return nil, usageError("--timeout must be above zero")

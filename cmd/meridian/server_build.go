@@ -101,6 +101,7 @@ func (s *server) clusterConfig(provider seal.Provider) cluster.Config {
 			SnapshotThreshold: uint64(cfg.Raft.SnapshotThreshold),
 			SnapshotMaxAge:    cfg.Raft.SnapshotMaxAge,
 			TrailingLogs:      uint64(cfg.Raft.TrailingLogs),
+			StateCheck:        cfg.Raft.StateCheck,
 		},
 		Disk: cluster.Disk{
 			StallLimit:   cfg.Disk.StallLimit,

@@ -128,8 +128,9 @@ type answered struct {
 	RequestID string `json:"request_id"`
 	Region    string `json:"region,omitempty"`
 	Node      string `json:"node,omitempty"`
+	Index     uint64 `json:"index,omitempty"` // for --min-index
 }
 
 func answeredBy(r client.Response) answered {
-	return answered{RequestID: r.RequestID, Region: r.Region, Node: r.Node}
+	return answered{RequestID: r.RequestID, Region: r.Region, Node: r.Node, Index: r.Index}
 }

@@ -54,7 +54,11 @@ type Config struct {
 	Signature   Signature
 	Timeout     time.Duration // of one attempt; default DefaultTimeout
 	Version     string        // API version; default DefaultVersion
-	Now         func() time.Time
+	// Linearizable and MinIndex ask Meridian's nodes for more than every answer gives: one that has the leader asked,
+	// and one that is not from before an index of an earlier answer. Zero: not asked for.
+	Linearizable bool
+	MinIndex     uint64
+	Now          func() time.Time
 }
 
 // Client calls one region. It is safe for concurrent use.

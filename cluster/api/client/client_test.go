@@ -331,3 +331,31 @@ func TestSignaturesAgainstVectors(t *testing.T) {
 		t.Errorf("%d vectors checked, want 48", checked)
 	}
 }
+
+// The headers that ask for a fresher answer are sent, and V3 signs them.
+func TestFresherAnswersAreAskedFor(t *testing.T) {
+	headers := make(chan http.Header, 10)
+	n := newNode(t, func(w http.ResponseWriter, r *http.Request) {
+		headers <- r.Header
+		says(200, fine)(w, r)
+	})
+	for _, signature := range []Signature{V3, V1} {
+		c := newClient(t, func(cfg *Config) { cfg.Signature, cfg.Linearizable, cfg.MinIndex = signature, true, 42 }, n.URL)
+		if _, err := c.Do(t.Context(), "DescribeKey", nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		h := <-headers
+		if h.Get("X-Meridian-Consistency") != "linearizable" || h.Get("X-Meridian-Min-Index") != "42" {
+			t.Errorf("signature %d: %v", signature, h)
+		}
+		if signature == V3 && !strings.Contains(h.Get("Authorization"), "x-meridian-consistency;x-meridian-min-index") {
+			t.Errorf("not signed: %s", h.Get("Authorization"))
+		}
+	}
+	if _, err := newClient(t, nil, n.URL).Do(t.Context(), "DescribeKey", nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	if h := <-headers; h.Get("X-Meridian-Consistency") != "" || h.Get("X-Meridian-Min-Index") != "" {
+		t.Errorf("not asked for: %v", h)
+	}
+}

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -57,7 +58,7 @@ func (c *Client) signV1(endpoint *url.URL, action string, params map[string]stri
 	signature := base64.StdEncoding.EncodeToString(mac(newHash, append(append([]byte{}, c.cfg.Secret...), '&'), text))
 	return &signedRequest{
 		endpoint:     endpoint,
-		headers:      [][2]string{{"content-type", formType}},
+		headers:      append([][2]string{{"content-type", formType}}, c.wanted()...),
 		body:         encodeParams(all) + "&Signature=" + escape(signature),
 		stringToSign: text,
 	}
@@ -77,6 +78,7 @@ func (c *Client) signV3(endpoint *url.URL, action string, params map[string]stri
 		[2]string{"x-acs-signature-nonce", nonce},
 		[2]string{"x-acs-version", c.cfg.Version},
 	)
+	s.headers = append(s.headers, c.wanted()...)
 	signed := append([][2]string{{"host", endpoint.Host}}, s.headers...)
 	slices.SortFunc(signed, func(a, b [2]string) int { return strings.Compare(a[0], b[0]) })
 	var names string
@@ -86,6 +88,17 @@ func (c *Client) signV3(endpoint *url.URL, action string, params map[string]stri
 	s.headers = append(s.headers, [2]string{"authorization",
 		"ACS3-HMAC-SHA256 Credential=" + c.cfg.AccessKeyID + ",SignedHeaders=" + names + ",Signature=" + signature})
 	return s
+}
+
+// wanted are the headers by which an answer is to be fresher than usual.
+func (c *Client) wanted() (headers [][2]string) {
+	if c.cfg.Linearizable {
+		headers = append(headers, [2]string{"x-meridian-consistency", "linearizable"})
+	}
+	if c.cfg.MinIndex > 0 {
+		headers = append(headers, [2]string{"x-meridian-min-index", strconv.FormatUint(c.cfg.MinIndex, 10)})
+	}
+	return headers
 }
 
 // textV1 is the text that V1 signs. Parameters are without Signature.

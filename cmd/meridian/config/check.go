@@ -281,6 +281,9 @@ func (c *checker) timings() {
 	if r.SnapshotMaxAge < r.SnapshotInterval {
 		c.fail("raft.snapshot_max_age", "is %s; at least raft.snapshot_interval, %s", r.SnapshotMaxAge, r.SnapshotInterval)
 	}
+	if r.StateCheck < time.Second || r.StateCheck > time.Hour {
+		c.fail("raft.state_check", "is %s; from 1s to 1h", r.StateCheck)
+	}
 	c.between("raft.snapshot_threshold", r.SnapshotThreshold, 1, 100_000_000)
 	c.between("raft.trailing_logs", r.TrailingLogs, 1, 100_000_000)
 	if r.Hold > time.Minute {

@@ -160,6 +160,7 @@ type Raft struct {
 	SnapshotMaxAge    time.Duration `koanf:"snapshot_max_age" help:"time after which one is, if anything changed"`
 	TrailingLogs      int           `koanf:"trailing_logs" help:"log entries kept behind a snapshot for followers that were away"`
 	Hold              time.Duration `koanf:"hold" help:"how long a call waits for an election before it is refused"`
+	StateCheck        time.Duration `koanf:"state_check" help:"how often a node compares its state with the others', give or take a quarter"`
 }
 
 // Disk bounds what the server bears of its volume.
@@ -205,7 +206,7 @@ func Defaults() Config {
 		Raft: Raft{
 			HeartbeatTimeout: 500 * time.Millisecond, CommitTimeout: 10 * time.Millisecond,
 			SnapshotInterval: 2 * time.Minute, SnapshotThreshold: 8192, SnapshotMaxAge: 24 * time.Hour,
-			TrailingLogs: 10_240, Hold: 8 * time.Second,
+			TrailingLogs: 10_240, Hold: 8 * time.Second, StateCheck: time.Minute,
 		},
 		Disk:     Disk{StallLimit: 10 * time.Second, MinFree: 256 * MiB, Reserve: 64 * MiB},
 		Memory:   Memory{GOGC: 400},
