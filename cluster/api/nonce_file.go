@@ -14,11 +14,13 @@ import (
 // nonceFile keeps the tables of the nonce guard in a file that is mapped shared and never synced: it costs what memory
 // costs and survives the end of the process, kill -9 included. It does not survive a loss of power; the boot id tells.
 //
-// The file is a head of 16 KiB and extents behind it, each a table. The head holds a magic, a hash key, the boot id,
-// two times, and a directory of extents. An extent belongs to the epoch in its row, or is free: the row is written when
-// the extent is ready, and zeroed before the extent is touched again. Numbers are in the byte order of the host.
+// The file is a head of 32 KiB and extents behind it, each a table. The head holds a magic, a hash key, the boot id,
+// two times, a sum over what it says, and a directory of extents. An extent belongs to the epoch in its row, or is free:
+// the row is written when the extent is ready, and zeroed before the extent is touched again. Its row holds a sum over
+// its slots: a table that lost one would grant a nonce twice. Numbers are in the byte order of the host.
 type nonceFile struct {
 	file    *os.File
+	booted  bool // the file is from before the last boot: its tables may lack slots, which the floor makes good
 	mmap    func(file *os.File, offset int64, size int) ([]byte, error)
 	head    *nonceHead
 	headMap []byte
@@ -27,9 +29,9 @@ type nonceFile struct {
 }
 
 const (
-	nonceHeadSize = 16 << 10
+	nonceHeadSize = 32 << 10
 	nonceRows     = 512
-	nonceMagic    = "MDNONCE1"
+	nonceMagic    = "MDNONCE2"
 )
 
 type nonceHead struct {
@@ -38,6 +40,7 @@ type nonceHead struct {
 	boot    [40]byte
 	floor   int64 // Unix seconds: what is dated before may have been forgotten
 	latest  int64 // Unix seconds: the largest date of a request whose nonce was taken
+	sum     uint64
 	rows    [nonceRows]nonceRow
 }
 
@@ -45,6 +48,7 @@ type nonceRow struct {
 	offset int64
 	slots  int64 // zero: no extent
 	epoch  int64 // zero: free
+	sum    uint64
 }
 
 // storedTable is a table found in the file.
@@ -52,6 +56,7 @@ type storedTable struct {
 	slots []uint64
 	id    int
 	epoch int64
+	whole bool
 }
 
 var errNonceFileFull = errors.New("the file of nonces has no room for another table")
@@ -99,6 +104,8 @@ func (f *nonceFile) open(cfg *nonceConfig) error {
 				cfg.logger.Info("nonces may have been lost with the last boot", slog.String("event", "api.nonces_boot"))
 				f.head.floor = max(f.head.floor, bootTime(now).Unix(), f.head.latest+1)
 				f.head.boot = boot
+				f.seal()
+				f.booted = true
 			}
 			return nil
 		}
@@ -108,6 +115,9 @@ func (f *nonceFile) open(cfg *nonceConfig) error {
 	case f.size > 0:
 		cfg.logger.Warn("the file of nonces is damaged and was made anew", slog.String("event", "api.nonces_damaged"))
 		floor = now.Unix() + 1
+		if f.head != nil && f.head.latest <= now.Unix()+windowSeconds {
+			floor = max(floor, f.head.latest+1) // for what it is worth
+		}
 	case !cfg.first:
 		cfg.logger.Warn("the file of nonces is gone and was made anew", slog.String("event", "api.nonces_gone"))
 		floor = now.Unix() + 1
@@ -116,6 +126,7 @@ func (f *nonceFile) open(cfg *nonceConfig) error {
 		return err
 	}
 	f.head.boot, f.head.floor = boot, floor
+	f.seal()
 	copy(f.head.magic[:], nonceMagic) // last: the head is whole
 	return nil
 }
@@ -158,7 +169,7 @@ func mapShared(file *os.File, offset int64, size int) ([]byte, error) {
 
 // valid reports whether the head and every row of its directory make sense.
 func (f *nonceFile) valid() bool {
-	if string(f.head.magic[:]) != nonceMagic {
+	if string(f.head.magic[:]) != nonceMagic || f.head.sum != f.head.total() {
 		return false
 	}
 	end := int64(nonceHeadSize)
@@ -186,7 +197,7 @@ func (f *nonceFile) tables() (found []storedTable, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("map %d bytes: %w", row.slots*8, err)
 		}
-		found = append(found, storedTable{slots: slots, id: i, epoch: row.epoch})
+		found = append(found, storedTable{slots: slots, id: i, epoch: row.epoch, whole: whole(slots, row)})
 	}
 	return found, nil
 }
@@ -233,7 +244,8 @@ func (f *nonceFile) get(slots int, epoch int64) ([]uint64, int, error) {
 		return nil, 0, err
 	}
 	clear(memory)
-	f.head.rows[best].epoch = epoch
+	f.head.rows[best].epoch, f.head.rows[best].sum = epoch, emptySum(epoch)
+	f.seal()
 	return memory, best, nil
 }
 
@@ -244,6 +256,7 @@ func (f *nonceFile) extend(i int, slots int64) error {
 		return err
 	}
 	f.head.rows[i] = nonceRow{offset: f.size, slots: slots}
+	f.seal()
 	f.size += slots * 8
 	return nil
 }
@@ -261,13 +274,18 @@ func writeZeros(file *os.File, offset, size int64) error {
 	return nil
 }
 
-func (f *nonceFile) put(id int)        { f.head.rows[id].epoch = 0 }
 func (f *nonceFile) taken(date int64)  { f.head.latest = max(f.head.latest, date) }
 func (f *nonceFile) hashKey() [16]byte { return f.head.hashKey }
 func (f *nonceFile) floor() int64      { return f.head.floor }
 
+func (f *nonceFile) put(id int) {
+	f.head.rows[id].epoch = 0
+	f.seal()
+}
+
 func (f *nonceFile) setFloor(floor int64) {
 	f.head.floor, f.head.latest = floor, min(f.head.latest, floor)
+	f.seal()
 }
 
 func (f *nonceFile) close() error {

@@ -1,5 +1,7 @@
 package api
 
+import "sync/atomic"
+
 // secondBits are the low bits of a slot: the second of its epoch (0 to 119) at which the nonce expires.
 const secondBits = 7
 
@@ -36,15 +38,17 @@ func (t *nonceTable) has(h nonceHash, oldest int64) bool {
 	return false
 }
 
-// add puts a nonce in. The table must not be at its limit.
-func (t *nonceTable) add(h nonceHash, second int64) {
+// add puts a nonce in and returns what that adds to the table's sum. The table must not be at its limit.
+func (t *nonceTable) add(h nonceHash, second int64) (sum uint64) {
 	mask := uint64(len(t.slots) - 1)
 	i := h.index & mask
 	for t.slots[i] != 0 {
 		i = (i + 1) & mask
 	}
-	t.slots[i] = h.tag<<secondBits | uint64(second)
+	slot := h.tag<<secondBits | uint64(second)
+	atomic.StoreUint64(&t.slots[i], slot) // not to be moved behind the store of the sum
 	t.used++
+	return slotSum(int(i), slot)
 }
 
 // memoryExtents keeps tables on the heap.
@@ -53,7 +57,8 @@ type memoryExtents struct{}
 func (*memoryExtents) get(slots int, _ int64) ([]uint64, int, error) {
 	return make([]uint64, slots), 0, nil
 }
-func (*memoryExtents) put(int)        {}
-func (*memoryExtents) taken(int64)    {}
-func (*memoryExtents) setFloor(int64) {}
-func (*memoryExtents) close() error   { return nil }
+func (*memoryExtents) put(int)           {}
+func (*memoryExtents) added(int, uint64) {}
+func (*memoryExtents) taken(int64)       {}
+func (*memoryExtents) setFloor(int64)    {}
+func (*memoryExtents) close() error      { return nil }

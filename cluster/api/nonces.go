@@ -76,6 +76,8 @@ type extents interface {
 	// get returns zeroed slots for an epoch, and a number by which to give them back.
 	get(slots int, epoch int64) (memory []uint64, id int, err error)
 	put(id int)
+	// added notes what a slot that was taken adds to the sum of its table.
+	added(id int, sum uint64)
 	// taken notes the date of a request whose nonce was taken, in Unix seconds.
 	taken(date int64)
 	// setFloor notes the floor, in Unix seconds, and forgets dates behind it.
@@ -112,10 +114,14 @@ func openNonces(cfg nonceConfig) (*nonceGuard, error) {
 		return nil, errors.Join(fmt.Errorf("api: memory of nonces: %s: %w", cfg.path, err), f.close())
 	}
 	for _, t := range tables {
-		if !g.restore(t) {
-			cfg.logger.Warn("a table of nonces is damaged", slog.String("event", "api.nonces_damaged"))
-			g.setFloor(max(g.floor.Load(), now+1))
+		if g.restore(t) {
+			continue
 		}
+		if !f.booted {
+			cfg.logger.Warn("a table of nonces is damaged: crypto requests dated before now are refused", slog.String("event", "api.nonces_damaged"))
+			g.setFloor(max(g.floor.Load(), now+1, f.head.latest+1)) // before the table goes: the process may be killed on the way
+		}
+		f.put(t.id)
 	}
 	if g.ahead(now) {
 		g.comeBack(now)
@@ -123,12 +129,11 @@ func openNonces(cfg nonceConfig) (*nonceGuard, error) {
 	return g, nil
 }
 
-// restore takes a table over from an earlier process, unless it is damaged: a full one has no end to look for. Of two
-// epochs for one place in the ring the later one counts.
+// restore takes a table over from an earlier process, unless it is damaged: one that lost slots would grant their nonces
+// again, and a full one has no end to look for. Of two epochs for one place in the ring the later one counts.
 func (g *nonceGuard) restore(t storedTable) (whole bool) {
 	table := newNonceTable(t.slots, t.id)
-	if table.used > table.limit() {
-		g.extents.put(t.id)
+	if !t.whole || table.used > table.limit() {
 		return false
 	}
 	b := &g.ring[t.epoch%nonceBuckets]
@@ -206,7 +211,8 @@ func (g *nonceGuard) use(accessKeyID, nonce string, expires, now time.Time) nonc
 	if !g.room(b) {
 		return nonceFull
 	}
-	b.tables[len(b.tables)-1].add(h, second%epochSeconds)
+	last := &b.tables[len(b.tables)-1]
+	g.extents.added(last.id, last.add(h, second%epochSeconds))
 	b.used++
 	key.add(epoch)
 	g.extents.taken(second - windowSeconds)

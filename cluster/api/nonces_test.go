@@ -37,6 +37,13 @@ func newNonces(t testing.TB, path string, perKey, total int, now time.Time) *non
 	return g
 }
 
+// otherBoot makes the file of g one from before the last boot.
+func otherBoot(g *nonceGuard) {
+	f := g.extents.(*nonceFile)
+	f.head.boot[0] ^= 1
+	f.seal()
+}
+
 func closeNonces(t testing.TB, g *nonceGuard) {
 	t.Helper()
 	if err := g.close(); err != nil {
@@ -224,7 +231,7 @@ func TestNonceClockFarAhead(t *testing.T) {
 			for restart := range 3 {
 				if tc.restart {
 					if tc.boot {
-						g.extents.(*nonceFile).head.boot[0] ^= 1
+						otherBoot(g)
 					}
 					closeNonces(t, g)
 					g = open()
@@ -334,7 +341,7 @@ func TestNonceBoot(t *testing.T) {
 			if g.beforeMemory(now) {
 				t.Error("a restart of the process forgets nothing")
 			}
-			g.extents.(*nonceFile).head.boot[0] ^= 1
+			otherBoot(g)
 			closeNonces(t, g)
 
 			for range 2 { // the floor outlives another restart
@@ -415,15 +422,27 @@ func TestNonceFileDamaged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows := 8 + 16 + 40 + 16 // magic, hash key, boot id, two times
+	rows := 8 + 16 + 40 + 16 + 8 // magic, hash key, boot id, two times, sum
+	slot := nonceHeadSize
+	for bytes.Equal(whole[slot:slot+8], make([]byte, 8)) {
+		slot += 8
+	}
 	for name, damage := range map[string]func([]byte) []byte{
-		"short":    func(b []byte) []byte { return b[:nonceHeadSize-1] },
-		"cut":      func(b []byte) []byte { return b[:nonceHeadSize+8] },
-		"magic":    func(b []byte) []byte { b[0] ^= 1; return b },
-		"offset":   func(b []byte) []byte { b[rows] ^= 1; return b },
-		"slots":    func(b []byte) []byte { b[rows+8] ^= 1; return b },
-		"negative": func(b []byte) []byte { b[rows+15] ^= 0x80; return b },
-		"epoch":    func(b []byte) []byte { b[rows+23] ^= 0x80; return b },
+		"short":      func(b []byte) []byte { return b[:nonceHeadSize-1] },
+		"cut":        func(b []byte) []byte { return b[:nonceHeadSize+8] },
+		"magic":      func(b []byte) []byte { b[0] ^= 1; return b },
+		"offset":     func(b []byte) []byte { b[rows] ^= 1; return b },
+		"slots":      func(b []byte) []byte { b[rows+8] ^= 1; return b },
+		"negative":   func(b []byte) []byte { b[rows+15] ^= 0x80; return b },
+		"epoch":      func(b []byte) []byte { b[rows+23] ^= 0x80; return b },
+		"hash key":   func(b []byte) []byte { b[8] ^= 1; return b },
+		"freed":      func(b []byte) []byte { clear(b[rows+16 : rows+24]); return b },
+		"no row":     func(b []byte) []byte { clear(b[rows+8 : rows+16]); return b },
+		"sum":        func(b []byte) []byte { b[rows+24] ^= 1; return b },
+		"slot bit":   func(b []byte) []byte { b[slot+3] ^= 1; return b },
+		"slot gone":  func(b []byte) []byte { clear(b[slot : slot+8]); return b },
+		"slot moved": func(b []byte) []byte { copy(b[len(b)-8:], b[slot:slot+8]); clear(b[slot : slot+8]); return b },
+		"table gone": func(b []byte) []byte { clear(b[nonceHeadSize:]); return b },
 		"full": func(b []byte) []byte {
 			return append(b[:nonceHeadSize], bytes.Repeat([]byte{1}, len(b)-nonceHeadSize)...)
 		},
@@ -433,6 +452,8 @@ func TestNonceFileDamaged(t *testing.T) {
 			if err := os.WriteFile(path, damage(append([]byte{}, whole...)), 0o600); err != nil {
 				t.Fatal(err)
 			}
+			// What is found is noted for good: the next start knows of it too.
+			closeNonces(t, newNonces(t, path, 10, 10, now))
 			g := newNonces(t, path, 10, 10, now)
 			defer closeNonces(t, g)
 			if !g.beforeMemory(now) || g.beforeMemory(now.Add(2*time.Second)) {
@@ -440,6 +461,45 @@ func TestNonceFileDamaged(t *testing.T) {
 			}
 			if got := g.use("key", "fresh", now.Add(NonceWindow), now); got != nonceFresh {
 				t.Error(got)
+			}
+		})
+	}
+}
+
+// TestNonceFileTorn opens files as a kill leaves them between the store of a slot and that of the sum: nothing is lost,
+// and nothing is refused. Two slots too many are not of that kind.
+func TestNonceFileTorn(t *testing.T) {
+	for _, torn := range []int{0, 1, 2} {
+		t.Run(strconv.Itoa(torn), func(t *testing.T) {
+			now := time.Now()
+			path := filepath.Join(t.TempDir(), "nonces")
+			const n = 1000
+			g := newNonces(t, path, 2*n, 2*n, now)
+			f := g.extents.(*nonceFile)
+			var before uint64
+			for i := range n {
+				if i == n-torn {
+					before = f.head.rows[0].sum
+				}
+				if got := g.use("key", strconv.Itoa(i), now.Add(NonceWindow), now); got != nonceFresh {
+					t.Fatal(got)
+				}
+			}
+			if torn > 0 {
+				f.head.rows[0].sum = before
+			}
+			closeNonces(t, g)
+			for range 2 {
+				g = newNonces(t, path, 2*n, 2*n, now)
+				if got, want := g.beforeMemory(now), torn > 1; got != want {
+					t.Errorf("requests of now are refused: %v, want %v", got, want)
+				}
+				for i := range n {
+					if got := g.use("key", strconv.Itoa(i), now.Add(NonceWindow), now); torn < 2 && got != nonceUsed {
+						t.Fatalf("nonce %d: %d, want %d", i, got, nonceUsed)
+					}
+				}
+				closeNonces(t, g)
 			}
 		})
 	}
