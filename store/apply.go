@@ -201,8 +201,9 @@ func unknownField(m protoreflect.Message) (in protoreflect.FullName) {
 	return in
 }
 
-// command applies a command once: time first, then what has expired, then the
-// id and the nonce, then the effect.
+// command applies a command once: time and id first, then what has expired,
+// then the nonce, then the effect. What has expired comes after the id, or a
+// command that comes again under a later stamp could take out its own result.
 func (a *applier) command(c *storepb.Command) (*storepb.Result, error) {
 	if c.StampUnixMs > maxStampMs {
 		return invalid("stamp %d", c.StampUnixMs).at(a.index), nil
@@ -210,22 +211,27 @@ func (a *applier) command(c *storepb.Command) (*storepb.Result, error) {
 	a.stamp = max(c.StampUnixMs, a.state.LastStampMs)
 	a.state.LastStampMs = a.stamp
 	a.principal = c.GetOrigin().GetPrincipal()
-	if err := a.prune(); err != nil {
-		return nil, err
-	}
 	if len(c.Id) != record.IDBytes {
-		return invalid("command id of %d bytes", len(c.Id)).at(a.index), nil
+		return invalid("command id of %d bytes", len(c.Id)).at(a.index), a.prune()
 	}
 	id := [record.IDBytes]byte(c.Id)
-	if r, err := a.rememberedResult(id); r != nil || err != nil {
-		return r, err
+	hash, err := bodyHash(c)
+	if err != nil {
+		return nil, err
+	}
+	remembered, err := a.rememberedResult(id, hash)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.prune(); err != nil || remembered != nil {
+		return remembered, err
 	}
 	r, err := a.once(id, c)
 	if err != nil {
 		return nil, err
 	}
 	r.CommandIndex = a.index
-	return r, a.rememberResult(id, r)
+	return r, a.rememberResult(id, hash, r)
 }
 
 // once applies a command that has not been applied before.

@@ -39,14 +39,14 @@ func (v *View) Tombstone(id crypto.KeyID, version crypto.VersionID) (bool, error
 }
 
 // Result returns what the command of an id came to, if it was applied within
-// the last half hour of stamps; otherwise nil.
+// the last half hour of stamps or the last 65,536 entries; otherwise nil.
 func (v *View) Result(commandID []byte) (*storepb.Result, error) {
 	if len(commandID) != record.IDBytes {
 		return nil, nil
 	}
 	r := new(storepb.ResultRecord)
 	found, err := v.loadGuarded(record.Results, commandID, r)
-	if err != nil || !found || r.ExpiresMs <= v.state.LastStampMs {
+	if err != nil || !found {
 		return nil, err
 	}
 	return decodeResult(r)

@@ -62,15 +62,19 @@ func (a *applier) forgetNonce(expires int64, hash [record.IDBytes]byte) error {
 // expired is gone soon, and no command has to pay for many.
 const pruneEach = 8
 
-// prune takes expired nonces and results out, the oldest first.
+// prune takes expired nonces and results out, the oldest first. Stamps never go
+// back, so results expire in the order of their entries but for those of one
+// millisecond: the first that has to stay ends the search.
 func (a *applier) prune() error {
-	if err := a.pruneKind(record.ExpireNonce, a.forgetNonce); err != nil {
+	if err := a.pruneKind(record.ExpireNonce, nil, a.forgetNonce); err != nil {
 		return err
 	}
-	return a.pruneKind(record.ExpireResult, a.forgetResult)
+	return a.pruneKind(record.ExpireResult, a.resultIsOld, a.forgetResult)
 }
 
-func (a *applier) pruneKind(kind byte, forget func(expires int64, id [record.IDBytes]byte) error) error {
+// pruneKind takes out what has expired by time and, if there is such a
+// question, is old enough.
+func (a *applier) pruneKind(kind byte, old func(id [record.IDBytes]byte) (bool, error), forget func(expires int64, id [record.IDBytes]byte) error) error {
 	type expired struct {
 		ms int64
 		id [record.IDBytes]byte
@@ -84,6 +88,11 @@ func (a *applier) pruneKind(kind byte, forget func(expires int64, id [record.IDB
 		}
 		if ms > a.stamp {
 			return false, nil
+		}
+		if old != nil {
+			if yes, err := old(id); err != nil || !yes {
+				return false, err
+			}
 		}
 		due = append(due, expired{ms, id})
 		return len(due) < pruneEach, nil

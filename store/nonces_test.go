@@ -113,7 +113,87 @@ func TestCommandIsAppliedOnce(t *testing.T) {
 
 	r.stamp = baseStamp + resultMs
 	first.StampUnixMs = r.stamp
+	if again := r.apply(first); again.CommandIndex != want.CommandIndex { // it is past its time, but still here
+		t.Fatalf("after its time: %s at %d; want OK at %d", again.Code, again.CommandIndex, want.CommandIndex)
+	}
+	r.index = want.CommandIndex + resultEntries
+	r.ok(createKey(2))
 	r.code(storepb.Code_KEY_EXISTS, first) // forgotten: applied anew
+	r.check()
+}
+
+// The leader that applied a command is gone, and the clock of the next one is
+// far ahead: what is sent again is not carried out again.
+func TestCommandIsAppliedOnceWhenStampsAreAhead(t *testing.T) {
+	for _, minutes := range []int64{31, 32, 365 * 24 * 60} {
+		for _, between := range []uint64{0, 1, resultEntries - 2} {
+			r := newRegion(t)
+			first := r.withNonce(createKey(1), "x", 15)
+			want := r.code(storepb.Code_OK, first)
+			r.stamp += minutes * minuteMs
+			if between > 0 { // others' commands under the next leader's stamps
+				r.ok(createKey(2))
+				r.index += between - 1
+			}
+			first.StampUnixMs = r.stamp
+			for range 2 {
+				if again := r.apply(first); again.Code != storepb.Code_OK || again.CommandIndex != want.CommandIndex {
+					t.Fatalf("%d minutes ahead, %d entries later: %s at %d; want OK at %d",
+						minutes, between, again.Code, again.CommandIndex, want.CommandIndex)
+				}
+			}
+			r.check()
+		}
+	}
+}
+
+// A result goes when both its time and its entries are over.
+func TestResultIsKeptForTimeAndEntries(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		ms      int64
+		entries uint64
+		kept    bool
+	}{
+		{"time is left", resultMs - 1, 2 * resultEntries, true},
+		{"entries are left", 2 * resultMs, resultEntries - 1, true},
+		{"neither is left", resultMs, resultEntries, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRegion(t)
+			c := r.command(createKey(1))
+			index := r.code(storepb.Code_OK, c).CommandIndex
+			r.stamp += tt.ms
+			r.index = index + tt.entries - 1
+			r.ok(createKey(2))
+			r.read(func(v *View) {
+				got, err := v.Result(c.Id)
+				if err != nil || (got != nil) != tt.kept {
+					t.Errorf("%v, %v; want it kept: %v", got, err, tt.kept)
+				}
+			})
+			r.check()
+		})
+	}
+}
+
+// The id of a command stands for its content: other content under the same id
+// is neither applied nor answered with the first one's result.
+func TestCommandIDBelongsToItsBody(t *testing.T) {
+	r := newRegion(t)
+	first := r.command(createKey(1))
+	want := r.code(storepb.Code_OK, first)
+	other := r.command(&storepb.DisableKey{KeyId: idOf(1)})
+	other.Id = first.Id
+	r.code(storepb.Code_INVALID, other)
+	if k := r.key(id(1)); k.State != Enabled {
+		t.Errorf("the key is %s", k.State)
+	}
+	first.StampUnixMs += minuteMs
+	first.Origin.Node = "n2"
+	if again := r.code(storepb.Code_OK, first); again.CommandIndex != want.CommandIndex {
+		t.Errorf("sent again: applied at %d; want %d", again.CommandIndex, want.CommandIndex)
+	}
 	r.check()
 }
 
@@ -134,6 +214,7 @@ func TestExpiredIsPruned(t *testing.T) {
 		t.Fatalf("%d nonces, %d results", nonces, results)
 	}
 	r.stamp += resultMs
+	r.index += resultEntries
 	for step := 1; ; step++ {
 		r.ok(&storepb.EnableKey{KeyId: idOf(1)})
 		nonces, results := counts()

@@ -137,6 +137,7 @@ func TestFileGrowthIsBounded(t *testing.T) {
 	round := func(from int) {
 		for n := from; n < from+300; n++ {
 			r.stamp += resultMs // results expire at once, so the state does not grow
+			r.index += resultEntries
 			r.ok(&storepb.UpdateKeyDescription{KeyId: idOf(1), Description: fmt.Sprint(n)})
 			r.key(id(1)) // opens the shared view, which the next write takes back
 		}

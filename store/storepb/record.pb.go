@@ -858,6 +858,8 @@ type ResultRecord struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Result        []byte                 `protobuf:"bytes,1,opt,name=result,proto3" json:"result,omitempty"` // a Result
 	ExpiresMs     int64                  `protobuf:"varint,2,opt,name=expires_ms,json=expiresMs,proto3" json:"expires_ms,omitempty"`
+	Index         uint64                 `protobuf:"varint,3,opt,name=index,proto3" json:"index,omitempty"`                      // of the command's entry
+	BodyHash      []byte                 `protobuf:"bytes,4,opt,name=body_hash,json=bodyHash,proto3" json:"body_hash,omitempty"` // SHA-256 of the command's body
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -904,6 +906,20 @@ func (x *ResultRecord) GetExpiresMs() int64 {
 		return x.ExpiresMs
 	}
 	return 0
+}
+
+func (x *ResultRecord) GetIndex() uint64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *ResultRecord) GetBodyHash() []byte {
+	if x != nil {
+		return x.BodyHash
+	}
+	return nil
 }
 
 // StateRecord is written in the transaction of every batch.
@@ -1262,11 +1278,13 @@ const file_store_storepb_record_proto_rawDesc = "" +
 	"\n" +
 	"command_id\x18\x01 \x01(\fR\tcommandId\x12\x1d\n" +
 	"\n" +
-	"expires_ms\x18\x02 \x01(\x03R\texpiresMs\"E\n" +
+	"expires_ms\x18\x02 \x01(\x03R\texpiresMs\"x\n" +
 	"\fResultRecord\x12\x16\n" +
 	"\x06result\x18\x01 \x01(\fR\x06result\x12\x1d\n" +
 	"\n" +
-	"expires_ms\x18\x02 \x01(\x03R\texpiresMs\"\xe6\x02\n" +
+	"expires_ms\x18\x02 \x01(\x03R\texpiresMs\x12\x14\n" +
+	"\x05index\x18\x03 \x01(\x04R\x05index\x12\x1b\n" +
+	"\tbody_hash\x18\x04 \x01(\fR\bbodyHash\"\xe6\x02\n" +
 	"\vStateRecord\x12\x16\n" +
 	"\x06format\x18\x01 \x01(\rR\x06format\x12#\n" +
 	"\rapplied_index\x18\x02 \x01(\x04R\fappliedIndex\x12!\n" +
