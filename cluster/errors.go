@@ -12,7 +12,8 @@ var (
 	ErrOutcomeUnknown = errors.New("cluster: the outcome of the write is not known")
 	// ErrThrottled: too many writes wait. Certainly not started.
 	ErrThrottled = errors.New("cluster: too many writes are waiting")
-	// ErrDiskFull: the leader's disk is nearly full. Certainly not started.
+	// ErrDiskFull: the leader's disk is nearly full; a *DiskFullError names the
+	// leader. Certainly not started.
 	ErrDiskFull = errors.New("cluster: the leader's disk is nearly full")
 	// ErrRefused: the leader does not understand the command, or it is too
 	// large. Certainly not started; sending it again does not help.
@@ -51,3 +52,10 @@ var (
 	// ErrDisk: the data folder cannot be written in time.
 	ErrDisk = errors.New("cluster: the disk does not take writes")
 )
+
+// DiskFullError is an ErrDiskFull that names the node whose disk it is.
+type DiskFullError struct{ Leader string }
+
+func (e *DiskFullError) Error() string { return ErrDiskFull.Error() + ": node " + e.Leader }
+
+func (e *DiskFullError) Unwrap() error { return ErrDiskFull }

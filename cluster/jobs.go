@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -13,14 +14,17 @@ import (
 const (
 	// jobBatch bounds what one look takes on.
 	jobBatch = 64
-	// clockTolerance: no key is destroyed unless a quorum of the voters has a
-	// wall clock this close to the leader's.
+	// clockTolerance: no key is destroyed or rotated unless a quorum of the
+	// voters has a wall clock this close to the leader's.
 	clockTolerance = 5 * time.Minute
 )
 
 // runLeaderJobs makes the region if need be, then looks for what is due, for as
 // long as the term is open.
 func (n *Node) runLeaderJobs(t *openTerm) {
+	defer n.metrics.clockAlarm(false) // the next leader's clock counts
+	clocks := clockWatch{node: n, term: t}
+	clocks.agreedTime()
 	retry := backoff{least: 100 * time.Millisecond, most: 10 * time.Second}
 	for {
 		err := n.makeRegion(t.ctx)
@@ -43,18 +47,71 @@ func (n *Node) runLeaderJobs(t *openTerm) {
 		case <-t.ctx.Done():
 			return
 		}
-		if err := errors.Join(n.rotateDue(t), n.destroyDue(t)); err != nil && t.ctx.Err() == nil {
+		now, ok := clocks.agreedTime()
+		if !ok {
+			continue
+		}
+		if n.space.Low() {
+			// Rotations would be refused, and nothing is destroyed for good in a
+			// region that is in trouble.
+			continue
+		}
+		if err := errors.Join(n.rotateDue(t, now), n.destroyDue(t, now)); err != nil && t.ctx.Err() == nil {
 			n.log.Warn("work that is due was not finished", "error", err)
 		}
 	}
 }
 
+// clockWatch compares the leader's clock with the other voters' and raises an
+// alarm when no quorum of them is close to it.
+//
+// Stamps are given all the same: a leader whose clock is wrong keeps stamping
+// writes, ScheduleKeyDeletion among them, until somebody sees to the alarm.
+type clockWatch struct {
+	node    *Node
+	term    *openTerm
+	alarmed bool
+}
+
+// agreedTime returns the time if a quorum of the voters, asked now, agrees on it.
+func (w *clockWatch) agreedTime() (time.Time, bool) {
+	n, t := w.node, w.term
+	ctx, cancel := context.WithTimeout(t.ctx, n.clockTimeout())
+	defer cancel()
+	// Without the monotonic clock, which hides a wall clock that is set.
+	before := n.cfg.Now().Round(0)
+	err := t.confirm.clocksAgree(ctx, t.ctx, clockTolerance)
+	after := n.cfg.Now().Round(0)
+	switch {
+	case t.ctx.Err() != nil:
+		return time.Time{}, false
+	case err != nil:
+		n.metrics.clockAlarm(true)
+		if !w.alarmed {
+			n.log.Error("no quorum of the voters has a clock close to the leader's: no key is rotated or destroyed until one has", "limit", clockTolerance, "error", err)
+		}
+		w.alarmed = true
+		return time.Time{}, false
+	}
+	n.metrics.clockAlarm(false)
+	if w.alarmed {
+		n.log.Info("a quorum of the voters has a clock close to the leader's again")
+	}
+	w.alarmed = false
+	// The clock may have been set while the voters were asked: what was due on
+	// one side of it only is left for the next look.
+	if after.Before(before) {
+		return after, true
+	}
+	return before, true
+}
+
 // rotateDue gives every key whose rotation is due a new primary version.
-func (n *Node) rotateDue(t *openTerm) error {
+func (n *Node) rotateDue(t *openTerm, now time.Time) error {
 	if n.keyring.Load() == nil {
 		return nil
 	}
-	due, err := n.dueRotations()
+	due, err := n.dueRotations(now)
 	if err != nil {
 		return err
 	}
@@ -66,13 +123,13 @@ func (n *Node) rotateDue(t *openTerm) error {
 	return nil
 }
 
-func (n *Node) dueRotations() ([]*store.Key, error) {
+func (n *Node) dueRotations(now time.Time) ([]*store.Key, error) {
 	v, err := n.store.View()
 	if err != nil {
 		return nil, err
 	}
 	defer v.Close()
-	ids, err := v.DueRotations(n.cfg.Now(), jobBatch)
+	ids, err := v.DueRotations(now, jobBatch)
 	if err != nil {
 		return nil, err
 	}
@@ -115,21 +172,13 @@ func (n *Node) rotate(t *openTerm, k *store.Key) error {
 	return nil
 }
 
-// destroyDue destroys keys whose waiting time is over. A clock that jumped must
-// not destroy anything: a quorum has to agree on the time.
-func (n *Node) destroyDue(t *openTerm) error {
-	ids, err := n.dueDeletions()
+// destroyDue destroys keys whose waiting time is over at a time that a quorum of
+// the voters has just agreed on: a clock that jumped must not destroy anything.
+func (n *Node) destroyDue(t *openTerm, now time.Time) error {
+	ids, err := n.dueDeletions(now)
 	if err != nil || len(ids) == 0 {
 		return err
 	}
-	if _, _, err := n.leaderIndex(t.ctx); err != nil {
-		return err
-	}
-	if !t.confirm.clocksAgree(clockTolerance) {
-		n.metrics.clockAlarm(true)
-		return errors.New("keys are due for destruction, but no quorum of the voters has a clock close to the leader's")
-	}
-	n.metrics.clockAlarm(false)
 	c := &storepb.DestroyKeys{}
 	for _, id := range ids {
 		c.KeyIds = append(c.KeyIds, id[:])
@@ -151,11 +200,11 @@ func (n *Node) destroyDue(t *openTerm) error {
 	return nil
 }
 
-func (n *Node) dueDeletions() ([]crypto.KeyID, error) {
+func (n *Node) dueDeletions(now time.Time) ([]crypto.KeyID, error) {
 	v, err := n.store.View()
 	if err != nil {
 		return nil, err
 	}
 	defer v.Close()
-	return v.DueDeletions(n.cfg.Now(), jobBatch)
+	return v.DueDeletions(now, jobBatch)
 }

@@ -39,12 +39,12 @@ func (n *Node) start(ctx context.Context) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("data folder: %w", err)
 	}
-	if err := probeDisk(ctx, dir, n.cfg.Disk.StallLimit); err != nil {
+	n.space = newSpace(dir, n.cfg.Disk, n.log)
+	if err := n.space.probe(ctx, n.cfg.Disk.StallLimit); err != nil {
 		return err
 	}
 	n.metrics = newMetrics(n)
 	n.watch = newWatchdog(n.cfg.Disk.StallLimit, n.fail)
-	n.space = newSpace(dir, n.cfg.Disk, n.log)
 	n.space.look()
 	n.spawn(func() { n.watch.run(n.ctx) })
 	n.spawn(func() { n.space.run(n.ctx) })
@@ -135,6 +135,7 @@ func (n *Node) openTransport() error {
 		}
 		return "", false
 	}
+	cfg.Member = n.isVoter
 	var err error
 	if n.transport, err = transport.Open(cfg); err != nil {
 		return err

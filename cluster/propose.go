@@ -162,7 +162,7 @@ func (n *Node) forward(ctx context.Context, reign *reign, c *storepb.Command) at
 	case throttled:
 		a.reason = ErrThrottled
 	case diskIsFull:
-		a.reason = ErrDiskFull
+		a.reason = &DiskFullError{Leader: reign.id}
 	case refused:
 		a.reason = fmt.Errorf("%w: %s", ErrRefused, answer.Reason)
 	default:
@@ -182,7 +182,7 @@ func (n *Node) proposeHere(ctx context.Context, c *storepb.Command) attempt {
 		return attempt{outcome: notLeader, reason: err}
 	}
 	if n.space.Low() && !freesSpace(c) {
-		return attempt{outcome: diskIsFull, reason: ErrDiskFull}
+		return attempt{outcome: diskIsFull, reason: &DiskFullError{Leader: n.cfg.NodeID}}
 	}
 	if n.waiting.Add(1) > maxWaiting {
 		n.waiting.Add(-1)
@@ -255,10 +255,11 @@ func outcomeOf(f raft.ApplyFuture) attempt {
 }
 
 // freesSpace tells commands that must go through on a nearly full disk, because
-// they take material out of use.
+// they take material out of use or keep it from being destroyed. Destroying is
+// not among them: it cannot be taken back, and waits until there is room.
 func freesSpace(c *storepb.Command) bool {
 	switch c.Body.(type) {
-	case *storepb.Command_DisableKey, *storepb.Command_ScheduleKeyDeletion, *storepb.Command_DestroyKeys, *storepb.Command_DeleteAlias:
+	case *storepb.Command_DisableKey, *storepb.Command_ScheduleKeyDeletion, *storepb.Command_CancelKeyDeletion, *storepb.Command_DeleteAlias:
 		return true
 	}
 	return false

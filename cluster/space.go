@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -72,12 +74,7 @@ func (s *space) look() {
 	switch {
 	case s.reserve <= 0:
 	case left < s.lowWater/4:
-		err = os.Remove(s.path())
-		if errors.Is(err, fs.ErrNotExist) {
-			err = nil
-		} else if err == nil {
-			s.log.Error("disk full: the reserve was given up", "dir", s.dir, "bytes", s.reserve)
-		}
+		err = s.giveUp()
 	case left > s.lowWater+uint64(s.reserve):
 		err = s.keepReserve()
 	}
@@ -104,6 +101,33 @@ func (s *space) keepReserve() error {
 		return fmt.Errorf("allocating %d bytes: %w", s.reserve, err)
 	}
 	return nil
+}
+
+// giveUp removes the reserve file, if there is one.
+func (s *space) giveUp() error {
+	err := os.Remove(s.path())
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err == nil:
+		s.log.Error("disk full: the reserve was given up", "dir", s.dir, "bytes", s.reserve)
+	}
+	return err
+}
+
+// probe probes the disk at the start. On a full one the reserve is given up
+// first: a node that ended for lack of space can start again, refuse writes and
+// help the region to a majority. It is not given up before the disk has answered
+// once: on one that hangs, nothing but the probe has a limit.
+func (s *space) probe(ctx context.Context, limit time.Duration) error {
+	err := probeDisk(ctx, s.dir, limit)
+	if !errors.Is(err, unix.ENOSPC) && !errors.Is(err, unix.EDQUOT) {
+		return err
+	}
+	if err := s.giveUp(); err != nil {
+		return fmt.Errorf("%w: giving up the reserve: %w", ErrDisk, err)
+	}
+	return probeDisk(ctx, s.dir, limit)
 }
 
 // probeDisk writes and syncs one page within the limit. A node whose disk hangs

@@ -156,6 +156,30 @@ func TestProbeDisk(t *testing.T) {
 	}
 }
 
+func TestProbeOfAFullDiskGivesTheReserveUp(t *testing.T) {
+	dir := t.TempDir()
+	s := newSpace(dir, Disk{Reserve: 1}, slog.New(slog.DiscardHandler))
+	full := func() { // each write to the link fails with ENOSPC; the probe removes it
+		t.Helper()
+		if err := os.Symlink("/dev/full", filepath.Join(dir, "probe")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(s.path(), []byte{1}, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	full()
+	if err := s.probe(t.Context(), 10*time.Second); err != nil {
+		t.Errorf("with a reserve: %v", err)
+	}
+	if _, err := os.Stat(s.path()); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the reserve is still there: %v", err)
+	}
+	if err := s.probe(t.Context(), 10*time.Second); err != nil {
+		t.Errorf("with room: %v", err)
+	}
+}
+
 func TestSnapshotStopsBeforeTheDiskIsFull(t *testing.T) {
 	free := uint64(100 << 20)
 	s, err := openSnapshots(t.TempDir(), Disk{MinFree: 20 << 20, Free: func(string) (uint64, error) { return free, nil }}, newRaftLogger(slog.New(slog.DiscardHandler)))

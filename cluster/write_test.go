@@ -307,9 +307,104 @@ func TestDiskNearlyFullRefusesWritesButNotTheirUndoing(t *testing.T) {
 	if err := clustertest.Decide(r.Node(0).Propose(ctx, clustertest.Disable(key))); err != nil {
 		t.Errorf("disabling a key: %v", err)
 	}
+	if err := clustertest.Decide(r.Node(0).Propose(ctx, schedule(key))); err != nil {
+		t.Errorf("scheduling a deletion: %v", err)
+	}
+	if err := clustertest.Decide(r.Node(0).Propose(ctx, cancelDeletion(key))); err != nil {
+		t.Errorf("canceling a deletion: %v", err)
+	}
 	if s := r.Node(0).Status(); !s.Disk.Low || s.Disk.Free != 40<<20 {
 		t.Errorf("status says %+v", s.Disk)
 	}
+}
+
+// A key that is due is destroyed once there is room, and not before.
+func TestDiskNearlyFullDestroysNothing(t *testing.T) {
+	var free atomic.Uint64
+	var ahead atomic.Int64
+	free.Store(100 << 20)
+	r := clustertest.New(t, clustertest.Options{Nodes: 1, Configure: func(_ int, c *cluster.Config) {
+		c.Disk.MinFree = 50 << 20
+		c.Disk.Free = func(string) (uint64, error) { return free.Load(), nil }
+		c.Timing.Jobs = 5 * time.Millisecond
+		c.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	}})
+	ctx := within(t, 60*time.Second)
+	key, err := clustertest.CreateKey(ctx, r.Node(0), regionName)
+	must(t, err)
+	must(t, clustertest.Decide(r.Node(0).Propose(ctx, schedule(key))))
+	restart := func(left uint64) { // the next start looks at once
+		t.Helper()
+		must(t, r.Stop(0))
+		free.Store(left)
+		must(t, r.Start(0))
+		r.WaitReady()
+	}
+	there := func() bool {
+		err := r.Node(0).Read(ctx, func(v *store.View) error { _, err := v.Key(key); return err })
+		if err != nil && !errors.Is(err, store.ErrKeyNotFound) {
+			t.Fatal(err)
+		}
+		return err == nil
+	}
+	ahead.Store(int64(8 * 24 * time.Hour))
+	restart(40 << 20)
+	destroy := &storepb.Command{Body: &storepb.Command_DestroyKeys{DestroyKeys: &storepb.DestroyKeys{KeyIds: [][]byte{key[:]}}}}
+	if err := clustertest.Decide(r.Node(0).Propose(ctx, destroy)); !errors.Is(err, cluster.ErrDiskFull) {
+		t.Errorf("destroying: %v, want ErrDiskFull", err)
+	}
+	for range 40 { // as many turns of the job and more
+		if !there() {
+			t.Fatal("a key was destroyed while the disk was nearly full")
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	restart(100 << 20)
+	for there() {
+		if ctx.Err() != nil {
+			t.Fatal("the key was not destroyed once there was room")
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// When the leader's disk alone is low, the error names it at every node.
+func TestDiskNearlyFullNamesTheLeader(t *testing.T) {
+	var low [3]atomic.Bool
+	r := clustertest.New(t, clustertest.Options{Nodes: 3, Configure: func(i int, c *cluster.Config) {
+		c.Disk.MinFree = 50 << 20
+		c.Disk.Free = func(string) (uint64, error) {
+			if low[i].Load() {
+				return 40 << 20, nil
+			}
+			return 100 << 20, nil
+		}
+	}})
+	ctx := within(t, 60*time.Second)
+	leader := r.Leader()
+	low[leader].Store(true)
+	for !r.Node(leader).Status().Disk.Low { // it looks every few seconds
+		if ctx.Err() != nil {
+			t.Fatal("the leader did not look")
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	name := r.Node(leader).Status().NodeID
+	for i := range r.Len() {
+		err := clustertest.Decide(r.Node(i).Propose(ctx, clustertest.Describe(crypto.NewKeyID(), "x")))
+		var full *cluster.DiskFullError
+		if !errors.As(err, &full) || !errors.Is(err, cluster.ErrDiskFull) || full.Leader != name {
+			t.Errorf("node %d: %v, want a full disk at %s", i, err, name)
+		}
+	}
+}
+
+func schedule(key crypto.KeyID) *storepb.Command {
+	return &storepb.Command{Body: &storepb.Command_ScheduleKeyDeletion{ScheduleKeyDeletion: &storepb.ScheduleKeyDeletion{KeyId: key[:], Days: 7}}}
+}
+
+func cancelDeletion(key crypto.KeyID) *storepb.Command {
+	return &storepb.Command{Body: &storepb.Command_CancelKeyDeletion{CancelKeyDeletion: &storepb.CancelKeyDeletion{KeyId: key[:]}}}
 }
 
 func deleteAlias(name string) *storepb.Command {

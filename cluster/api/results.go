@@ -95,6 +95,7 @@ func (c *Call) stateResult(ctx context.Context, result *storepb.Result, about su
 // fault of ours: its text goes to the log, never to the caller.
 func apiError(c *Call, err error) *Error {
 	var known *Error
+	var full *cluster.DiskFullError
 	switch {
 	case errors.As(err, &known):
 		return known
@@ -106,8 +107,10 @@ func apiError(c *Call, err error) *Error {
 		return errUnavailable("its state has not reached the index of "+HeaderMinIndex, time.Second)
 	case errors.Is(err, cluster.ErrSealed):
 		return errUnavailable("it is sealed", 5*time.Second)
+	case errors.As(err, &full):
+		return errUnavailable("the disk of node "+full.Leader+", which leads the region, is nearly full, so no writes are taken", 5*time.Second)
 	case errors.Is(err, cluster.ErrDiskFull):
-		return errUnavailable("its disk is full, so it takes no writes", 5*time.Second)
+		return errUnavailable("the disk of the region's leader is nearly full, so no writes are taken", 5*time.Second)
 	case errors.Is(err, cluster.ErrThrottled):
 		return errThrottled("too many writes wait", time.Second)
 	case isContextError(err):
