@@ -24,11 +24,11 @@ type confirmer struct {
 	voters int
 
 	mu     sync.Mutex
-	round  uint64        // newest round asked for
-	wanted chan struct{} // closed when round rises
-	moved  chan struct{} // closed when a voter confirmed
-	done   []uint64      // for each other voter: newest round that it confirmed
-	clocks []clockReading
+	round  uint64         // newest round asked for
+	wanted chan struct{}  // closed when round rises
+	moved  chan struct{}  // closed when a voter confirmed
+	done   []uint64       // for each other voter: newest round that it confirmed
+	clocks []clockReading // for each other voter: its clock in the round in done
 }
 
 // clockReading is how far a voter's wall clock was from this node's.
@@ -37,7 +37,10 @@ type clockReading struct {
 	offset time.Duration
 }
 
-var errTermClosed = errors.New("cluster: the term ended")
+var (
+	errTermClosed   = errors.New("cluster: the term ended")
+	errClocksDiffer = errors.New("cluster: the voters' clocks are not close to the leader's")
+)
 
 func newConfirmer(others []raft.Server, self bool) *confirmer {
 	voters := len(others)
@@ -56,6 +59,43 @@ func newConfirmer(others []raft.Server, self bool) *confirmer {
 // quorum returns nil once a quorum has confirmed the term, having been asked
 // after the call began. It ends with either context.
 func (c *confirmer) quorum(ctx, term context.Context) error {
+	return c.ask(ctx, term, func(round uint64) (bool, error) {
+		confirmed := 0
+		for _, done := range c.done {
+			if done >= round {
+				confirmed++
+			}
+		}
+		return confirmed >= c.need, nil
+	})
+}
+
+// clocksAgree returns nil once a quorum of the voters, this node included, has
+// shown a wall clock within limit of this node's, having been asked after the
+// call began. What they showed before says nothing: this node's clock may have
+// jumped since. It ends with either context, and when every voter has answered.
+func (c *confirmer) clocksAgree(ctx, term context.Context, limit time.Duration) error {
+	return c.ask(ctx, term, func(round uint64) (bool, error) {
+		answers, agree := 0, 0
+		for i, clock := range c.clocks {
+			if c.done[i] < round {
+				continue
+			}
+			answers++
+			if clock.known && clock.offset.Abs() <= limit {
+				agree++
+			}
+		}
+		if agree < c.need && answers == len(c.clocks) {
+			return false, errClocksDiffer
+		}
+		return agree >= c.need, nil
+	})
+}
+
+// ask begins a round and waits until enough, called with the lock held, is
+// content with the answers to it or fails.
+func (c *confirmer) ask(ctx, term context.Context, enough func(round uint64) (bool, error)) error {
 	if c.need <= 0 {
 		return nil
 	}
@@ -65,16 +105,11 @@ func (c *confirmer) quorum(ctx, term context.Context) error {
 	close(c.wanted)
 	c.wanted = make(chan struct{})
 	for {
-		confirmed := 0
-		for _, done := range c.done {
-			if done >= round {
-				confirmed++
-			}
-		}
+		ok, err := enough(round)
 		moved := c.moved
 		c.mu.Unlock()
-		if confirmed >= c.need {
-			return nil
+		if ok || err != nil {
+			return err
 		}
 		select {
 		case <-moved:
@@ -110,20 +145,6 @@ func (c *confirmer) confirmed(i int, round uint64, clock clockReading) {
 	c.done[i], c.clocks[i] = round, clock
 	close(c.moved)
 	c.moved = make(chan struct{})
-}
-
-// clocksAgree reports whether a quorum of the voters, this node included, has a
-// wall clock within limit of this node's. It looks at the last round.
-func (c *confirmer) clocksAgree(limit time.Duration) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	agree := 0
-	for _, clock := range c.clocks {
-		if clock.known && clock.offset.Abs() <= limit {
-			agree++
-		}
-	}
-	return agree >= c.need
 }
 
 // confirmWith asks one voter for as long as the term is open: at most one

@@ -56,7 +56,7 @@ func newMetrics(n *Node) *metrics {
 			Name: "meridian_cluster_storage_seconds", Help: "Time of calls to the Raft log on disk.", Buckets: latencies,
 		}, []string{"operation"}),
 		clocks: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "meridian_cluster_clock_alarm", Help: "1 while due destructions wait because the voters' clocks disagree.",
+			Name: "meridian_cluster_clock_alarm", Help: "1 on a leader that rotates and destroys no keys because no quorum of the voters has a clock close to its own.",
 		}),
 	}
 	m.leaseRefusals = prometheus.NewCounter(prometheus.CounterOpts{

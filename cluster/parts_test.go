@@ -112,25 +112,44 @@ func TestQuorumEndsWithTheTerm(t *testing.T) {
 	}
 }
 
-func TestDestructionNeedsClocksThatAgree(t *testing.T) {
+func TestDueWorkNeedsClocksThatAgree(t *testing.T) {
 	near, far := clockReading{true, time.Second}, clockReading{true, -6 * time.Minute}
+	mute := clockReading{}
 	for name, test := range map[string]struct {
 		clocks []clockReading
-		want   bool
+		want   error
 	}{
-		"alone":                    {nil, true},
-		"three, both near":         {[]clockReading{near, near}, true},
-		"three, one far":           {[]clockReading{near, far}, true},
-		"three, one far, one mute": {[]clockReading{{}, far}, false},
-		"three, both far":          {[]clockReading{far, far}, false},
-		"five, two near":           {[]clockReading{near, near, far, far}, true},
-		"five, one near":           {[]clockReading{near, far, far, {}}, false},
+		"alone":                    {nil, nil},
+		"three, both near":         {[]clockReading{near, near}, nil},
+		"three, one far":           {[]clockReading{far, near}, nil},
+		"three, one near and mute": {[]clockReading{near, mute}, nil},
+		"three, one far, one mute": {[]clockReading{mute, far}, context.DeadlineExceeded},
+		"three, both far":          {[]clockReading{far, far}, errClocksDiffer},
+		"five, two near":           {[]clockReading{far, far, near, near}, nil},
+		"five, one near":           {[]clockReading{near, far, far, mute}, context.DeadlineExceeded},
+		"five, all but one far":    {[]clockReading{near, far, far, far}, errClocksDiffer},
 	} {
-		c := newConfirmer(make([]raft.Server, len(test.clocks)), true)
-		c.clocks = test.clocks
-		if got := c.clocksAgree(clockTolerance); got != test.want {
-			t.Errorf("%s: %v, want %v", name, got, test.want)
-		}
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := newConfirmer(make([]raft.Server, len(test.clocks)), true)
+				for i := range test.clocks { // of an earlier round: nobody's count
+					c.confirmed(i, 0, near)
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				done := make(chan error, 1)
+				go func() { done <- c.clocksAgree(ctx, t.Context(), clockTolerance) }()
+				synctest.Wait()
+				for i, clock := range test.clocks {
+					if clock.known {
+						c.confirmed(i, 1, clock)
+					}
+				}
+				if err := <-done; !errors.Is(err, test.want) {
+					t.Errorf("error %v, want %v", err, test.want)
+				}
+			})
+		})
 	}
 }
 

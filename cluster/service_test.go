@@ -136,14 +136,11 @@ func TestDueKeysAreDestroyedWhenClocksAgree(t *testing.T) {
 	for i := range clocks {
 		clocks[i].offset.Store(jump)
 	}
-	waitFor(t, func() bool {
-		_, err := stateOf(ctx, r, leader, key)
-		return errors.Is(err, store.ErrKeyNotFound)
-	})
-	for i := range r.Len() {
-		if _, err := stateOf(ctx, r, i, key); !errors.Is(err, store.ErrKeyNotFound) {
-			t.Errorf("node %d: %v", i, err)
-		}
+	for i := range r.Len() { // no caller was told, so one node may show it before another
+		waitFor(t, func() bool {
+			_, err := stateOf(ctx, r, i, key)
+			return errors.Is(err, store.ErrKeyNotFound)
+		})
 	}
 }
 

@@ -176,3 +176,6 @@ func (n *Node) committedIndex() (uint64, error) {
 
 // confirmTimeout bounds one question to one voter.
 func (n *Node) confirmTimeout() time.Duration { return n.cfg.Timing.Heartbeat }
+
+// clockTimeout bounds how long the leader waits for the voters' clocks.
+func (n *Node) clockTimeout() time.Duration { return 4 * n.confirmTimeout() }
