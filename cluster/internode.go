@@ -30,6 +30,19 @@ func (n *Node) peer(id, address string) (clusterpb.InternodeClient, error) {
 	return clusterpb.NewInternodeClient(conn), nil
 }
 
+// voter returns who asks, which has to be a voter of the region: certificates
+// outlive memberships.
+func (s *internode) voter(ctx context.Context) (string, error) {
+	sender, ok := transport.Sender(ctx)
+	if !ok {
+		return "", status.Error(codes.Unauthenticated, "no sender")
+	}
+	if !s.node.isVoter(sender) {
+		return "", status.Errorf(codes.PermissionDenied, "%s is not a member of region %s", sender, s.node.cfg.Region)
+	}
+	return sender, nil
+}
+
 var errForming = status.Error(codes.Unavailable, "the node does not take part in Raft yet")
 
 func (s *internode) Propose(ctx context.Context, r *clusterpb.ProposeRequest) (*clusterpb.ProposeResponse, error) {
@@ -72,6 +85,9 @@ func (s *internode) Propose(ctx context.Context, r *clusterpb.ProposeRequest) (*
 }
 
 func (s *internode) ReadIndex(ctx context.Context, _ *clusterpb.ReadIndexRequest) (*clusterpb.ReadIndexResponse, error) {
+	if _, err := s.voter(ctx); err != nil {
+		return nil, err
+	}
 	n := s.node
 	if !n.running.Load() || n.stopped() != nil || n.term() == nil {
 		return &clusterpb.ReadIndexResponse{}, nil
@@ -85,7 +101,10 @@ func (s *internode) ReadIndex(ctx context.Context, _ *clusterpb.ReadIndexRequest
 
 // Confirm answers with the term after the question came in: no vote beyond it
 // was given before.
-func (s *internode) Confirm(context.Context, *clusterpb.ConfirmRequest) (*clusterpb.ConfirmResponse, error) {
+func (s *internode) Confirm(ctx context.Context, _ *clusterpb.ConfirmRequest) (*clusterpb.ConfirmResponse, error) {
+	if _, err := s.voter(ctx); err != nil {
+		return nil, err
+	}
 	n := s.node
 	if !n.running.Load() {
 		return nil, errForming
@@ -97,7 +116,10 @@ func (s *internode) Confirm(context.Context, *clusterpb.ConfirmRequest) (*cluste
 	}, nil
 }
 
-func (s *internode) Describe(context.Context, *clusterpb.DescribeRequest) (*clusterpb.DescribeResponse, error) {
+func (s *internode) Describe(ctx context.Context, _ *clusterpb.DescribeRequest) (*clusterpb.DescribeResponse, error) {
+	if _, err := s.voter(ctx); err != nil {
+		return nil, err
+	}
 	data, err := json.Marshal(s.node.Status())
 	if err != nil {
 		return nil, status.Error(codes.Internal, err.Error())

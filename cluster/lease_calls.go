@@ -4,21 +4,17 @@ import (
 	"context"
 	"time"
 
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
-
 	"meridian/cluster/clusterpb"
 	"meridian/cluster/lease"
-	"meridian/cluster/transport"
 )
 
 // Renew, Ack and Left are the messages of the lease layer. Who sends is known
 // from the certificate of the connection.
 
 func (s *internode) Renew(ctx context.Context, r *clusterpb.RenewRequest) (*clusterpb.RenewResponse, error) {
-	sender, ok := transport.Sender(ctx)
-	if !ok {
-		return nil, status.Error(codes.Unauthenticated, "no sender")
+	sender, err := s.voter(ctx)
+	if err != nil {
+		return nil, err
 	}
 	n := s.node
 	if !n.running.Load() {
@@ -38,9 +34,9 @@ func (s *internode) Renew(ctx context.Context, r *clusterpb.RenewRequest) (*clus
 }
 
 func (s *internode) Ack(ctx context.Context, r *clusterpb.AckRequest) (*clusterpb.AckResponse, error) {
-	sender, ok := transport.Sender(ctx)
-	if !ok {
-		return nil, status.Error(codes.Unauthenticated, "no sender")
+	sender, err := s.voter(ctx)
+	if err != nil {
+		return nil, err
 	}
 	if s.node.running.Load() {
 		s.node.leases.layer.OnAck(lease.NodeID(sender), lease.Ack{Applied: r.Applied})
@@ -49,9 +45,9 @@ func (s *internode) Ack(ctx context.Context, r *clusterpb.AckRequest) (*clusterp
 }
 
 func (s *internode) Left(ctx context.Context, r *clusterpb.LeftRequest) (*clusterpb.LeftResponse, error) {
-	sender, ok := transport.Sender(ctx)
-	if !ok {
-		return nil, status.Error(codes.Unauthenticated, "no sender")
+	sender, err := s.voter(ctx)
+	if err != nil {
+		return nil, err
 	}
 	if s.node.running.Load() {
 		s.node.leases.layer.OnLeft(lease.NodeID(sender), lease.Left{Term: r.Term, Name: lease.Name{Start: r.Start, Seq: r.Seq}})

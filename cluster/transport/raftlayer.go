@@ -76,6 +76,9 @@ func (l *RaftLayer) Close() error {
 }
 
 func (l *RaftLayer) deliver(peer *peerConn) error {
+	if member := l.transport.cfg.Member; member != nil && !member(peer.nodeID) {
+		return fmt.Errorf("%w: node %q is not a member", ErrPeer, peer.nodeID)
+	}
 	conn, err := l.keep(peer)
 	if err != nil {
 		return err

@@ -63,6 +63,9 @@ type Config struct {
 	// to another member is refused. Nil: any member of the region is accepted.
 	PeerID func(address string) (nodeID string, ok bool)
 
+	// Member tells which nodes may open Raft streams. Nil: any of the region.
+	Member func(nodeID string) bool
+
 	// Seams for tests; nil means package net.
 	Listen func(network, address string) (net.Listener, error)
 	Dial   func(ctx context.Context, network, address string) (net.Conn, error)

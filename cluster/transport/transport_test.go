@@ -133,6 +133,33 @@ func TestRaftStreamsPass(t *testing.T) {
 	}
 }
 
+func TestRaftStreamOfNoMemberIsRefused(t *testing.T) {
+	ca := newTestCA(t, "r1")
+	cfg := ca.config("b")
+	cfg.Member = func(id string) bool { return id == "a" }
+	b, _ := open(t, cfg)
+	address := raft.ServerAddress(b.Addr().String())
+	rogue, _ := open(t, ca.config("retired"))
+	out, err := rogue.Raft().Dial(address, time.Second) // its own side of the handshake may be done first
+	if err == nil {
+		_ = out.SetReadDeadline(time.Now().Add(10 * time.Second))
+		if _, err := out.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("the stream stays open: %v", err)
+		}
+	}
+	a, _ := open(t, ca.config("a"))
+	if _, err := a.Raft().Dial(address, time.Second); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := b.Raft().Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if id := conn.(*raftConn).Conn.(*peerConn).nodeID; id != "a" {
+		t.Errorf("accepted a stream of %s", id)
+	}
+}
+
 func TestPeersAreRefused(t *testing.T) {
 	ca := newTestCA(t, "r1")
 	server, _ := open(t, ca.config("server"))
