@@ -55,9 +55,15 @@ func (s *raftStore) see(entry *raft.Log) {
 }
 
 var (
-	_ raft.LogStore    = (*raftStore)(nil)
-	_ raft.StableStore = (*raftStore)(nil)
+	_ raft.LogStore          = (*raftStore)(nil)
+	_ raft.StableStore       = (*raftStore)(nil)
+	_ raft.MonotonicLogStore = (*raftStore)(nil)
 )
+
+// IsMonotonic makes Raft empty the log when it installs a snapshot. Otherwise
+// it keeps what lies near the end or beyond the snapshot, entries that were
+// perhaps never committed among them, and a gap may follow.
+func (s *raftStore) IsMonotonic() bool { return true }
 
 func (s *raftStore) do(name string, f func() error) error {
 	started := time.Now()
