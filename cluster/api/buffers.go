@@ -23,6 +23,8 @@ type exchange struct {
 	body    []byte
 	signer  signer
 	claim   claim
+	bodies  *bodyBudget // nil: no limit
+	charged int64       // bytes taken of bodies
 }
 
 // exchangePool keeps exchanges between requests.
@@ -32,20 +34,31 @@ func (p *exchangePool) take() *exchange {
 	if x, ok := p.pool.Get().(*exchange); ok {
 		return x
 	}
-	x := &exchange{params: make(Params, 0, 32), decoded: make([]byte, 0, minBuffer)}
-	x.answer.buf = make([]byte, 0, minBuffer)
+	x := &exchange{params: make(Params, 0, 32)}
 	x.answer.open = make([]string, 0, 8)
-	x.call.scratch = make([]byte, 0, minBuffer)
 	x.call.Answer = &x.answer
 	x.signer.digest = sha256.New()
 	return x
 }
 
+// prepare makes the buffers that an exchange needs once the request has arrived: one that waits for a body does without.
+// Buffers of earlier requests are used again. They are large enough for nearly all requests, since one that is outgrown
+// is left behind as it is.
+func (x *exchange) prepare() {
+	x.answer.buf = grow(x.answer.buf, minBuffer)
+	x.call.scratch = grow(x.call.scratch, minBuffer)
+}
+
 // release wipes an exchange and keeps it for the next request.
 func (p *exchangePool) release(x *exchange) {
+	x.settle()
+	x.bodies = nil
 	x.answer.wipe()
 	wipe(&x.decoded)
 	wipe(&x.body)
+	if cap(x.body) > minBuffer {
+		x.body = nil // the next request with one may never send it
+	}
 	wipe(&x.call.scratch)
 	for i := range x.call.retired {
 		wipe(&x.call.retired[i])

@@ -14,7 +14,8 @@ const MaxHeaderBytes = 64 << 10
 
 // HTTPServer returns an http.Server that serves s within the limits of the protocol: header block 64 KiB, 5 s to send
 // it, 15 s to send the whole request, 45 s from its head to the end of the answer, 60 s idle, 100 streams on an HTTP/2
-// connection, and a number of connections for each client address, which all servers of s share. Serve it on any
+// connection, the fewest that RFC 9113 recommends, with 128 KiB of what was not read yet, and a number of connections for
+// each client address, which all servers of s share. Serve it on any
 // listener, with TLS or without; Shutdown is the caller's.
 func (s *Server) HTTPServer() *http.Server {
 	return &http.Server{
@@ -25,9 +26,11 @@ func (s *Server) HTTPServer() *http.Server {
 		IdleTimeout:       60 * time.Second,
 		// net/http allows 4 KiB beyond this for its own reading ahead.
 		MaxHeaderBytes: MaxHeaderBytes - 4096,
-		HTTP2:          &http.HTTP2Config{MaxConcurrentStreams: 100},
-		ConnState:      s.guard.state,
-		ErrorLog:       slog.NewLogLogger(s.cfg.Logger.Handler(), slog.LevelDebug),
+		HTTP2:          &http.HTTP2Config{MaxConcurrentStreams: 100, MaxReceiveBufferPerConnection: 128 << 10, MaxReceiveBufferPerStream: 64 << 10},
+		// "OPTIONS *" is answered like any other method that is not served.
+		DisableGeneralOptionsHandler: true,
+		ConnState:                    s.guard.state,
+		ErrorLog:                     slog.NewLogLogger(s.cfg.Logger.Handler(), slog.LevelDebug),
 	}
 }
 

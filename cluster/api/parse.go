@@ -26,6 +26,7 @@ func (x *exchange) parse(r *http.Request) *Error {
 	if err := x.readBody(r); err != nil {
 		return err
 	}
+	x.prepare()
 	query := r.URL.RawQuery
 	x.decoded = grow(x.decoded, len(query)+len(x.body))
 	if err := x.decode(bytesOf(query), false); err != nil {
@@ -48,12 +49,13 @@ func (x *exchange) readBody(r *http.Request) *Error {
 	if r.ContentLength > MaxBodyBytes {
 		return errTooLarge("the body is over 64 KiB")
 	}
-	size := int(r.ContentLength)
-	if size < 0 {
-		size = MaxBodyBytes
+	if err := x.charge(waitingRequest + headBytes(r) + cap(x.body)); err != nil {
+		return err
 	}
-	x.body = grow(x.body, size+1)
 	for {
+		if err := x.growBody(r.ContentLength); err != nil {
+			return err
+		}
 		n, err := r.Body.Read(x.body[len(x.body):cap(x.body)])
 		x.body = x.body[:len(x.body)+n]
 		if len(x.body) > MaxBodyBytes {
@@ -73,6 +75,29 @@ func (x *exchange) readBody(r *http.Request) *Error {
 	if len(types) != 1 || !isForm(types[0]) {
 		return errParse("the body must be of type " + formType)
 	}
+	return nil
+}
+
+// growBody makes room for more of a body of the declared length, -1 if that is not known. What a caller only declares
+// takes no memory: the buffer doubles as bytes arrive, up to the body and one byte more, for its end to be read. A buffer
+// that is outgrown is wiped.
+func (x *exchange) growBody(declared int64) *Error {
+	have := cap(x.body)
+	if len(x.body) < have {
+		return nil
+	}
+	most := MaxBodyBytes + 1
+	if declared >= 0 {
+		most = int(declared) + 1
+	}
+	size := max(firstBody, min(2*have, most), have+1)
+	if err := x.charge(size - have); err != nil {
+		return err
+	}
+	larger := make([]byte, len(x.body), size)
+	copy(larger, x.body)
+	clear(x.body)
+	x.body = larger
 	return nil
 }
 

@@ -25,6 +25,7 @@ type Server struct {
 	metrics   *metrics
 	guard     connectionGuard
 	exchanges exchangePool
+	bodies    bodyBudget
 	region    []string // header values that never change
 	node      []string
 }
@@ -48,6 +49,7 @@ func New(cfg Config) (*Server, error) {
 	if s.metrics, err = newMetrics(cfg.Metrics, s.nonces.live); err != nil {
 		return nil, errors.Join(err, s.nonces.close())
 	}
+	s.bodies.limit = maxBodiesInFlight
 	s.guard.limit, s.guard.refused = cfg.Limits.ConnectionsPerAddress, s.metrics.refused.Inc
 	return s, nil
 }
@@ -64,7 +66,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.exchanges.release(x)
 		s.metrics.inFlight.Dec()
 	}()
-	x.call.RequestID, x.call.server = newRequestID(), s
+	x.call.RequestID, x.call.server, x.bodies = newRequestID(), s, &s.bodies
 
 	failure := s.answer(x, r)
 	code := codeOK
@@ -99,6 +101,7 @@ func (s *Server) answer(x *exchange, r *http.Request) (failure *Error) {
 	if err := s.authenticate(x, r, now); err != nil {
 		return err
 	}
+	x.settle() // the caller is known: it has limits of its own
 	if !formatKnown {
 		return newError(CodeInvalidParameterFormat)
 	}
