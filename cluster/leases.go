@@ -52,6 +52,7 @@ func (l *leases) Admit(ctx context.Context) (Ticket, error) {
 // await waits until Admit would not.
 func (l *leases) await(ctx context.Context) error {
 	n := l.node
+	caller := ctx
 	ctx, cancel := context.WithTimeout(ctx, n.cfg.Timing.LeaseWait)
 	defer cancel()
 	const look = 5 * time.Millisecond
@@ -71,7 +72,11 @@ func (l *leases) await(ctx context.Context) error {
 				return err
 			}
 			n.metrics.leaseRefusals.Inc()
-			return fmt.Errorf("%w: this node has had no lease from a leader since %v", ErrUnavailable, l.overdue())
+			err := fmt.Errorf("%w: this node has had no lease from a leader for %v", ErrUnavailable, l.overdue())
+			if gone := caller.Err(); gone != nil {
+				err = fmt.Errorf("%w: %w", err, gone)
+			}
+			return err
 		case <-ticker.C:
 		}
 	}
