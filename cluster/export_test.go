@@ -9,3 +9,10 @@ func (n *Node) StateHash() (index uint64, hash [32]byte) {
 		}
 	}
 }
+
+// Configurations returns the indexes of the latest and of the applied
+// configuration, as the lease layer sees them.
+func (n *Node) Configurations() (latest, applied uint64) {
+	members, _ := leaseMachine{n, n.machine.members}.Configuration()
+	return leaseRaft{n}.Latest().Index, members.Index
+}
