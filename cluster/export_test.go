@@ -16,3 +16,10 @@ func (n *Node) Pending() int {
 	defer n.futures.mu.Unlock()
 	return n.futures.pending
 }
+
+// Configurations returns the indexes of the latest and of the applied
+// configuration, as the lease layer sees them.
+func (n *Node) Configurations() (latest, applied uint64) {
+	members, _ := leaseMachine{n, n.machine.members}.Configuration()
+	return leaseRaft{n}.Latest().Index, members.Index
+}

@@ -17,8 +17,8 @@ type Ticket struct {
 }
 
 // Freshness decides that a read shows every write that was acknowledged before
-// it began. It is the one seam between reads and the way in which that is
-// known: a read lease would admit at once and judge in Check.
+// it began. It is the one seam between reads and the way in which that is known:
+// leases, as a rule, and a read index where a caller asks for it.
 type Freshness interface {
 	// Admit is called before the view is opened. It may wait.
 	Admit(ctx context.Context) (Ticket, error)

@@ -482,6 +482,52 @@ func TestTwoNodesThatDifferAlarmAndKeepTheirState(t *testing.T) {
 			t.Errorf("node %d set aside %v", i, aside)
 		}
 	}
+
+	// The operator decides, with the mark that a node in a minority would make.
+	if err := p.Stop(0); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(p.path(0, "state.differs"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.run(0)
+	for limit := time.Now().Add(20 * time.Second); p.metric(0, "meridian_state_differs", "") == 1 || p.metric(1, "meridian_state_differs", "") == 1; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(limit) {
+			t.Fatal("the alarm goes on")
+		}
+	}
+}
+
+// While entries stream in, nodes still find an index that all of them know.
+func TestStatesAreComparedUnderLoad(t *testing.T) {
+	p := newPatient(t, clustertest.Options{Configure: func(_ int, c *cluster.Config) { c.Timing.StateCheck = 50 * time.Millisecond }})
+	ctx := within(t, time.Minute)
+	compared := func(outcome string) (n float64) {
+		for i := range p.Len() {
+			n += p.metric(i, "meridian_state_comparisons_total", outcome)
+		}
+		return n
+	}
+	agreed, unsettled := compared("agreed"), compared("unsettled")
+	var writers sync.WaitGroup
+	for w := range 8 {
+		n := p.Node(w % p.Len())
+		writers.Go(func() {
+			for compared("agreed")-agreed < 60 && ctx.Err() == nil {
+				if _, err := clustertest.CreateKey(ctx, n, regionName); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	writers.Wait()
+	if agreed, unsettled = compared("agreed")-agreed, compared("unsettled")-unsettled; agreed < 60 || unsettled > agreed/10 {
+		t.Errorf("%v comparisons agreed, %v found no common index", agreed, unsettled)
+	}
+	if n := compared("outvoted"); n != 0 {
+		t.Errorf("%v outvoted", n)
+	}
 }
 
 // A restored snapshot under load lies beyond the end of the log; the node starts

@@ -280,7 +280,10 @@ func (r leaseRaft) Latest() lease.Members {
 	if f.Error() != nil {
 		return lease.Members{} // never: Raft answers it from memory
 	}
-	return leaseMembers(f.Configuration(), r.n.raftStore.newestConfiguration.Load())
+	// The log has shown what is newer than the state; after a start, or when a
+	// snapshot came, the state's own is the latest.
+	applied := r.n.machine.members.now.Load().members.Index
+	return leaseMembers(f.Configuration(), max(applied, r.n.raftStore.newestConfiguration.Load()))
 }
 
 // leaseMembers orders a Raft configuration by suffrage.

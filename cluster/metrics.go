@@ -24,6 +24,7 @@ type metrics struct {
 
 	seeding                        prometheus.Gauge
 	rebuilds                       *prometheus.CounterVec
+	comparisons                    *prometheus.CounterVec
 	rebuiltAt, comparedAt, differs prometheus.Gauge
 
 	collectors []prometheus.Collector
@@ -74,6 +75,9 @@ func newMetrics(n *Node) *metrics {
 	m.comparedAt = prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "meridian_state_compared_timestamp_seconds", Help: "When the state was last found equal to that of a majority of the region.",
 	})
+	m.comparisons = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "meridian_state_comparisons_total", Help: "Comparisons of the state with the other nodes', by what they came to: agreed, unsettled (no majority known), outvoted.",
+	}, []string{"outcome"})
 	m.differs = prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "meridian_state_differs", Help: "1 when the last comparison found another state at the same index on some node.",
 	})
@@ -83,8 +87,11 @@ func newMetrics(n *Node) *metrics {
 	for _, outcome := range writeOutcomes {
 		m.writes.WithLabelValues(outcome)
 	}
+	for _, v := range []verdict{agreed, unsettled, outvoted} {
+		m.comparisons.WithLabelValues(v.String())
+	}
 	m.readRounds.WithLabelValues("answered")
-	m.collectors = []prometheus.Collector{m.seeding, m.rebuilds, m.rebuiltAt, m.comparedAt, m.differs, m.leaseRefusals, m.writes, m.writeTime, m.readRounds, m.roundTime, m.storageOps, m.clocks}
+	m.collectors = []prometheus.Collector{m.seeding, m.rebuilds, m.rebuiltAt, m.comparedAt, m.comparisons, m.differs, m.leaseRefusals, m.writes, m.writeTime, m.readRounds, m.roundTime, m.storageOps, m.clocks}
 	gauge := func(name, help string, value func() float64) {
 		m.collectors = append(m.collectors, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
 	}
@@ -189,6 +196,7 @@ func (m *metrics) rebuilt(source string, at time.Time) {
 
 // compared notes what a comparison of states came to.
 func (m *metrics) compared(v verdict, differs bool, at time.Time) {
+	m.comparisons.WithLabelValues(v.String()).Inc()
 	m.differs.Set(0)
 	if differs {
 		m.differs.Set(1)

@@ -3,8 +3,8 @@
 //
 // A write on any node becomes a finished command with an id, goes to the leader,
 // and is held and sent again across elections; the id lets it take effect at most
-// once. A read is answered from the node's own state, once the leader has named
-// an index that covers every acknowledged write (see Freshness).
+// once. A read is answered from the node's own state, without asking anybody,
+// while the node has a lease (see package lease and ReadOptions).
 //
 // An error of storage is never an answer. The node marks itself unhealthy and
 // ends the process; the replicated log decides what happened.

@@ -15,10 +15,11 @@ import (
 )
 
 // Open starts a node on its data folder and returns once it takes part in the
-// region, which may have no leader yet. When the folder is empty it first waits,
-// as long as ctx allows, until every other voter has recorded it. Errors that
-// refuse the folder: ErrReplaced, ErrNotMember, ErrLogTail, ErrLogGap,
-// ErrForeignData, ErrNoLog, ErrInUse, ErrDisk.
+// region, which may have no leader yet. As long as ctx allows it first waits, when
+// the folder is empty, until every other voter has recorded it, and when the state
+// is lost, until another node has given it one. Errors that refuse the folder:
+// ErrReplaced, ErrNotMember, ErrLogTail, ErrLogGap, ErrLogDamaged, ErrForeignData,
+// ErrNoLog, ErrInUse, ErrDisk.
 func Open(ctx context.Context, cfg Config) (*Node, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err

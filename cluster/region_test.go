@@ -51,3 +51,21 @@ func TestWritesOnEveryNodeAreReadOnEveryNode(t *testing.T) {
 		}
 	}
 }
+
+// A new leader may be fast (rule 12) only while the applied configuration is the
+// latest. That is so after a restart too.
+func TestConfigurationIsTheLatestAfterARestart(t *testing.T) {
+	r := clustertest.New(t, clustertest.Options{})
+	for range 2 {
+		for i := range r.Len() {
+			if latest, applied := r.Node(i).Configurations(); latest != applied || applied == 0 {
+				t.Errorf("node %d: latest configuration %d, applied %d", i, latest, applied)
+			}
+			r.Kill(i)
+			if err := r.Start(i); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r.WaitReady()
+	}
+}

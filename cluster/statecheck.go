@@ -40,6 +40,8 @@ const (
 	outvoted                 // a majority has another state
 )
 
+func (v verdict) String() string { return [...]string{"agreed", "unsettled", "outvoted"}[v] }
+
 // judge compares a node's state with those of the other members. differs reports
 // that some of them have another one.
 func judge(own [32]byte, others []stateAt) (v verdict, differs bool) {
