@@ -52,7 +52,7 @@ func startOps(cfg config.Listen, metrics *prometheus.Registry, log *slog.Logger)
 		o.start(l, o.handler(metrics), log)
 	}
 	if socket := cfg.Pprof.Socket; socket != "" {
-		if err := os.Remove(socket); err != nil && !errors.Is(err, os.ErrNotExist) {
+		if err := removeSocket(socket); err != nil {
 			o.Close()
 			return nil, fmt.Errorf("listen.pprof: %w", err)
 		}
@@ -64,6 +64,20 @@ func startOps(cfg config.Listen, metrics *prometheus.Registry, log *slog.Logger)
 		o.start(l, pprofHandler(), log)
 	}
 	return o, nil
+}
+
+// removeSocket removes the socket of an earlier process, and nothing else.
+func removeSocket(path string) error {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case info.Mode().Type() != os.ModeSocket:
+		return fmt.Errorf("%s is there and is no socket", path)
+	}
+	return os.Remove(path)
 }
 
 func (o *opsServer) start(l net.Listener, h http.Handler, log *slog.Logger) {

@@ -4,14 +4,19 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"meridian/cluster"
+	"meridian/cmd/meridian/config"
 )
 
 // fakeNode answers what it is told to.
@@ -83,5 +88,39 @@ func TestOpsStatus(t *testing.T) {
 	o.serve(&fakeNode{status: cluster.Status{NodeID: "n1", Role: "leader", Healthy: true}})
 	if a := ask(); !a.Ready || a.Status == nil || a.Status.Role != "leader" || a.Error != "nobody answers" {
 		t.Errorf("with a node: %+v", a)
+	}
+}
+
+// The socket for profiles takes the place of an older one, and of nothing else.
+func TestPprofSocketReplacesOnlySockets(t *testing.T) {
+	dir := t.TempDir()
+	start := func(path string) error {
+		o, err := startOps(config.Listen{Pprof: config.PprofListener{Socket: path}}, prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
+		if err == nil {
+			o.Close()
+		}
+		return err
+	}
+	old := filepath.Join(dir, "s")
+	l, err := net.Listen("unix", old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.(*net.UnixListener).SetUnlinkOnClose(false) // as a killed process leaves it
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := start(old); err != nil {
+		t.Errorf("over an old socket: %v", err)
+	}
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, []byte("precious"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := start(file); err == nil || !strings.Contains(err.Error(), "listen.pprof") {
+		t.Errorf("over a file: %v", err)
+	}
+	if text, err := os.ReadFile(file); err != nil || string(text) != "precious" {
+		t.Errorf("the file now holds %q, %v", text, err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net"
 	"net/url"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -21,6 +22,10 @@ var (
 	accountForm  = regexp.MustCompile(`^[0-9]{1,32}$`)
 	accessIDForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
 )
+
+// maxHold bounds raft.hold: an answer must be written within 45 s of the head of
+// its request, whose body may take 15 s of them.
+const maxHold = 30 * time.Second
 
 // checker collects what is wrong with well-typed values.
 type checker struct {
@@ -97,6 +102,7 @@ func (c *checker) listeners() {
 	}
 	c.address("listen.http.address", l.HTTP.Address)
 	c.address("listen.ops.address", l.Ops.Address)
+	c.socket("listen.pprof.socket", l.Pprof.Socket)
 	if c.required("listen.cluster.address", l.Cluster.Address, "host:port for the other nodes") {
 		c.address("listen.cluster.address", l.Cluster.Address)
 	}
@@ -120,6 +126,17 @@ func (c *checker) listeners() {
 		if name == "" || strings.ContainsAny(name, "/:@ ") && net.ParseIP(name) == nil {
 			c.fail("listen.names", "[%d] is %q; write a host name or address without port", i, name)
 		}
+	}
+}
+
+// socket checks where a unix socket will be made: an older one there is replaced,
+// anything else is left alone.
+func (c *checker) socket(path, name string) {
+	if name == "" {
+		return
+	}
+	if info, err := os.Lstat(name); err == nil && info.Mode().Type() != os.ModeSocket {
+		c.fail(path, "is %s, which is there and is no socket: it would have to be removed", name)
 	}
 }
 
@@ -286,8 +303,8 @@ func (c *checker) timings() {
 	}
 	c.between("raft.snapshot_threshold", r.SnapshotThreshold, 1, 100_000_000)
 	c.between("raft.trailing_logs", r.TrailingLogs, 1, 100_000_000)
-	if r.Hold > time.Minute {
-		c.fail("raft.hold", "is %s; at most 1m", r.Hold)
+	if r.Hold > maxHold {
+		c.fail("raft.hold", "is %s; at most %s", r.Hold, maxHold)
 	}
 	if d := c.l.Config.Disk.StallLimit; d < time.Second {
 		c.fail("disk.stall_limit", "is %s; at least 1s", d)

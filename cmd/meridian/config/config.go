@@ -159,7 +159,7 @@ type Raft struct {
 	SnapshotThreshold int           `koanf:"snapshot_threshold" help:"log entries after which one is"`
 	SnapshotMaxAge    time.Duration `koanf:"snapshot_max_age" help:"time after which one is, if anything changed"`
 	TrailingLogs      int           `koanf:"trailing_logs" help:"log entries kept behind a snapshot for followers that were away"`
-	Hold              time.Duration `koanf:"hold" help:"how long a call waits for an election before it is refused"`
+	Hold              time.Duration `koanf:"hold" help:"how long a call waits for an election before it is refused; at most 30s"`
 	StateCheck        time.Duration `koanf:"state_check" help:"how often a node compares its state with the others', give or take a quarter"`
 }
 

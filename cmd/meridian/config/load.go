@@ -129,7 +129,29 @@ func (r *reader) syntax(err error) {
 		_, _ = fmt.Sscan(m[1], &line) // digits, by the expression
 		text = text[len(m[0]):]
 	}
-	r.fail(line, "not YAML: %s", strings.TrimPrefix(text, "yaml: "))
+	r.fail(line, "not YAML: %s", withoutQuotes(strings.TrimPrefix(text, "yaml: ")))
+}
+
+// withoutQuotes cuts what a parser quotes of the file, which may be a secret that
+// was written into it. Single characters, such as a missing ',', stay.
+func withoutQuotes(text string) string {
+	for i := 0; i < len(text); i++ {
+		quote := text[i]
+		if quote != '\'' && quote != '"' && quote != '`' {
+			continue
+		}
+		if i+2 < len(text) && text[i+2] == quote {
+			i += 2
+			continue
+		}
+		// The last one that fits: what is quoted may have quotes itself.
+		end := strings.LastIndexByte(text, quote)
+		if end == i {
+			return text[:i] + "…"
+		}
+		return text[:i] + "…" + text[end+1:]
+	}
+	return text
 }
 
 // readEnviron reads the environment, each variable as a layer of its own so

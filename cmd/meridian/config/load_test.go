@@ -3,6 +3,7 @@ package config
 import (
 	"bytes"
 	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -135,6 +136,10 @@ func TestMistakes(t *testing.T) {
 			want: `meridian.yaml:7: "listen.names" is a list`},
 		{name: "no YAML", old: "log: { level: warn }", new: "log: { level: warn",
 			want: `meridian.yaml:17: not YAML: did not find expected ',' or '}'`},
+		{name: "secret for an anchor", old: "secret: file://root.secret", new: "secret: *hunter2-is-not-repeated",
+			want: `meridian.yaml:1: not YAML: unknown anchor … referenced`},
+		{name: "held too long", set: []string{"raft.hold=31s"},
+			want: `--set raft.hold: raft.hold is 31s; at most 30s`},
 		{name: "value for names", old: "dial: { hz-2: 127.0.0.1:7411 }", new: "dial: 127.0.0.1:7411",
 			want: `meridian.yaml:21: "cluster.dial" is a list of names with a text each`},
 		{name: "name twice", old: "dial: { hz-2: 127.0.0.1:7411 }", new: "dial: { hz-2: a:1, hz-2: b:1 }",
@@ -317,5 +322,47 @@ func TestShownConfigurationReadsBack(t *testing.T) {
 	}
 	if diff := cmp.Diff(l.Config, again.Config); diff != "" {
 		t.Errorf("after a round (-want +got):\n%s", diff)
+	}
+}
+
+// TestQuotedTextIsCut: an error of the parser must not repeat what stands in the
+// file, which may be a secret.
+func TestQuotedTextIsCut(t *testing.T) {
+	for text, want := range map[string]string{
+		"did not find expected ',' or '}'":             "did not find expected ',' or '}'",
+		"unknown anchor 'hunter2' referenced":          "unknown anchor … referenced",
+		"unknown anchor 'it's it' referenced":          "unknown anchor … referenced",
+		"cannot decode !!str `hunter2` as a !!float":   "cannot decode !!str … as a !!float",
+		`found "hunter2`:                               "found …",
+		"expected ':' after 'hunter2' and 'x' as well": "expected ':' after … as well",
+		"": "",
+	} {
+		if got := withoutQuotes(text); got != want {
+			t.Errorf("%q became %q, want %q", text, got, want)
+		}
+	}
+}
+
+// TestSocketSparesFiles: a path that holds something else than a socket is refused.
+func TestSocketSparesFiles(t *testing.T) {
+	dir := t.TempDir()
+	file, link, socket := filepath.Join(dir, "file"), filepath.Join(dir, "link"), filepath.Join(dir, "s")
+	if err := os.WriteFile(file, []byte("precious"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(file, link); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for path, good := range map[string]bool{file: false, link: false, dir: false, socket: true, filepath.Join(dir, "none"): true, "": true} {
+		c := &checker{l: &Loaded{}, file: "meridian.yaml"}
+		c.socket("listen.pprof.socket", path)
+		if (len(c.problems) == 0) != good {
+			t.Errorf("%q: %v", path, c.problems)
+		}
 	}
 }
