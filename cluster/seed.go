@@ -201,7 +201,9 @@ func (n *Node) giveState(stream grpc.ServerStreamingServer[clusterpb.FetchStateR
 func (n *Node) snapshotCovering(ctx context.Context, index uint64) (*raft.SnapshotMeta, error) {
 	meta, inside, err := n.snapshots.newest()
 	if err != nil || meta == nil || meta.Index < index || inside < n.machine.applied.value.Load() {
-		err = n.futures.give(ctx, func() raft.Future { return n.raft.Snapshot() })
+		if err := n.futures.give(ctx, func() raft.Future { return n.raft.Snapshot() }); err != nil {
+			n.log.Info("raft made no snapshot", "error", err)
+		}
 		meta, _, _ = n.snapshots.newest()
 	}
 	if meta == nil || meta.Index < index {
