@@ -15,7 +15,7 @@ func openIdentity(t *testing.T, dir string) *identity {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	id, err := loadIdentity(db, "a", "r1")
+	id, err := loadIdentity(checkedLog{db}, "a", "r1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func TestIdentitySurvivesARestart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	id, err := loadIdentity(db, "a", "r1")
+	id, err := loadIdentity(checkedLog{db}, "a", "r1")
 	if err != nil {
 		t.Fatal(err)
 	}
