@@ -134,7 +134,14 @@ func (n *Node) setAside(path, kind, why string) error {
 	if err != nil {
 		return err
 	}
-	err = os.Rename(path, prefix+n.cfg.Now().UTC().Format("20060102T150405.000"))
+	name := prefix + n.cfg.Now().UTC().Format("20060102T150405.000000")
+	for i := 1; ; i++ { // several may be set aside within a moment
+		if _, err := os.Lstat(name); errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		name = fmt.Sprintf("%s%s-%d", prefix, n.cfg.Now().UTC().Format("20060102T150405.000000"), i)
+	}
+	err = os.Rename(path, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

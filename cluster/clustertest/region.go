@@ -142,6 +142,8 @@ func (r *Region) Config(i int) cluster.Config {
 		Timing: cluster.Timing{
 			Heartbeat: 150 * time.Millisecond, LeaderLease: 75 * time.Millisecond, Commit: 5 * time.Millisecond,
 			Jobs: 200 * time.Millisecond,
+			// An election may outlive leases this short on a busy machine: reads then wait.
+			LeaseWait: 4 * time.Second,
 		},
 		Disk: cluster.Disk{MinFree: 1 << 20, Reserve: -1},
 		Exit: func(reason error) { m.exit(reason) },

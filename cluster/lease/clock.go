@@ -23,16 +23,47 @@ type Clock interface {
 // the margin since the last look, as after a suspend of a virtual machine that
 // stopped the boot clock (rule 1). The caller then drops what it holds.
 func (n *Node) clocksJumped(now Instant) bool {
-	apart := int64(n.cfg.Clock.Wall() - now)
-	moved := apart - n.apart.Load()
-	return moved > int64(n.cfg.Margin) || moved < -int64(n.cfg.Margin)
+	if n.moved(int64(n.cfg.Clock.Wall()-now)) == 0 {
+		return false
+	}
+	// The process may have been paused between the two readings.
+	low, high := n.apartNow()
+	return n.moved(low) > 0 || n.moved(high) < 0
+}
+
+// moved is 0 if a distance of the clocks is within the margin of the last one
+// noted, else its direction.
+func (n *Node) moved(apart int64) int {
+	switch d := apart - n.apart.Load(); {
+	case d > int64(n.cfg.Margin):
+		return 1
+	case d < -int64(n.cfg.Margin):
+		return -1
+	}
+	return 0
+}
+
+// apartNow bounds the present distance of the clocks: the wall clock is read
+// between two readings of the boot clock, again if a pause came in between.
+func (n *Node) apartNow() (low, high int64) {
+	for range 4 {
+		before := n.cfg.Clock.Boot()
+		wall := n.cfg.Clock.Wall()
+		after := n.cfg.Clock.Boot()
+		low, high = int64(wall-after), int64(wall-before)
+		if high-low <= int64(n.cfg.Margin)/8 {
+			break
+		}
+	}
+	return low, high
 }
 
 // noteClocks drops everything that rests on the boot clock if it jumped, and
 // remembers the present distance of the clocks. The caller holds mu.
 func (n *Node) noteClocks(now Instant) (jumped bool) {
 	jumped = n.clocksJumped(now)
-	n.apart.Store(int64(n.cfg.Clock.Wall() - now))
+	low, high := n.apartNow()
+	n.apart.Store(low + (high-low)/2)
 	if !jumped {
 		return false
 	}

@@ -84,6 +84,32 @@ func TestRule1ClockJumpDropsEverything(t *testing.T) {
 	})
 }
 
+// pausedClock lets the process stand still between two readings of its clocks.
+type pausedClock struct {
+	*server
+	pause time.Duration // at the next reading of the wall clock
+}
+
+func (c *pausedClock) Wall() time.Duration {
+	c.boot, c.wall, c.pause = c.boot+c.pause, c.wall+c.pause, 0
+	return c.wall
+}
+
+func TestRule1PauseIsNoJump(t *testing.T) {
+	s := leased(t)
+	x := s.servers[1]
+	clock := &pausedClock{server: x}
+	x.lease.cfg.Clock = clock
+	clock.pause = 2 * simMargin
+	if !x.lease.MayAnswer(x.fsm) {
+		t.Error("a pause between two readings is taken for a jump of the clocks")
+	}
+	clock.pause = 2 * simMargin
+	if _, ok := x.lease.Renew(); !ok || x.lease.stats.ClockJumps != 0 || !x.lease.Live() {
+		t.Error("a pause while renewing is taken for a jump of the clocks")
+	}
+}
+
 func TestRule2LateRenewalsAreIgnored(t *testing.T) {
 	s := leased(t)
 	early, _ := s.servers[1].lease.Renew()
