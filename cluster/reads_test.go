@@ -25,7 +25,7 @@ func raise(a *atomic.Int64, n int64) {
 // while the write is in flight.
 func TestLinearizableReadsNeverFallBehindEachOther(t *testing.T) {
 	r := clustertest.New(t, clustertest.Options{})
-	ctx := within(t, time.Minute)
+	ctx := within(t, 2*time.Minute)
 	key, err := clustertest.CreateKey(ctx, r.Node(0), regionName)
 	if err != nil {
 		t.Fatal(err)
@@ -33,12 +33,12 @@ func TestLinearizableReadsNeverFallBehindEachOther(t *testing.T) {
 	if err := clustertest.Decide(r.Node(0).Propose(ctx, clustertest.Describe(key, "0"))); err != nil {
 		t.Fatal(err)
 	}
-	const writes = 150
-	var shown atomic.Int64
+	const writes = 100
+	var shown, reads atomic.Int64
 	var over atomic.Bool
 	var readers sync.WaitGroup
-	for reader := range 2 * r.Len() {
-		n := r.Node(reader % r.Len())
+	for i := range r.Len() {
+		n := r.Node(i)
 		readers.Go(func() {
 			for !over.Load() {
 				least := shown.Load()
@@ -50,6 +50,9 @@ func TestLinearizableReadsNeverFallBehindEachOther(t *testing.T) {
 					}
 					return err
 				})
+				if errors.Is(err, cluster.ErrUnavailable) {
+					continue // a busy machine elects; that is no wrong answer
+				}
 				got, parseErr := strconv.ParseInt(text, 10, 64)
 				if err := errors.Join(err, parseErr); err != nil {
 					t.Error(err)
@@ -59,16 +62,24 @@ func TestLinearizableReadsNeverFallBehindEachOther(t *testing.T) {
 					t.Errorf("a read shows %d after another one had shown %d", got, least)
 				}
 				raise(&shown, got)
+				reads.Add(1)
 			}
 		})
 	}
 	for n := int64(1); n <= writes; n++ {
-		if err := clustertest.Decide(r.Node(int(n)%r.Len()).Propose(ctx, clustertest.Describe(key, strconv.FormatInt(n, 10)))); err != nil {
-			t.Fatal(err)
+		command := clustertest.Describe(key, strconv.FormatInt(n, 10))
+		err := errors.New("not yet")
+		for err != nil && ctx.Err() == nil {
+			err = clustertest.Decide(r.Node(int(n)%r.Len()).Propose(ctx, command)) // again with its id
+		}
+		if err != nil {
+			t.Error(err)
+			break
 		}
 	}
 	over.Store(true)
 	readers.Wait()
+	t.Logf("%d reads beside %d writes", reads.Load(), writes)
 }
 
 func TestMinIndexWaitsAndThenRefuses(t *testing.T) {
