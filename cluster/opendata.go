@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"meridian/store"
 )
@@ -134,7 +135,11 @@ func (n *Node) setAside(path, kind, why string) error {
 	if err != nil {
 		return err
 	}
-	err = os.Rename(path, prefix+n.cfg.Now().UTC().Format("20060102T150405.000"))
+	aside := prefix + n.cfg.Now().UTC().Format("20060102T150405.000")
+	for slices.Contains(older, aside) { // two within a millisecond
+		aside += "-"
+	}
+	err = os.Rename(path, aside)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -83,7 +83,7 @@ func TestLinearizableReadsNeverFallBehindEachOther(t *testing.T) {
 }
 
 func TestMinIndexWaitsAndThenRefuses(t *testing.T) {
-	const wait = 150 * time.Millisecond
+	const wait = 2 * time.Second
 	r := clustertest.New(t, clustertest.Options{Configure: func(_ int, c *cluster.Config) { c.Timing.MinIndexWait = wait }})
 	ctx := within(t, time.Minute)
 	look := func(n *cluster.Node, index uint64) (at uint64, err error) {
