@@ -61,6 +61,7 @@ type server struct {
 	api         *api.Server
 	certificate *certificate // nil without a TLS listener
 	listeners   []*listener
+	farewell    farewell
 }
 
 // runServer runs a node until ctx ends, then stops it in order. It writes its
@@ -166,7 +167,8 @@ func (s *server) announceReady(ctx context.Context) {
 	}
 }
 
-// drain stops taking requests and lets those that run end.
+// drain takes no more connections, has clients leave those that are open, and
+// lets requests that run end.
 func (s *server) drain() {
 	s.ops.draining()
 	if _, err := daemon.SdNotify(false, daemon.SdNotifyStopping); err != nil {
@@ -174,6 +176,12 @@ func (s *server) drain() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Shutdown.Grace)
 	defer cancel()
+	for _, l := range s.listeners {
+		_ = l.Close() // Shutdown would say so again
+	}
+	leaving, left := context.WithTimeout(ctx, min(farewellLimit, s.cfg.Shutdown.Grace/2))
+	s.farewell.say(leaving)
+	left()
 	group := newGroup()
 	for _, l := range s.listeners {
 		group.Go(func() {

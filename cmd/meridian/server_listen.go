@@ -26,11 +26,13 @@ func (s *server) listen(name, address string, config *tls.Config) error {
 	}
 	server := s.api.HTTPServer()
 	server.TLSConfig = config
+	s.farewell.attend(server)
 	s.listeners = append(s.listeners, &listener{Listener: l, name: name, server: server, tls: config})
 	return nil
 }
 
-// serve answers until Shutdown; then the error is nil.
+// serve takes connections until Shutdown, or until the listener is closed; then
+// the error is nil.
 func (l *listener) serve() error {
 	var err error
 	if l.tls != nil {
@@ -38,7 +40,7 @@ func (l *listener) serve() error {
 	} else {
 		err = l.server.Serve(l.Listener)
 	}
-	if errors.Is(err, http.ErrServerClosed) {
+	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed) {
 		return nil
 	}
 	return fmt.Errorf("listen.%s: %w", l.name, err)
