@@ -40,6 +40,9 @@ func newPatient(t *testing.T, o clustertest.Options) *patient {
 	o.Configure = func(i int, c *cluster.Config) {
 		c.Timing.SnapshotInterval, c.Timing.SnapshotThreshold, c.Timing.TrailingLogs = 20*time.Millisecond, 16, 4
 		c.Timing.CheckDelay, c.Timing.StateCheck = 50*time.Millisecond, 300*time.Millisecond
+		if o.Nodes == 2 {
+			calm(c)
+		}
 		registry := prometheus.NewRegistry()
 		c.Metrics = registry
 		p.mu.Lock()

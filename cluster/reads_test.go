@@ -15,6 +15,12 @@ import (
 	"meridian/store"
 )
 
+// calm gives a region the timeouts of a real one, for tests that are not about
+// elections and run on busy machines.
+func calm(c *cluster.Config) {
+	c.Timing.Heartbeat, c.Timing.LeaderLease = time.Second, 500*time.Millisecond
+}
+
 // raise sets a to n unless it is higher.
 func raise(a *atomic.Int64, n int64) {
 	for old := a.Load(); n > old && !a.CompareAndSwap(old, n); old = a.Load() {
@@ -84,7 +90,10 @@ func TestLinearizableReadsNeverFallBehindEachOther(t *testing.T) {
 
 func TestMinIndexWaitsAndThenRefuses(t *testing.T) {
 	const wait = 2 * time.Second
-	r := clustertest.New(t, clustertest.Options{Configure: func(_ int, c *cluster.Config) { c.Timing.MinIndexWait = wait }})
+	r := clustertest.New(t, clustertest.Options{Configure: func(_ int, c *cluster.Config) {
+		calm(c)
+		c.Timing.MinIndexWait = wait
+	}})
 	ctx := within(t, time.Minute)
 	look := func(n *cluster.Node, index uint64) (at uint64, err error) {
 		err = n.ReadWith(ctx, cluster.ReadOptions{MinIndex: index}, func(v *store.View) error {
@@ -138,7 +147,7 @@ func TestLinearizableReadsAskTheLeader(t *testing.T) {
 	r := clustertest.New(t, clustertest.Options{Configure: func(i int, c *cluster.Config) {
 		registry := prometheus.NewRegistry()
 		c.Metrics = registry
-		c.Timing.Hold = 500 * time.Millisecond
+		calm(c)
 		mu.Lock()
 		registries[i] = registry
 		mu.Unlock()
@@ -180,6 +189,7 @@ func TestLinearizableReadsAskTheLeader(t *testing.T) {
 			r.Kill(j)
 		}
 	}
+	ctx = within(t, 500*time.Millisecond)
 	if err := look(cluster.ReadOptions{Linearizable: true}); !errors.Is(err, cluster.ErrUnavailable) {
 		t.Errorf("a linearizable read without a leader: %v", err)
 	}
