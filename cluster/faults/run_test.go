@@ -126,7 +126,7 @@ func rounds(inShort, inLong int) int {
 	if *short {
 		return inShort
 	}
-	return inLong
+	return max(inShort, int(float64(inLong)**share))
 }
 
 // broken runs f, in which nodes are broken and repaired again, and notes the
