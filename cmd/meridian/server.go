@@ -176,9 +176,7 @@ func (s *server) drain() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Shutdown.Grace)
 	defer cancel()
-	for _, l := range s.listeners {
-		_ = l.Close() // Shutdown would say so again
-	}
+	s.closeListeners()
 	leaving, left := context.WithTimeout(ctx, min(farewellLimit, s.cfg.Shutdown.Grace/2))
 	s.farewell.say(leaving)
 	left()
@@ -191,6 +189,20 @@ func (s *server) drain() {
 		})
 	}
 	group.Wait()
+}
+
+// closeListeners refuses further connections, and loses none that is under way.
+func (s *server) closeListeners() {
+	const handshake = 50 * time.Millisecond // a round trip to the client
+	for _, l := range s.listeners {
+		if err := stopHandshakes(l.Listener); err != nil {
+			s.log.Debug("A connection that comes now may be reset.", "event", "handshakes_go_on", "listener", l.name, "error", err.Error())
+		}
+	}
+	time.Sleep(handshake)
+	for _, l := range s.listeners {
+		_ = l.Close() // Shutdown would say so again
+	}
 }
 
 // stop hands the node over and closes it, once nothing uses it.

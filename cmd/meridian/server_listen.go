@@ -20,7 +20,7 @@ type listener struct {
 // listen binds an address for the API. It binds at once, so that a taken port
 // is an error at start, and serves later.
 func (s *server) listen(name, address string, config *tls.Config) error {
-	l, err := net.Listen("tcp", address)
+	l, err := listenTCP(address)
 	if err != nil {
 		return fmt.Errorf("listen.%s: %w", name, err)
 	}
@@ -29,6 +29,14 @@ func (s *server) listen(name, address string, config *tls.Config) error {
 	s.farewell.attend(server)
 	s.listeners = append(s.listeners, &listener{Listener: l, name: name, server: server, tls: config})
 	return nil
+}
+
+// listenTCP listens without Multipath TCP, whose sockets take no filter
+// (stopHandshakes).
+func listenTCP(address string) (net.Listener, error) {
+	var config net.ListenConfig
+	config.SetMultipathTCP(false)
+	return config.Listen(context.Background(), "tcp", address)
 }
 
 // serve takes connections until Shutdown, or until the listener is closed; then
