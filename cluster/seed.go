@@ -201,15 +201,17 @@ func (n *Node) giveState(stream grpc.ServerStreamingServer[clusterpb.FetchStateR
 func (n *Node) snapshotCovering(ctx context.Context, index uint64) (*raft.SnapshotMeta, error) {
 	meta, inside, err := n.snapshots.newest()
 	if err != nil || meta == nil || meta.Index < index || inside < n.machine.applied.value.Load() {
-		err = n.futures.give(ctx, func() raft.Future { return n.raft.Snapshot() })
+		if err := n.futures.give(ctx, func() raft.Future { return n.raft.Snapshot() }); err != nil {
+			n.log.Info("Raft makes no snapshot now", "error", err)
+		}
 		meta, _, _ = n.snapshots.newest()
 	}
 	if meta == nil || meta.Index < index {
 		// Raft makes none while it replays its log, and has no leader for that
 		// if the node that asks is needed for one.
-		err = n.snapshotState(n.store)
+		err := n.snapshotState(n.store)
 		if meta, _, _ = n.snapshots.newest(); meta == nil {
-			return nil, err
+			return nil, fmt.Errorf("no snapshot could be made: %w", err)
 		}
 	}
 	if meta.Index < index {
