@@ -90,7 +90,8 @@ func TestClientAsksForConsistency(t *testing.T) {
 func regionOfThree(t *testing.T) (*harness, *clustertest.Region, []*Server) {
 	t.Helper()
 	region := clustertest.New(t, clustertest.Options{Region: testRegionID, Configure: func(_ int, c *cluster.Config) {
-		c.Timing.MinIndexWait, c.Timing.Hold = 200*time.Millisecond, time.Second
+		c.Timing.MinIndexWait, c.Timing.Hold = 200*time.Millisecond, 2*time.Second
+		c.Timing.Heartbeat, c.Timing.LeaderLease = time.Second, 500*time.Millisecond // for busy machines
 	}})
 	h := &harness{clock: new(testClock)}
 	h.clock.at.Store(time.Now().UnixNano())

@@ -56,6 +56,8 @@ func (c *caller) call(ctx context.Context, n *node, o op, params map[string]stri
 	if out == nil {
 		out = new(answer)
 	}
+	c.history.gate.RLock()
+	defer c.history.gate.RUnlock()
 	o.Start = c.history.now()
 	resp, err := c.clients[n].Call(ctx, o.Action, params, out)
 	o.End = c.history.now()

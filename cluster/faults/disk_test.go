@@ -35,7 +35,8 @@ func slowDisk(r *run) {
 		n := r.victim(i)
 		delay := r.between(20*time.Millisecond, 200*time.Millisecond)
 		var injected int
-		r.broken("slow disk", nil, func() {
+		// A follower that cannot keep up gets no lease.
+		r.broken("slow disk", []*node{n}, func() {
 			t := r.trace(n, callSync, stateFiles(n), "-e", fmt.Sprintf("inject=%s:delay_exit=%d", callSync, delay.Microseconds()))
 			r.settle(r.between(2*time.Second, 5*time.Second))
 			t.detach()
@@ -51,21 +52,26 @@ func slowDisk(r *run) {
 // hangDisk has the syncs of one node never return. Its process ends by itself and
 // another leads.
 func hangDisk(r *run) {
+	const farewell = "storage_failed"
 	var ended, resumed []time.Duration
 	for i := range rounds(2, 20) {
 		n := r.victim(i)
 		others := r.region.without(n)
 		r.broken("hung disk", []*node{n}, func() {
-			began := time.Now()
+			before, began := n.logged(farewell), time.Now()
 			t := r.trace(n, callSync, stateFiles(n), "-e", "inject="+callSync+":delay_enter=600000000")
-			took := r.probeWrites(others)
-			resumed = append(resumed, min(took[0], took[1]))
-			if eventually(patience, n.proc.dead) {
-				ended = append(ended, time.Since(began))
+			writes := r.probeWrites(others)
+			resumed = append(resumed, min(writes[0], writes[1]))
+			// strace holds on to a thread whose call it delays: the process can say
+			// that it ends, but is gone only after strace is.
+			said := eventually(patience, func() bool { return n.logged(farewell) > before || n.proc.dead() })
+			took := time.Since(began)
+			t.kill()
+			if said && eventually(5*time.Second, func() bool { return !n.proc.running() }) {
+				ended = append(ended, took)
 			} else {
 				r.Errorf("%s goes on with a disk that hangs%s", n.id, n.logTail())
 			}
-			t.kill()
 			n.proc.kill()
 			r.region.start(n)
 			r.region.waitReady(n)

@@ -54,6 +54,8 @@ type history struct {
 	mu    sync.Mutex
 	parts []*part
 	notes []note
+
+	gate sync.RWMutex // held by each request of the load while it is under way
 }
 
 // part is the history of one worker.
@@ -72,6 +74,13 @@ type note struct {
 func newHistory() *history { return &history{began: time.Now()} }
 
 func (h *history) now() int64 { return int64(time.Since(h.began)) }
+
+// hold runs f while no request of the load is under way.
+func (h *history) hold(f func()) {
+	h.gate.Lock()
+	defer h.gate.Unlock()
+	f()
+}
 
 func (h *history) part() *part {
 	p := &part{}

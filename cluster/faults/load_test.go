@@ -39,7 +39,7 @@ type load struct {
 // sizes says how many workers of each kind run.
 type sizes struct{ writers, readers, crypto, trials, contenders int }
 
-var usual = sizes{writers: 6, readers: 4, crypto: 2, trials: 4, contenders: 3}
+var usual = sizes{writers: 4, readers: 4, crypto: 2, trials: 16, contenders: 3}
 
 func newLoad(t testing.TB, r *region, seed uint64) *load {
 	l := &load{t: t, region: r, history: newHistory(), seed: seed, counters: &counters{}}

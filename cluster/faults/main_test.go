@@ -25,6 +25,7 @@ import (
 // The flags of the suite.
 var (
 	short   = flag.Bool("faults.short", false, "few rounds of each scenario: minutes in all")
+	share   = flag.Float64("faults.share", 1, "share of the rounds of the long form that are run")
 	seed    = flag.Uint64("faults.seed", 0, "seed of the random choices; 0: a new one, which is printed")
 	binary  = flag.String("faults.binary", "", "the meridian binary; empty: built here")
 	keep    = flag.String("faults.keep", filepath.Join(os.TempDir(), "meridian-faults"), "folder for histories and server logs of failed runs")

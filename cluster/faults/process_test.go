@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // launcher starts processes that do not outlive the test: the kernel kills them
@@ -112,7 +113,11 @@ func (p *process) signal(s syscall.Signal) {
 func (p *process) kill() {
 	p.signal(syscall.SIGKILL)
 	if p.pid != p.cmd.Process.Pid {
-		_ = p.cmd.Process.Kill()
+		select {
+		case <-p.done: // a tracer ends with it, after writing its log
+		case <-time.After(5 * time.Second):
+			_ = p.cmd.Process.Kill()
+		}
 	}
 	<-p.done
 }

@@ -116,7 +116,7 @@ func (s scenario) start(t *testing.T) {
 		s.run(r)
 		r.settle(300 * time.Millisecond)
 	}()
-	r.readAll()
+	r.readAll(r.load.history)
 	res := r.judge(s, time.Since(began))
 	r.report(res)
 }
@@ -126,7 +126,7 @@ func rounds(inShort, inLong int) int {
 	if *short {
 		return inShort
 	}
-	return inLong
+	return max(inShort, int(float64(inLong)**share))
 }
 
 // broken runs f, in which nodes are broken and repaired again, and notes the
@@ -160,9 +160,9 @@ func (r *run) number(name, format string, args ...any) {
 	r.mu.Unlock()
 }
 
-// readAll reads every counter once more, on every node: what was acknowledged
-// must be there after everything is repaired.
-func (r *run) readAll() {
+// readAll reads every counter, on every node, and records that in a history:
+// what was acknowledged must be there after everything is repaired.
+func (r *run) readAll(into *history) {
 	r.Helper()
 	keys := map[string]bool{}
 	for _, o := range r.load.history.all() {
@@ -170,12 +170,13 @@ func (r *run) readAll() {
 			keys[o.Object] = true
 		}
 	}
-	c := r.load.caller("final")
+	c, err := newCaller("final", r.region.nodes, into, r.rand)
+	r.must(err)
 	defer c.close()
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
 		for _, n := range r.region.nodes {
 			if o := r.load.readCounter(context.Background(), c, n, key); o.Outcome != done {
-				r.Errorf("at the end, DescribeKey of counter %s at %s: %s %s %s", key, n.id, o.Outcome, o.Code, o.Error)
+				r.Errorf("after all was repaired, DescribeKey of counter %s at %s: %s %s %s", key, n.id, o.Outcome, o.Code, o.Error)
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -67,7 +68,7 @@ func (s *server) formingStatus() cluster.Status {
 // bindTCP binds the address of a setting, and says for the usual mistakes what
 // to do.
 func bindTCP(setting, address string) (net.Listener, error) {
-	l, err := net.Listen("tcp", address)
+	l, err := listenTCP(address)
 	if err == nil {
 		return l, nil
 	}
@@ -85,6 +86,14 @@ func bindTCP(setting, address string) (net.Listener, error) {
 			setting, address, syscall.EADDRNOTAVAIL, host, port, next)
 	}
 	return nil, fmt.Errorf("%s: %w", setting, err)
+}
+
+// listenTCP listens without Multipath TCP, whose sockets take no filter
+// (stopHandshakes).
+func listenTCP(address string) (net.Listener, error) {
+	var config net.ListenConfig
+	config.SetMultipathTCP(false)
+	return config.Listen(context.Background(), "tcp", address)
 }
 
 // gate is a bound listener that is not served yet: until Open it closes each

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"sync/atomic"
@@ -14,14 +15,14 @@ import (
 // TestShutdownMeetsNoRequest stops a listener while clients keep their
 // connections busy: each call is answered, or refused before it was sent.
 func TestShutdownMeetsNoRequest(t *testing.T) {
-	bound, err := net.Listen("tcp", "127.0.0.1:0")
+	bound, err := listenTCP("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	l := newListener("http", bound, &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		_, _ = io.WriteString(w, "ok")
-	})}, nil)
+	})}, nil, slog.New(slog.DiscardHandler))
 	group := newGroup()
 	group.Go(func() {
 		if err := l.serve(); err != nil {
@@ -61,7 +62,7 @@ func TestShutdownMeetsNoRequest(t *testing.T) {
 }
 
 func TestShutdownEndsWithItsTime(t *testing.T) {
-	bound, err := net.Listen("tcp", "127.0.0.1:0")
+	bound, err := listenTCP("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +70,7 @@ func TestShutdownEndsWithItsTime(t *testing.T) {
 	l := newListener("http", bound, &http.Server{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		close(arrived)
 		<-r.Context().Done() // until it is cut off
-	})}, nil)
+	})}, nil, slog.New(slog.DiscardHandler))
 	group := newGroup()
 	defer group.Wait()
 	group.Go(func() {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -18,6 +19,36 @@ import (
 	"meridian/cluster/api/client"
 	"meridian/cmd/meridian/devregion"
 )
+
+// TestStopLosesNoRequest stops a server under load: every request is answered,
+// or its connection was refused.
+func TestStopLosesNoRequest(t *testing.T) {
+	t.Parallel()
+	r := startRegions(t, 1, 1)
+	region := r.layout.Regions[0]
+	node := region.Nodes[0]
+	id := makeKey(t, r.client(region))
+	var clients sync.WaitGroup
+	for range 8 {
+		c := r.client(region)
+		clients.Go(func() {
+			for {
+				_, err := c.Do(t.Context(), "EnableKey", map[string]string{"KeyId": id}, nil)
+				if errors.Is(err, syscall.ECONNREFUSED) {
+					return
+				}
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				time.Sleep(time.Millisecond) // so that connections are idle at times
+			}
+		})
+	}
+	time.Sleep(200 * time.Millisecond) // a load, not a condition
+	r.stop(node)
+	clients.Wait()
+}
 
 // TestServerLifecycle takes one server through a clean stop, a start without its
 // root key, and back.
