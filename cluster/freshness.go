@@ -20,8 +20,9 @@ type Ticket struct {
 // it began. It is the one seam between reads and the way in which that is known:
 // leases, as a rule, and a read index where a caller asks for it.
 type Freshness interface {
-	// Admit is called before the view is opened. It may wait.
-	Admit(ctx context.Context) (Ticket, error)
+	// Admit is called before the view is opened. It may wait; again is true when
+	// Check has refused what the read came to before.
+	Admit(ctx context.Context, again bool) (Ticket, error)
 	// Check is called after the work, before the answer, with the index of the
 	// view that was read. ErrStale: the read has to be done once more.
 	Check(t Ticket, viewIndex uint64) error
@@ -50,7 +51,7 @@ type readRound struct {
 }
 
 // Admit returns once this node's state has reached the leader's index.
-func (r *readIndex) Admit(ctx context.Context) (Ticket, error) {
+func (r *readIndex) Admit(ctx context.Context, _ bool) (Ticket, error) {
 	n := r.node
 	if t := n.term(); t != nil && t.alone {
 		// The only voter: nobody else can lead, and every acknowledged write is in

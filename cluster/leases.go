@@ -39,17 +39,19 @@ func newLeases(n *Node, start uint64, members *appliedMembers) (*leases, error) 
 	return &leases{node: n, layer: layer, wake: make(chan struct{}, 1), acks: make(chan struct{}, 1)}, nil
 }
 
-// Admit lets a read begin while a grant is live that the state can answer under.
-// Otherwise it waits for one, for no longer than Timing.LeaseWait: a node that is
-// cut off refuses, so that its caller asks another.
-func (l *leases) Admit(ctx context.Context) (Ticket, error) {
-	if floor, ok := l.layer.Floor(); ok && floor <= l.node.machine.applied.value.Load() {
+// Admit lets a read begin if the state is where some grant wants it. Whether that
+// grant is live is for Check: one look at the clock a read, which is a system
+// call, is enough. A read that Check has refused waits for a live grant, for no
+// longer than Timing.LeaseWait: a node that is cut off refuses, so that its
+// caller asks another.
+func (l *leases) Admit(ctx context.Context, again bool) (Ticket, error) {
+	if !again && l.layer.Promising(l.node.machine.applied.value.Load()) {
 		return Ticket{}, nil
 	}
 	return Ticket{}, l.await(ctx)
 }
 
-// await waits until Admit would not.
+// await waits until the state is where a live grant wants it.
 func (l *leases) await(ctx context.Context) error {
 	n := l.node
 	caller := ctx

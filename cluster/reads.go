@@ -45,11 +45,11 @@ func (n *Node) ReadWith(ctx context.Context, o ReadOptions, f func(v *store.View
 	if o.Linearizable {
 		fresh = n.leaderReads
 	}
-	for {
+	for again := false; ; again = true {
 		if n.fault.Load() != nil || n.stopping.Load() {
 			return n.stopped()
 		}
-		ticket, err := fresh.Admit(ctx)
+		ticket, err := fresh.Admit(ctx, again)
 		if err != nil {
 			return err
 		}

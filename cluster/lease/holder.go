@@ -43,6 +43,17 @@ func (n *Node) MayAnswer(view uint64) bool {
 	return false
 }
 
+// Promising tells whether a view at this index could be answered from under some
+// grant, if that has not ended; the clock is not looked at.
+func (n *Node) Promising(view uint64) bool {
+	for _, g := range *n.grants.Load() {
+		if view >= g.minView {
+			return true
+		}
+	}
+	return false
+}
+
 // Live tells whether some grant has not ended: if MayAnswer says no and Live
 // says yes, a newer view may be answered from.
 func (n *Node) Live() bool { return n.Until() > n.cfg.Clock.Boot() }
