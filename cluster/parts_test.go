@@ -241,3 +241,15 @@ func TestWhyAVoterWasNotMet(t *testing.T) {
 		}
 	}
 }
+
+// TestCommandIDsAscend: ids made one after the other lie in this order.
+func TestCommandIDsAscend(t *testing.T) {
+	last := newCommandID()
+	for range 1000 {
+		next := newCommandID()
+		if len(next) != commandIDBytes || bytes.Compare(last, next) >= 0 {
+			t.Fatalf("%x comes after %x", next, last)
+		}
+		last = next
+	}
+}

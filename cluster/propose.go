@@ -2,11 +2,11 @@ package cluster
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/hashicorp/raft"
 	"google.golang.org/protobuf/proto"
 
@@ -56,8 +56,7 @@ func (n *Node) Propose(ctx context.Context, c *storepb.Command) (*storepb.Result
 		return nil, err
 	}
 	if len(c.Id) == 0 {
-		c.Id = make([]byte, commandIDBytes)
-		rand.Read(c.Id)
+		c.Id = newCommandID()
 	}
 	if c.Version == 0 {
 		c.Version = commandVersion
@@ -79,6 +78,13 @@ func (n *Node) Propose(ctx context.Context, c *storepb.Command) (*storepb.Result
 	}
 	n.metrics.write(time.Since(started), err)
 	return result, err
+}
+
+// newCommandID is unique and begins with the time, so that the results of recent
+// commands lie beside each other in the state: fewer pages to write for a batch.
+func newCommandID() []byte {
+	id := uuid.Must(uuid.NewV7()) // fails with the system's random source only
+	return id[:]
 }
 
 // hold proposes until the outcome is definite or ctx ends. Once an attempt has
