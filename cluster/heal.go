@@ -109,8 +109,12 @@ func (n *Node) snapshotState(s *store.Store) (err error) {
 	if err != nil {
 		return err
 	}
-	return machineSnapshot{sn}.Persist(sink)
+	return machineSnapshot{sn, n.ctx, n.unserving}.Persist(sink)
 }
+
+// unserving says that nobody is served now, before the node takes part or while
+// it stops.
+func (n *Node) unserving() bool { return !n.running.Load() || n.stopping.Load() }
 
 // addressBook is the part of a Raft transport that the label of a snapshot
 // needs.

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -30,6 +31,9 @@ type machine struct {
 	// moved is called when new views show a higher index.
 	moved   func()
 	members *appliedMembers
+
+	ctx   context.Context // ends with the node
+	hurry func() bool     // nobody is served, so that snapshots need not rest
 
 	applied indexWatch // published once new views show the index
 
@@ -184,7 +188,7 @@ func (m *machine) Snapshot() (raft.FSMSnapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	return machineSnapshot{sn}, nil
+	return machineSnapshot{sn, m.ctx, m.hurry}, nil
 }
 
 // Restore replaces the state by a snapshot, unless the state is ahead of it.
@@ -229,10 +233,14 @@ func (m *machine) advance(index uint64) {
 	m.moved()
 }
 
-type machineSnapshot struct{ snapshot *store.Snapshot }
+type machineSnapshot struct {
+	snapshot *store.Snapshot
+	ctx      context.Context // the node's
+	hurry    func() bool
+}
 
 func (s machineSnapshot) Persist(sink raft.SnapshotSink) error {
-	if err := s.snapshot.Persist(sink); err != nil {
+	if err := s.snapshot.Persist(newPacedWriter(s.ctx, sink, s.hurry)); err != nil {
 		return errors.Join(err, sink.Cancel())
 	}
 	return sink.Close()

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -18,8 +19,10 @@ const (
 	snapshotsDir  = "snapshots"
 	snapshotState = "state.bin"
 
-	// How often a snapshot that is written looks at the free space.
-	spaceCheckBytes = 16 << 20
+	// How often a snapshot that is written looks at the free space, and waits until
+	// the disk has it: the state and the log on the same disk would else wait for
+	// all of it at its end.
+	settleBytes = 8 << 20
 )
 
 // snapshots is Raft's snapshot store on disk. It stops a snapshot, also one that
@@ -76,7 +79,11 @@ func (s *snapshots) Create(version raft.SnapshotVersion, index, term uint64, con
 	if err != nil {
 		return nil, err
 	}
-	return &boundedSink{SnapshotSink: sink, snapshots: s}, nil
+	file, err := os.Open(filepath.Join(s.dir, snapshotsDir, sink.ID()+".tmp", snapshotState))
+	if err != nil {
+		return nil, errors.Join(err, sink.Cancel())
+	}
+	return &boundedSink{SnapshotSink: sink, snapshots: s, file: file}, nil
 }
 
 func (s *snapshots) room() error {
@@ -93,17 +100,31 @@ func (s *snapshots) room() error {
 type boundedSink struct {
 	raft.SnapshotSink
 	snapshots *snapshots
-	unchecked int
+	file      *os.File // what the sink writes
+	unsettled int
 }
 
 func (s *boundedSink) Write(p []byte) (int, error) {
-	if s.unchecked += len(p); s.unchecked >= spaceCheckBytes {
-		s.unchecked = 0
+	if s.unsettled += len(p); s.unsettled >= settleBytes {
+		s.unsettled = 0
 		if err := s.snapshots.room(); err != nil {
+			return 0, err
+		}
+		if err := s.file.Sync(); err != nil {
 			return 0, err
 		}
 	}
 	return s.SnapshotSink.Write(p)
+}
+
+func (s *boundedSink) Close() error {
+	_ = s.file.Close() // nothing was written through it
+	return s.SnapshotSink.Close()
+}
+
+func (s *boundedSink) Cancel() error {
+	_ = s.file.Close() // nothing was written through it
+	return s.SnapshotSink.Cancel()
 }
 
 var _ io.Writer = (*boundedSink)(nil)

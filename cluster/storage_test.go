@@ -198,7 +198,7 @@ func TestSnapshotStopsBeforeTheDiskIsFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	free = 10<<20 - 1
-	for range 2 * spaceCheckBytes / len(chunk) {
+	for range 2 * settleBytes / len(chunk) {
 		if _, err = sink.Write(chunk); err != nil {
 			break
 		}

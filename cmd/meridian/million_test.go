@@ -1,4 +1,4 @@
-//go:build million
+//go:build measure
 
 package main
 
@@ -32,7 +32,7 @@ const (
 // BenchmarkMillionKeys starts one server without keys and with a million, and
 // reports what a start, an idle life and a load over many keys cost:
 //
-//	go test -tags million -run '^$' -bench MillionKeys -benchtime 1x -timeout 30m ./cmd/meridian
+//	go test -tags measure -run '^$' -bench MillionKeys -benchtime 1x -timeout 30m ./cmd/meridian
 //
 // It fails when memory or disk exceed what docs/performance.md promises. Times
 // are reported only.
