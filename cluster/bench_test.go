@@ -3,6 +3,7 @@ package cluster_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sort"
 	"sync"
 	"testing"
@@ -93,6 +94,42 @@ func BenchmarkReads(b *testing.B) {
 			run(b, test.callers, func(ctx context.Context, _ int) error { return n.Read(ctx, read) })
 		})
 	}
+}
+
+// BenchmarkLeaseCheck is a read on a follower, with and without the check of its
+// lease; they alternate, because only their difference means something.
+func BenchmarkLeaseCheck(b *testing.B) {
+	r := clustertest.New(b, clustertest.Options{Configure: asDeployed})
+	n := r.Node(r.Follower())
+	key, err := clustertest.CreateKey(b.Context(), n, regionName)
+	if err != nil {
+		b.Fatal(err)
+	}
+	read := func(v *store.View) error { _, err := v.Key(key); return err }
+	const batch = 1000
+	reads := func() time.Duration {
+		began := time.Now()
+		for range batch {
+			if err := n.Read(b.Context(), read); err != nil {
+				b.Fatal(err)
+			}
+		}
+		return time.Since(began)
+	}
+	var with, without []time.Duration
+	for b.Loop() {
+		with = append(with, reads())
+		restore := n.Unchecked()
+		without = append(without, reads())
+		restore()
+	}
+	slices.Sort(with)
+	slices.Sort(without)
+	checked, bare := float64(with[len(with)/2].Nanoseconds())/batch, float64(without[len(without)/2].Nanoseconds())/batch
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(checked, "ns-checked")
+	b.ReportMetric(bare, "ns-unchecked")
+	b.ReportMetric(checked-bare, "ns-check")
 }
 
 // run shares b.N calls among callers.
