@@ -23,3 +23,12 @@ func (n *Node) Configurations() (latest, applied uint64) {
 	members, _ := leaseMachine{n, n.machine.members}.Configuration()
 	return leaseRaft{n}.Latest().Index, members.Index
 }
+
+// LogBegins is the index of the first entry in the node's log.
+func (n *Node) LogBegins() (uint64, error) { return n.raftStore.FirstIndex() }
+
+// HangDisk lets every call to storage hang until release, as a disk may.
+func (n *Node) HangDisk() (release func()) {
+	n.watch.mu.Lock()
+	return n.watch.mu.Unlock
+}
