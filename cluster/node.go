@@ -50,7 +50,7 @@ type Node struct {
 
 	reigns      *reigns
 	open        atomic.Pointer[openTerm]
-	stamps      stamps
+	stamps      *stamps
 	futures     futures
 	waiting     atomic.Int64 // writes under way at this leader
 	freshness   Freshness

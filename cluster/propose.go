@@ -192,25 +192,23 @@ func (n *Node) proposeHere(ctx context.Context, c *storepb.Command) attempt {
 		n.waiting.Add(-1)
 		return attempt{outcome: notLeader, reason: ErrStopped}
 	}
-	var future raft.ApplyFuture
-	var refusal error
-	n.stamps.stamp(func(unixMs int64) {
-		c.StampUnixMs = unixMs
-		data, err := proto.Marshal(c)
-		switch {
-		case err != nil:
-			refusal = err
-		default:
-			future = n.raft.Apply(data, n.cfg.Timing.Hold)
-		}
-	})
-	if refusal != nil {
+	data, err := n.stamped(ctx, c)
+	if err != nil {
 		n.futures.end()
 		n.waiting.Add(-1)
-		return attempt{outcome: refused, reason: fmt.Errorf("%w: %w", ErrRefused, refusal)}
+		if errors.Is(err, ErrRefused) {
+			return attempt{outcome: refused, reason: err}
+		}
+		return attempt{outcome: notLeader, reason: fmt.Errorf("waiting for Raft to take the writes before: %w", err)}
+	}
+	enqueue := n.cfg.Timing.Hold
+	if deadline, ok := ctx.Deadline(); ok {
+		enqueue = max(min(enqueue, time.Until(deadline)), time.Millisecond) // 0 would be no limit
 	}
 	done := make(chan attempt, 1)
 	go func() {
+		future := n.raft.Apply(data, enqueue)
+		n.stamps.pass()
 		a := outcomeOf(future)
 		n.futures.end()
 		if a.outcome == decided {
@@ -230,6 +228,25 @@ func (n *Node) proposeHere(ctx context.Context, c *storepb.Command) attempt {
 	case <-n.ctx.Done():
 		return attempt{outcome: unknown, reason: ErrStopped}
 	}
+}
+
+// stamped waits for the command's turn, until ctx ends, and returns what goes into
+// the log. Without an error the turn is the caller's to pass on.
+func (n *Node) stamped(ctx context.Context, c *storepb.Command) ([]byte, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(n.ctx, cancel)()
+	stamp, err := n.stamps.take(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c.StampUnixMs = stamp
+	data, err := proto.Marshal(c)
+	if err != nil {
+		n.stamps.pass()
+		return nil, fmt.Errorf("%w: %w", ErrRefused, err)
+	}
+	return data, nil
 }
 
 // outcomeOf waits for a future and sorts its end into decided, not started and
