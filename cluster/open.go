@@ -237,10 +237,11 @@ func (n *Node) signalRegion() {
 }
 
 func (n *Node) dropCiphers(all bool, ids ...crypto.KeyID) {
+	index, _ := n.store.Applied()
 	if all {
-		n.ciphers.dropAll()
+		n.ciphers.dropAll(index)
 		n.signalRegion()
 		return
 	}
-	n.ciphers.drop(ids...)
+	n.ciphers.drop(index, ids...)
 }
