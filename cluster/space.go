@@ -154,8 +154,11 @@ func writePage(path string) error {
 		return err
 	}
 	_, err = f.Write(make([]byte, 4096))
-	return errors.Join(err, f.Sync(), f.Close(), os.Remove(path))
+	return errors.Join(err, syncFile(f), f.Close(), os.Remove(path))
 }
+
+// syncFile is a seam for tests, which want to know what is synced, and when.
+var syncFile = (*os.File).Sync
 
 // syncDir makes renames and new names in dir durable.
 func syncDir(dir string) error {
@@ -163,5 +166,5 @@ func syncDir(dir string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(f.Sync(), f.Close())
+	return errors.Join(syncFile(f), f.Close())
 }
