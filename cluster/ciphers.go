@@ -22,9 +22,11 @@ const cipherIdle = time.Hour
 type ciphers struct {
 	region string
 	cache  *otter.Cache[crypto.KeyID, *keyCiphers]
-	// drops counts invalidations. Material that was read before one and would be
-	// put in after it is not kept.
-	drops atomic.Uint64
+	// drops counts invalidations, and dropped is where the state was at the last
+	// one. Material that was read before one, or from a view from before it, and
+	// would be put in after it is not kept.
+	drops   atomic.Uint64
+	dropped atomic.Uint64
 }
 
 var (
@@ -64,18 +66,21 @@ func newCiphers(region string, most int) (*ciphers, error) {
 }
 
 func (c *ciphers) close() {
-	c.dropAll()
+	c.dropAll(c.dropped.Load())
 	c.cache.StopAllGoroutines()
 }
 
-func (c *ciphers) drop(ids ...crypto.KeyID) {
+// drop takes the material of keys out, which are out of use from an index on.
+func (c *ciphers) drop(index uint64, ids ...crypto.KeyID) {
+	c.dropped.Store(index)
 	c.drops.Add(1)
 	for _, id := range ids {
 		c.cache.Invalidate(id)
 	}
 }
 
-func (c *ciphers) dropAll() {
+func (c *ciphers) dropAll(index uint64) {
+	c.dropped.Store(index)
 	c.drops.Add(1)
 	c.cache.InvalidateAll()
 }
@@ -107,7 +112,9 @@ func (c *ciphers) get(ring *crypto.Keyring, v *store.View, id crypto.KeyID, vers
 	if err != nil {
 		return nil, fmt.Errorf("%w: key %s, version %s: %w", errMaterial, id, version, err)
 	}
-	c.keep(drops, id, versionCipher{version, x})
+	if v.Index() >= c.dropped.Load() {
+		c.keep(drops, id, versionCipher{version, x})
+	}
 	return x, nil
 }
 

@@ -74,11 +74,11 @@ func TestCipherIsKeptUntilItsKeyIsDropped(t *testing.T) {
 	if again, err := c.get(ring, v, key, version); err != nil || again != first {
 		t.Errorf("not kept: %v", err)
 	}
-	c.drop(crypto.NewKeyID())
+	c.drop(v.Index(), crypto.NewKeyID())
 	if again, _ := c.get(ring, v, key, version); again != first {
 		t.Error("another key's drop took it away")
 	}
-	c.drop(key)
+	c.drop(v.Index(), key)
 	if again, err := c.get(ring, v, key, version); err != nil || again == first {
 		t.Errorf("still there after the drop: %v", err)
 	}
@@ -95,10 +95,23 @@ func TestDropWinsOverALateReader(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.drop(key)
+	c.drop(v.Index(), key)
 	c.keep(drops, key, versionCipher{version, x})
 	if _, ok := c.cache.GetIfPresent(key); ok {
 		t.Error("dropped material came back")
+	}
+}
+
+// A reader whose view is from before a key went out of use gets its cipher, but
+// leaves no material behind, however late it comes.
+func TestDropWinsOverAnOlderView(t *testing.T) {
+	c, ring, v, key, version := cipherFixture(t)
+	c.drop(v.Index()+1, key)
+	if _, err := c.get(ring, v, key, version); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := c.cache.GetIfPresent(key); ok {
+		t.Error("material came back from a view from before the drop")
 	}
 }
 

@@ -25,5 +25,5 @@ func writeZeros(f *os.File, size int64) error {
 		}
 		size -= int64(n)
 	}
-	return f.Sync()
+	return syncFile(f)
 }

@@ -1,6 +1,13 @@
 package cluster
 
-import "context"
+import (
+	"context"
+	"io"
+
+	"github.com/hashicorp/raft"
+
+	"meridian/crypto"
+)
 
 // StateHash returns index and hash of the node's state as it is.
 func (n *Node) StateHash() (index uint64, hash [32]byte) {
@@ -38,3 +45,47 @@ type unchecked struct{}
 
 func (unchecked) Admit(context.Context, bool) (Ticket, error) { return Ticket{}, nil }
 func (unchecked) Check(Ticket, uint64) error                  { return nil }
+
+// LogBegins is the index of the first entry in the node's log.
+func (n *Node) LogBegins() (uint64, error) { return n.raftStore.FirstIndex() }
+
+// HangDisk lets every call to storage hang until release, as a disk may.
+func (n *Node) HangDisk() (release func()) {
+	n.watch.mu.Lock()
+	return n.watch.mu.Unlock
+}
+
+// HangApply keeps the state from taking entries until release, as a snapshot that
+// does not come to an end would; the log goes on.
+func (n *Node) HangApply() (release func()) {
+	r, w := io.Pipe()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = n.store.Restore(r)
+	}()
+	_, _ = w.Write([]byte("M")) // taken once nothing else changes the state
+	return func() {
+		_ = w.CloseWithError(io.ErrUnexpectedEOF)
+		<-done
+	}
+}
+
+// HandTo hands leadership to a node.
+func (n *Node) HandTo(to *Node) error {
+	for _, v := range n.cfg.Voters {
+		if v.ID == to.cfg.NodeID {
+			return n.raft.LeadershipTransferToServer(raft.ServerID(v.ID), raft.ServerAddress(v.Address)).Error()
+		}
+	}
+	return raft.ErrNotVoter
+}
+
+// IsReady reports whether material of a key is in memory, ready to use.
+func (n *Node) IsReady(key crypto.KeyID) bool {
+	_, ok := n.ciphers.cache.GetIfPresent(key)
+	return ok
+}
+
+// LookAtDisk measures the free space now.
+func (n *Node) LookAtDisk() { n.space.look() }

@@ -1,5 +1,3 @@
-//go:build faults
-
 package cluster_test
 
 import (
@@ -23,14 +21,21 @@ import (
 )
 
 // patient is a region whose nodes are damaged while they do not run. Its logs
-// are trimmed often, so that they do not reach back to the beginning.
+// are trimmed often, so that they do not reach back to the beginning, and yet
+// reach far enough that a node which was away for a few writes, or elections, gets
+// entries and no snapshot: what is left of a log, a state and snapshots is then
+// what the test left.
 type patient struct {
 	*clustertest.Region
 	t       *testing.T
 	mu      sync.Mutex
 	metrics []*prometheus.Registry // of each node's newest process
 	keys    []crypto.KeyID
+	ended   []error // of nodes that the supervisor started again
 }
+
+// patienceLimit is for a machine that is busy with other things.
+const patienceLimit = 3 * time.Minute
 
 func newPatient(t *testing.T, o clustertest.Options) *patient {
 	t.Helper()
@@ -40,8 +45,10 @@ func newPatient(t *testing.T, o clustertest.Options) *patient {
 	p := &patient{t: t, metrics: make([]*prometheus.Registry, o.Nodes)}
 	more := o.Configure
 	o.Configure = func(i int, c *cluster.Config) {
-		c.Timing.SnapshotInterval, c.Timing.SnapshotThreshold, c.Timing.TrailingLogs = 20*time.Millisecond, 16, 4
+		c.Timing.SnapshotInterval, c.Timing.SnapshotThreshold, c.Timing.TrailingLogs = 20*time.Millisecond, 16, 48
 		c.Timing.CheckDelay, c.Timing.StateCheck = 50*time.Millisecond, 300*time.Millisecond
+		// No test here is about elections, or about writes that have to wait.
+		c.Timing.Heartbeat, c.Timing.LeaderLease, c.Timing.Hold = 300*time.Millisecond, 150*time.Millisecond, time.Minute
 		if o.Nodes == 2 {
 			calm(c)
 		}
@@ -55,8 +62,26 @@ func newPatient(t *testing.T, o clustertest.Options) *patient {
 		}
 	}
 	p.Region = clustertest.New(t, o)
-	p.write(60)
+	for ctx := within(t, patienceLimit); !p.trimmed(); {
+		if ctx.Err() != nil {
+			t.Fatal("the logs are not trimmed")
+		}
+		p.write(10)
+	}
 	return p
+}
+
+// shortLogs lets a node that was away get a snapshot.
+func shortLogs(_ int, c *cluster.Config) { c.Timing.TrailingLogs = 4 }
+
+// trimmed reports whether no node's log reaches back to the beginning.
+func (p *patient) trimmed() bool {
+	for i := range p.Len() {
+		if first, err := p.Node(i).LogBegins(); err != nil || first <= 1 {
+			return false
+		}
+	}
+	return true
 }
 
 // metric returns the value of a metric of a node's newest process: one without
@@ -86,14 +111,31 @@ func (p *patient) metric(i int, name, label string) float64 {
 // write makes keys, enough for a snapshot now and then.
 func (p *patient) write(keys int) {
 	p.t.Helper()
-	ctx := within(p.t, time.Minute)
-	n := p.Node(p.Leader())
-	for range keys {
-		key, err := clustertest.CreateKey(ctx, n, regionName)
-		if err != nil {
+	ctx := within(p.t, patienceLimit)
+	for made := 0; made < keys; {
+		p.supervise()
+		key, err := clustertest.CreateKey(ctx, p.Node(p.Leader()), regionName)
+		switch {
+		case err == nil:
+			p.keys = append(p.keys, key)
+			made++
+		case ctx.Err() != nil:
 			p.t.Fatal(err)
 		}
-		p.keys = append(p.keys, key)
+	}
+}
+
+// supervise starts nodes again that have ended themselves.
+func (p *patient) supervise() {
+	p.t.Helper()
+	for i := range p.Len() {
+		if err := p.Exited(i); err != nil && p.Node(i) != nil {
+			p.ended = append(p.ended, err)
+			p.Kill(i)
+			if err := p.Start(i); err != nil {
+				p.t.Fatal(err)
+			}
+		}
 	}
 }
 
@@ -116,7 +158,7 @@ func (p *patient) snapshots(i int) []string {
 // the node ended itself, the last time.
 func (p *patient) run(i int) (ended error) {
 	p.t.Helper()
-	ctx := within(p.t, time.Minute)
+	ctx := within(p.t, patienceLimit)
 	for {
 		if n := p.Node(i); n == nil || p.Exited(i) != nil {
 			if err := p.Exited(i); err != nil {
@@ -214,6 +256,7 @@ func makeDiffer(t *testing.T, path string) {
 const abandoned = "9-999999-1.tmp"
 
 func TestDamagedDataFolderHeals(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name    string
 		source  string // of the rebuilt state; empty: none is needed, or it depends
@@ -264,7 +307,7 @@ func TestDamagedDataFolderHeals(t *testing.T) {
 	p := newPatient(t, clustertest.Options{})
 	for n, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			p.t = t
+			p.t, p.ended = t, nil
 			i := n % p.Len()
 			if n%2 == 0 {
 				p.Kill(i)
@@ -277,7 +320,7 @@ func TestDamagedDataFolderHeals(t *testing.T) {
 			}
 			ended := p.run(i)
 			if test.differs {
-				for limit := time.Now().Add(20 * time.Second); ended == nil && time.Now().Before(limit); time.Sleep(10 * time.Millisecond) {
+				for limit := time.Now().Add(time.Minute); ended == nil && time.Now().Before(limit); time.Sleep(10 * time.Millisecond) {
 					ended = p.run(i)
 				}
 				if !errors.Is(ended, cluster.ErrDiffers) {
@@ -285,6 +328,9 @@ func TestDamagedDataFolderHeals(t *testing.T) {
 				}
 			} else if ended != nil {
 				t.Error(ended)
+			}
+			if p.ended != nil {
+				t.Errorf("nodes ended themselves: %v", p.ended)
 			}
 			for _, source := range []string{"log", "snapshot", "state", "peer"} {
 				want := 0.0
@@ -305,7 +351,8 @@ func TestDamagedDataFolderHeals(t *testing.T) {
 // A copy of the state from earlier is brought up to date, whether the snapshot
 // has passed it or not.
 func TestOlderStateHeals(t *testing.T) {
-	p := newPatient(t, clustertest.Options{})
+	t.Parallel()
+	p := newPatient(t, clustertest.Options{Configure: shortLogs})
 	const i = 2
 	if err := p.Stop(i); err != nil {
 		t.Fatal(err)
@@ -326,8 +373,9 @@ func TestOlderStateHeals(t *testing.T) {
 // A flipped bit is found when it is read, or by the check after a crash; then the
 // state is rebuilt.
 func TestFlippedBitsHeal(t *testing.T) {
+	t.Parallel()
 	p := newPatient(t, clustertest.Options{})
-	for round := range 8 {
+	for round := range 6 {
 		i := round % p.Len()
 		p.Kill(i)
 		info, err := os.Stat(p.path(i, "state.db"))
@@ -338,8 +386,9 @@ func TestFlippedBitsHeal(t *testing.T) {
 			flip(t, p.path(i, "state.db"), rand.Int64N(info.Size()))
 		}
 		p.write(2)
-		p.run(i)
-		time.Sleep(100 * time.Millisecond) // the check may end it once more
+		p.run(i) // the check may end it once more, then it is started again
+	}
+	for i := range p.Len() {
 		p.run(i)
 	}
 }
@@ -347,6 +396,7 @@ func TestFlippedBitsHeal(t *testing.T) {
 // A node whose state is lost gets it also where the region has no quorum without
 // it.
 func TestStateComesFromANodeWithoutLeader(t *testing.T) {
+	t.Parallel()
 	p := newPatient(t, clustertest.Options{})
 	for i := range p.Len() {
 		p.Kill(i)
@@ -358,7 +408,7 @@ func TestStateComesFromANodeWithoutLeader(t *testing.T) {
 	if err := p.Start(0); err != nil {
 		t.Fatal(err)
 	}
-	ctx := within(t, 30*time.Second)
+	ctx := within(t, patienceLimit)
 	for p.complete(ctx, 0) != nil {
 		if ctx.Err() != nil {
 			t.Fatal(p.complete(context.Background(), 0))
@@ -373,6 +423,7 @@ func TestStateComesFromANodeWithoutLeader(t *testing.T) {
 
 // While nobody can give it a state the node waits, is not ready, and says so.
 func TestNodeWaitsForAState(t *testing.T) {
+	t.Parallel()
 	p := newPatient(t, clustertest.Options{})
 	for i := range p.Len() {
 		p.Kill(i)
@@ -380,7 +431,7 @@ func TestNodeWaitsForAState(t *testing.T) {
 	remove(t, append(p.snapshots(0), p.path(0, "state.db"))...)
 	started := make(chan error, 1)
 	go func() { started <- p.Start(0) }()
-	for limit := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+	for limit := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
 		if p.metric(0, "meridian_state_seeding", "") == 1 && p.metric(0, "meridian_node_ready", "") == 0 && p.metric(0, "meridian_node_refuses", "starting") == 1 {
 			break
 		}
@@ -402,6 +453,7 @@ func TestNodeWaitsForAState(t *testing.T) {
 // What a log that was lost or swapped hid from the node nobody can bring back: it
 // refuses, with advice.
 func TestLostLogIsRefused(t *testing.T) {
+	t.Parallel()
 	p := newPatient(t, clustertest.Options{})
 	const i = 0
 	if err := p.Stop(i); err != nil {
@@ -438,7 +490,7 @@ func TestLostLogIsRefused(t *testing.T) {
 		err := p.Start(i)
 		if !errors.Is(err, test.want) {
 			// A folder without raft.db is started in the background.
-			for limit := time.Now().Add(5 * time.Second); err == nil && time.Now().Before(limit); time.Sleep(time.Millisecond) {
+			for limit := time.Now().Add(30 * time.Second); err == nil && time.Now().Before(limit); time.Sleep(time.Millisecond) {
 				err = p.Exited(i)
 			}
 		}
@@ -457,6 +509,7 @@ func TestLostLogIsRefused(t *testing.T) {
 
 // A lone node has nobody to ask.
 func TestLoneNodeSaysThatItsStateIsLost(t *testing.T) {
+	t.Parallel()
 	p := newPatient(t, clustertest.Options{Nodes: 1})
 	p.Kill(0)
 	remove(t, append(p.snapshots(0), p.path(0, "state.db"))...)
@@ -467,6 +520,7 @@ func TestLoneNodeSaysThatItsStateIsLost(t *testing.T) {
 
 // Of two nodes that differ nobody knows which is right.
 func TestTwoNodesThatDifferAlarmAndKeepTheirState(t *testing.T) {
+	t.Parallel()
 	p := newPatient(t, clustertest.Options{Nodes: 2})
 	if err := p.Stop(0); err != nil {
 		t.Fatal(err)
@@ -475,12 +529,16 @@ func TestTwoNodesThatDifferAlarmAndKeepTheirState(t *testing.T) {
 	if err := p.Start(0); err != nil {
 		t.Fatal(err)
 	}
-	for limit := time.Now().Add(20 * time.Second); p.metric(0, "meridian_state_differs", "") == 0 || p.metric(1, "meridian_state_differs", "") == 0; time.Sleep(10 * time.Millisecond) {
+	for limit := time.Now().Add(time.Minute); p.metric(0, "meridian_state_differs", "") == 0 || p.metric(1, "meridian_state_differs", "") == 0; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(limit) {
 			t.Fatal("no alarm")
 		}
 	}
-	time.Sleep(time.Second) // some comparisons more
+	for more := [2]float64{p.metric(0, comparisons, "unsettled") + 3, p.metric(1, comparisons, "unsettled") + 3}; p.metric(0, comparisons, "unsettled") < more[0] || p.metric(1, comparisons, "unsettled") < more[1]; time.Sleep(10 * time.Millisecond) {
+		if p.Exited(0) != nil || p.Exited(1) != nil {
+			break
+		}
+	}
 	for i := range 2 {
 		if err := p.Exited(i); err != nil {
 			t.Errorf("node %d: %v", i, err)
@@ -498,20 +556,23 @@ func TestTwoNodesThatDifferAlarmAndKeepTheirState(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.run(0)
-	for limit := time.Now().Add(20 * time.Second); p.metric(0, "meridian_state_differs", "") == 1 || p.metric(1, "meridian_state_differs", "") == 1; time.Sleep(10 * time.Millisecond) {
+	for limit := time.Now().Add(time.Minute); p.metric(0, "meridian_state_differs", "") == 1 || p.metric(1, "meridian_state_differs", "") == 1; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(limit) {
 			t.Fatal("the alarm goes on")
 		}
 	}
 }
 
+const comparisons = "meridian_state_comparisons_total"
+
 // While entries stream in, nodes still find an index that all of them know.
 func TestStatesAreComparedUnderLoad(t *testing.T) {
+	t.Parallel()
 	p := newPatient(t, clustertest.Options{Configure: func(_ int, c *cluster.Config) { c.Timing.StateCheck = 50 * time.Millisecond }})
-	ctx := within(t, time.Minute)
+	ctx := within(t, patienceLimit)
 	compared := func(outcome string) (n float64) {
 		for i := range p.Len() {
-			n += p.metric(i, "meridian_state_comparisons_total", outcome)
+			n += p.metric(i, comparisons, outcome)
 		}
 		return n
 	}
@@ -529,7 +590,7 @@ func TestStatesAreComparedUnderLoad(t *testing.T) {
 		})
 	}
 	writers.Wait()
-	if agreed, unsettled = compared("agreed")-agreed, compared("unsettled")-unsettled; agreed < 60 || unsettled > agreed/10 {
+	if agreed, unsettled = compared("agreed")-agreed, compared("unsettled")-unsettled; agreed < 60 || unsettled > agreed/3 {
 		t.Errorf("%v comparisons agreed, %v found no common index", agreed, unsettled)
 	}
 	if n := compared("outvoted"); n != 0 {
@@ -540,7 +601,8 @@ func TestStatesAreComparedUnderLoad(t *testing.T) {
 // A restored snapshot under load lies beyond the end of the log; the node starts
 // again all the same.
 func TestRestartAfterASnapshotBeyondTheLog(t *testing.T) {
-	p := newPatient(t, clustertest.Options{})
+	t.Parallel()
+	p := newPatient(t, clustertest.Options{Configure: shortLogs})
 	i := p.Follower()
 	p.Kill(i)
 	p.write(80)

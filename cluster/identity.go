@@ -81,7 +81,13 @@ func openRaftFile(dir, node, region string) (db *raftboltdb.BoltStore, err error
 }
 
 func openBolt(path string) (*raftboltdb.BoltStore, error) {
-	return raftboltdb.New(raftboltdb.Options{
+	return raftboltdb.New(raftOptions(path))
+}
+
+// raftOptions never has NoSync, in either place: a vote, a term or an entry that
+// was answered has to be on disk.
+func raftOptions(path string) raftboltdb.Options {
+	return raftboltdb.Options{
 		Path:                    path,
 		MsgpackUseNewTimeFormat: true,
 		BoltOptions: &bbolt.Options{
@@ -90,7 +96,7 @@ func openBolt(path string) (*raftboltdb.BoltStore, error) {
 			NoFreelistSync:  true,
 			InitialMmapSize: 256 << 20,
 		},
-	})
+	}
 }
 
 func makeRaftFile(dir, node, region string) error {

@@ -13,7 +13,7 @@ func markFile(dir, name string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(f.Sync(), f.Close(), syncDir(dir))
+	return errors.Join(syncFile(f), f.Close(), syncDir(dir))
 }
 
 // hasMark reports whether markFile made the file.

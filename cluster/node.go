@@ -50,8 +50,9 @@ type Node struct {
 
 	reigns      *reigns
 	open        atomic.Pointer[openTerm]
-	stamps      stamps
+	stamps      *stamps
 	futures     futures
+	rooms       rooms
 	waiting     atomic.Int64 // writes under way at this leader
 	freshness   Freshness
 	leases      *leases

@@ -49,7 +49,7 @@ func (n *Node) start(ctx context.Context) error {
 	n.space.look()
 	n.spawn(func() { n.watch.run(n.ctx) })
 	n.spawn(func() { n.space.run(n.ctx) })
-	n.stamps.now = n.cfg.Now
+	n.stamps = newStamps(n.cfg.Now)
 	n.leaderReads = &readIndex{node: n}
 
 	if err := n.metrics.register(n.cfg.Metrics); err != nil {
@@ -238,10 +238,11 @@ func (n *Node) signalRegion() {
 }
 
 func (n *Node) dropCiphers(all bool, ids ...crypto.KeyID) {
+	index, _ := n.store.Applied()
 	if all {
-		n.ciphers.dropAll()
+		n.ciphers.dropAll(index)
 		n.signalRegion()
 		return
 	}
-	n.ciphers.drop(ids...)
+	n.ciphers.drop(index, ids...)
 }

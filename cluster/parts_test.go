@@ -20,8 +20,15 @@ import (
 
 func TestStampsNeverFall(t *testing.T) {
 	now := time.UnixMilli(5_000)
-	s := stamps{now: func() time.Time { return now }}
-	next := func() (got int64) { s.stamp(func(ms int64) { got = ms }); return got }
+	s := newStamps(func() time.Time { return now })
+	next := func() int64 {
+		got, err := s.take(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.pass()
+		return got
+	}
 	for _, step := range []struct{ clock, want int64 }{{5_000, 5_000}, {7_000, 7_000}, {6_000, 7_000}, {7_001, 7_001}} {
 		now = time.UnixMilli(step.clock)
 		if got := next(); got != step.want {
@@ -32,6 +39,29 @@ func TestStampsNeverFall(t *testing.T) {
 	if got := next(); got != 9_000 {
 		t.Errorf("stamp %d below one in the state", got)
 	}
+}
+
+// While one command waits for Raft to take it, the others' waits for their turn
+// end with them, and a new term opens.
+func TestStampsAreNotWaitedForBeyondTheCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStamps(time.Now)
+		if _, err := s.take(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		began := time.Now()
+		if _, err := s.take(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != time.Second {
+			t.Errorf("after %v: %v, want the deadline", time.Since(began), err)
+		}
+		later := time.Now().Add(time.Hour).Truncate(time.Millisecond)
+		s.raise(later)
+		s.pass()
+		if got, err := s.take(t.Context()); err != nil || got != later.UnixMilli() {
+			t.Errorf("stamp %d, %v; want %d", got, err, later.UnixMilli())
+		}
+	})
 }
 
 func TestIndexWatch(t *testing.T) {

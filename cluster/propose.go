@@ -168,7 +168,7 @@ func (n *Node) forward(ctx context.Context, reign *reign, c *storepb.Command) at
 	case throttled:
 		a.reason = ErrThrottled
 	case diskIsFull:
-		a.reason = &DiskFullError{Leader: reign.id}
+		a.reason = &DiskFullError{Leader: reign.id, Node: answer.Reason}
 	case refused:
 		a.reason = fmt.Errorf("%w: %s", ErrRefused, answer.Reason)
 	default:
@@ -187,8 +187,8 @@ func (n *Node) proposeHere(ctx context.Context, c *storepb.Command) attempt {
 	if err := n.stopped(); err != nil {
 		return attempt{outcome: notLeader, reason: err}
 	}
-	if n.space.Low() && !freesSpace(c) {
-		return attempt{outcome: diskIsFull, reason: &DiskFullError{Leader: n.cfg.NodeID}}
+	if full := n.withoutRoom(t); full != "" && !freesSpace(c) {
+		return attempt{outcome: diskIsFull, reason: &DiskFullError{Leader: n.cfg.NodeID, Node: full}}
 	}
 	if n.waiting.Add(1) > maxWaiting {
 		n.waiting.Add(-1)
@@ -198,25 +198,23 @@ func (n *Node) proposeHere(ctx context.Context, c *storepb.Command) attempt {
 		n.waiting.Add(-1)
 		return attempt{outcome: notLeader, reason: ErrStopped}
 	}
-	var future raft.ApplyFuture
-	var refusal error
-	n.stamps.stamp(func(unixMs int64) {
-		c.StampUnixMs = unixMs
-		data, err := proto.Marshal(c)
-		switch {
-		case err != nil:
-			refusal = err
-		default:
-			future = n.raft.Apply(data, n.cfg.Timing.Hold)
-		}
-	})
-	if refusal != nil {
+	data, err := n.stamped(ctx, c)
+	if err != nil {
 		n.futures.end()
 		n.waiting.Add(-1)
-		return attempt{outcome: refused, reason: fmt.Errorf("%w: %w", ErrRefused, refusal)}
+		if errors.Is(err, ErrRefused) {
+			return attempt{outcome: refused, reason: err}
+		}
+		return attempt{outcome: notLeader, reason: fmt.Errorf("waiting for Raft to take the writes before: %w", err)}
+	}
+	enqueue := n.cfg.Timing.Hold
+	if deadline, ok := ctx.Deadline(); ok {
+		enqueue = max(min(enqueue, time.Until(deadline)), time.Millisecond) // 0 would be no limit
 	}
 	done := make(chan attempt, 1)
 	go func() {
+		future := n.raft.Apply(data, enqueue)
+		n.stamps.pass()
 		a := outcomeOf(future)
 		n.futures.end()
 		if a.outcome == decided {
@@ -236,6 +234,25 @@ func (n *Node) proposeHere(ctx context.Context, c *storepb.Command) attempt {
 	case <-n.ctx.Done():
 		return attempt{outcome: unknown, reason: ErrStopped}
 	}
+}
+
+// stamped waits for the command's turn, until ctx ends, and returns what goes into
+// the log. Without an error the turn is the caller's to pass on.
+func (n *Node) stamped(ctx context.Context, c *storepb.Command) ([]byte, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(n.ctx, cancel)()
+	stamp, err := n.stamps.take(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c.StampUnixMs = stamp
+	data, err := proto.Marshal(c)
+	if err != nil {
+		n.stamps.pass()
+		return nil, fmt.Errorf("%w: %w", ErrRefused, err)
+	}
+	return data, nil
 }
 
 // outcomeOf waits for a future and sorts its end into decided, not started and

@@ -188,7 +188,7 @@ func (n *Node) unseal(region store.Region) error {
 		if old := n.keyring.Swap(ring); old != nil {
 			old.Close()
 		}
-		n.ciphers.dropAll()
+		n.ciphers.dropAll(n.machine.applied.value.Load())
 		n.log.Info("unsealed", "provider", w.Provider, "root_key", w.KeyID)
 		return nil
 	}

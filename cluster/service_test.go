@@ -302,3 +302,52 @@ func TestStoppedNodeRefuses(t *testing.T) {
 	}
 	must(t, n.Shutdown(ctx)) // once more does nothing
 }
+
+// Material of a key that goes out of use, or is destroyed, leaves the memory of
+// every node.
+func TestMaterialLeavesMemoryWithItsKey(t *testing.T) {
+	var clock shiftedClock
+	r := clustertest.New(t, clustertest.Options{Configure: func(_ int, c *cluster.Config) { c.Now = clock.now }})
+	ctx := within(t, time.Minute)
+	key, err := clustertest.CreateKey(ctx, r.Node(0), regionName)
+	must(t, err)
+	// What the state of the key allows is for the view to say, so this brings
+	// material of a key that is out of use back to memory.
+	use := func() {
+		t.Helper()
+		for i := range r.Len() {
+			must(t, r.Node(i).Read(ctx, func(v *store.View) error {
+				k, err := v.Key(key)
+				if err != nil {
+					return err
+				}
+				_, err = r.Node(i).Cipher(v, k, k.PrimaryVersion)
+				return err
+			}))
+			if !r.Node(i).IsReady(key) {
+				t.Fatalf("node %d does not keep what was used", i)
+			}
+		}
+	}
+	gone := func() {
+		t.Helper()
+		for i := range r.Len() {
+			waitFor(t, func() bool { return !r.Node(i).IsReady(key) })
+		}
+	}
+	use()
+	must(t, clustertest.Decide(r.Node(0).Propose(ctx, clustertest.Disable(key))))
+	gone()
+	use()
+	must(t, clustertest.Decide(r.Node(0).Propose(ctx, schedule(key))))
+	gone()
+	use()
+	clock.offset.Store(int64(8 * 24 * time.Hour))
+	for i := range r.Len() {
+		waitFor(t, func() bool {
+			_, err := stateOf(ctx, r, i, key)
+			return errors.Is(err, store.ErrKeyNotFound)
+		})
+	}
+	gone()
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 
+	"meridian/crypto"
 	"meridian/store/storepb"
 )
 
@@ -70,4 +71,31 @@ func TestAliasOfADyingKey(t *testing.T) {
 	r.ok(&storepb.UpdateAlias{Name: "alias/a", KeyId: idOf(2)})
 	r.ok(&storepb.DeleteAlias{Name: "alias/b"})
 	r.check()
+}
+
+// What a name stood for is remembered for reads, and forgotten with each change.
+func TestReadNameFollowsItsChanges(t *testing.T) {
+	r := newRegion(t)
+	r.ok(createKey(1))
+	r.ok(createKey(2))
+	names := func(want crypto.KeyID, none bool) {
+		t.Helper()
+		for range 2 { // from the file, then remembered
+			r.read(func(v *View) {
+				got, err := v.Alias("alias/a")
+				if none && !errors.Is(err, ErrAliasNotFound) || !none && (err != nil || got != want) {
+					t.Errorf("alias/a: %s, %v; want %s, none: %v", got, err, want, none)
+				}
+			})
+		}
+	}
+	names(crypto.KeyID{}, true)
+	r.ok(&storepb.CreateAlias{Name: "alias/a", KeyId: idOf(1)})
+	names(id(1), false)
+	r.ok(&storepb.UpdateAlias{Name: "alias/a", KeyId: idOf(2)})
+	names(id(2), false)
+	r.ok(&storepb.DeleteAlias{Name: "alias/a"})
+	names(crypto.KeyID{}, true)
+	r.ok(&storepb.CreateAlias{Name: "alias/a", KeyId: idOf(1)})
+	names(id(1), false)
 }

@@ -121,6 +121,9 @@ func removeFile(path string) error {
 // newPath is where a file is written before it takes the state file's place.
 func (s *Store) newPath() string { return s.cfg.Path + newSuffix }
 
+// syncFile is a seam for tests, which want to know what is synced, and when.
+var syncFile = (*os.File).Sync
+
 // moveIntoPlace lets the file at newPath, which is on disk, take the state
 // file's place for good.
 func (s *Store) moveIntoPlace() error {
@@ -132,7 +135,7 @@ func (s *Store) moveIntoPlace() error {
 		return fmt.Errorf("store: %w", err)
 	}
 	defer folder.Close()
-	if err := folder.Sync(); err != nil {
+	if err := syncFile(folder); err != nil {
 		return fmt.Errorf("store: sync folder: %w", err)
 	}
 	return nil

@@ -53,7 +53,7 @@ func (s *Store) receive(r io.Reader) (*storepb.SnapshotTrailer, error) {
 	}
 	trailer, err := readSnapshot(r, f)
 	if err == nil {
-		err = f.Sync()
+		err = syncFile(f)
 	}
 	if err := errors.Join(err, f.Close()); err != nil {
 		return nil, err

@@ -317,18 +317,25 @@ func (r *Region) close() {
 	wg.Wait()
 }
 
-// freeAddresses finds ports of loopback that nobody listens on.
+// given are the addresses that a region of this process has: its nodes may not
+// run at the moment.
+var given sync.Map
+
+// freeAddresses finds ports of loopback that nobody listens on and no other
+// region has.
 func freeAddresses(tb testing.TB, count int) []string {
 	tb.Helper()
 	var addresses []string
 	var open []io.Closer
-	for range count {
+	for len(addresses) < count {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			tb.Fatal(err)
 		}
 		open = append(open, l)
-		addresses = append(addresses, l.Addr().String())
+		if _, taken := given.LoadOrStore(l.Addr().String(), true); !taken {
+			addresses = append(addresses, l.Addr().String())
+		}
 	}
 	for _, l := range open {
 		_ = l.Close()

@@ -354,6 +354,32 @@ func TestRule13StopIsClean(t *testing.T) {
 	}
 }
 
+// TestRule13LateGoodbye has a goodbye of an earlier process, or an earlier
+// renewal, arrive after the server took another lease.
+func TestRule13LateGoodbye(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		older func(Name) Name
+	}{
+		{"of an earlier process", func(n Name) Name { return Name{n.Start - 1, n.Seq + 100} }},
+		{"of an earlier renewal", func(n Name) Name { return Name{n.Start, n.Seq - 1} }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := leased(t)
+			name := s.servers[0].lease.table.record(simID(1)).newest
+			s.must(name.Start > 0 && name.Seq > 1, "1 has taken no lease")
+			s.servers[0].lease.OnLeft(simID(1), Left{Term: 1, Name: tt.older(name)})
+			index, outcome := s.wait(0)
+			s.spread(0, 2)
+			s.servers[0].lease.Await(1, index, func(err error) { *outcome = err })
+			s.servers[0].lease.OnAck(simID(2), Ack{index})
+			if *outcome == nil {
+				t.Error("a write is released although 1 may answer from before it")
+			}
+		})
+	}
+}
+
 // TestRule13LeaderStops has 0, which hands leadership to 2, say goodbye before 2
 // has opened its term.
 func TestRule13LeaderStops(t *testing.T) {

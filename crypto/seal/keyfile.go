@@ -216,7 +216,7 @@ func writeNew(path string, text []byte) (err error) {
 	if _, err := f.Write(text); err != nil {
 		return fail("cannot be written", "", err)
 	}
-	if err := f.Sync(); err != nil {
+	if err := syncFile(f); err != nil {
 		return fail("cannot be written to disk", "", err)
 	}
 	// A link, unlike a rename, fails if the name was taken meanwhile.
@@ -229,6 +229,9 @@ func writeNew(path string, text []byte) (err error) {
 	return syncDir(dir)
 }
 
+// syncFile is a seam for tests, which want to know what is synced, and when.
+var syncFile = (*os.File).Sync
+
 // syncDir makes the names in a directory durable.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
@@ -236,5 +239,5 @@ func syncDir(dir string) error {
 		return err
 	}
 	defer d.Close()
-	return d.Sync()
+	return syncFile(d)
 }
