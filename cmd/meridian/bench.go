@@ -55,7 +55,7 @@ at the end; on the dev instance it is alias/demo.`,
 		Example: `  meridian bench --actions Encrypt=3,Decrypt --connections 64 --duration 30s
   meridian bench --rate 2000 --size 4096
   meridian dev -- meridian bench --ceiling --size 32 --size 4096 --output json`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 	}
 	v.addTo(c)
 	v.flags.signature = "v1"

@@ -34,7 +34,7 @@ func newBenchCeilingCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:    ceilingVerb,
 		Hidden: true,
-		Args:   cobra.NoArgs,
+		Args:   noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return serveCeiling(c.InOrStdin(), c.OutOrStdout())
 		},

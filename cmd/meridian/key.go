@@ -32,7 +32,7 @@ func newKeyCreateCommand(v *clientVerb) *cobra.Command {
 	c := &cobra.Command{
 		Use:     "create",
 		Short:   "Make a key",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		Example: `  meridian key create --description payments --alias alias/payments`,
 	}
 	c.RunE = v.run(func(ctx context.Context, s *session, _ []string) error {
@@ -98,7 +98,7 @@ func newKeyListCommand(v *clientVerb) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "list",
 		Short: "List the keys",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 	}
 	c.RunE = v.run(func(ctx context.Context, s *session, _ []string) error {
 		if s.explain {

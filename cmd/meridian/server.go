@@ -31,7 +31,12 @@ reads certificates and the log level again.
 
 Health, metrics and status are on listen.ops: /healthz, /readyz (true only while
 the node can decrypt), /metrics, /status.`,
-		Args: cobra.NoArgs,
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 && flags.file == "" {
+				return fmt.Errorf("the configuration is named by a flag: meridian server --config %s", args[0])
+			}
+			return noArgs(c, args)
+		},
 		RunE: func(c *cobra.Command, _ []string) error {
 			if flags.file == "" {
 				return usageError("which configuration? meridian server --config FILE")
