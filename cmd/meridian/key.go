@@ -36,8 +36,14 @@ func newKeyCreateCommand(v *clientVerb) *cobra.Command {
 		Example: `  meridian key create --description payments --alias alias/payments`,
 	}
 	c.RunE = v.run(func(ctx context.Context, s *session, _ []string) error {
-		if alias != "" && !isAliasRef(alias) {
-			return usageError("--alias %q: want alias/NAME", alias)
+		if alias != "" {
+			if !isAliasRef(alias) {
+				return usageError("--alias %q: want alias/NAME", alias)
+			}
+			var err error
+			if alias, err = aliasName(alias); err != nil {
+				return err
+			}
 		}
 		params := map[string]string{"Description": description, "KeySpec": spec}
 		if usage != "" {
@@ -46,8 +52,13 @@ func newKeyCreateCommand(v *clientVerb) *cobra.Command {
 		if rotation != "" {
 			params["EnableAutomaticRotation"], params["RotationInterval"] = "true", rotation
 		}
-		if dryRun && !s.explain {
-			return s.dryRunCreate(ctx, alias, spec)
+		if !s.explain {
+			if err := s.aliasFree(ctx, alias); err != nil {
+				return err
+			}
+			if dryRun {
+				return s.wouldDo("create", "a key of spec "+spec, alias)
+			}
 		}
 		var answer struct{ KeyMetadata keyMetadata }
 		resp, err := s.call(ctx, "CreateKey", params, &answer)
@@ -58,7 +69,7 @@ func newKeyCreateCommand(v *clientVerb) *cobra.Command {
 		if alias != "" {
 			_, err = s.lookup(ctx, "CreateAlias", map[string]string{"AliasName": alias, "KeyId": k.ID}, nil)
 			if err != nil {
-				return failAfter(err, "key %s was made, but has no alias: ", k.ID)
+				return s.undoCreate(ctx, k.ID, alias, err)
 			}
 			k.Aliases = append(k.Aliases, alias)
 		}
@@ -78,19 +89,6 @@ func newKeyCreateCommand(v *clientVerb) *cobra.Command {
 	f.StringVar(&rotation, "rotate-every", "", "rotate it after this `TIME`, 7d to 730d")
 	addDryRun(c, &dryRun)
 	return c
-}
-
-// dryRunCreate says what create would do, as far as that can be known without
-// doing it.
-func (s *session) dryRunCreate(ctx context.Context, alias, spec string) error {
-	if alias != "" {
-		if _, err := s.describe(ctx, alias); err == nil {
-			return &exitError{exitFailed, fmt.Errorf("%s is taken; nothing was made", alias)}
-		} else if exitOf(err) != exitNotFound {
-			return err
-		}
-	}
-	return s.wouldDo("create", "a key of spec "+spec, alias)
 }
 
 func newKeyListCommand(v *clientVerb) *cobra.Command {
