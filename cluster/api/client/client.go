@@ -43,6 +43,7 @@ const (
 	dialTimeout    = 3 * time.Second
 	maxAnswerBytes = 8 << 20
 	idlePerHost    = 256
+	minFIPSSecret  = 14 // bytes; crypto/hmac wants 112 bits, or panics
 )
 
 // Config says whom to call and as whom.
@@ -109,6 +110,9 @@ func New(cfg Config) (*Client, error) {
 	}
 	if cfg.Signature == V1 && fips140.Enforced() {
 		problems = append(problems, errors.New("client: signature scheme V1 needs HMAC-SHA1, which the FIPS-only mode of this process forbids: use V3"))
+	}
+	if len(cfg.Secret) > 0 && len(cfg.Secret) < minFIPSSecret && fips140.Enforced() {
+		problems = append(problems, fmt.Errorf("client: the secret is shorter than the %d bytes that the FIPS-only mode of this process takes for HMAC", minFIPSSecret))
 	}
 	tlsConfig := &tls.Config{MinVersion: tls.VersionTLS12}
 	if len(cfg.CA) > 0 {
