@@ -200,10 +200,25 @@ func passOver(ctx context.Context, action string, err error) bool {
 	return notSent(err) || !IsWrite(action) && !errors.Is(err, errAnswer)
 }
 
-// notSent reports whether an attempt failed before the request left.
+// notSent reports whether an attempt failed before anybody could act on the request: at the connection or in its
+// handshake.
 func notSent(err error) bool {
 	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "dial"
+	return errors.As(err, &op) && op.Op == "dial" || WrongProtocol(err) || errors.As(err, new(*tls.CertificateVerificationError))
+}
+
+// WrongProtocol reports whether one side of a connection speaks TLS and the other does not.
+func WrongProtocol(err error) bool {
+	return errors.As(err, new(tls.RecordHeaderError)) || tlsToPlain(err) || plainToTLS(err)
+}
+
+// tlsToPlain and plainToTLS know what net/http says: it has no values for these.
+func tlsToPlain(err error) bool {
+	return strings.Contains(err.Error(), "server gave HTTP response to HTTPS client")
+}
+
+func plainToTLS(err error) bool {
+	return strings.Contains(err.Error(), `malformed HTTP response "\x15\x03`) // a TLS alert
 }
 
 // IsWrite reports whether an action changes the state of the region, so that repeating it is not harmless.
