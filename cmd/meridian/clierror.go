@@ -68,9 +68,20 @@ func reportError(w io.Writer, err error) int {
 // root a usage error.
 func markUsageErrors(root *cobra.Command) {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		if words := c.Flags().Args(); len(words) > 0 && isGroup(c) {
+			return unknownCommand(c, words[0]) // the flag is that verb's
+		}
 		return usageError("%w; see %s --help", err, c.CommandPath())
 	})
 	markArgs(root)
+}
+
+// groupAnnotation marks verbs that do nothing themselves.
+const groupAnnotation = "meridian-group"
+
+func isGroup(c *cobra.Command) bool {
+	_, group := c.Annotations[groupAnnotation]
+	return group
 }
 
 func markArgs(c *cobra.Command) {
@@ -78,20 +89,27 @@ func markArgs(c *cobra.Command) {
 	if check == nil {
 		check = cobra.ArbitraryArgs
 	}
+	c.SuggestFor = otherWords[c.Name()]
 	if c.HasSubCommands() && c.Run == nil && c.RunE == nil {
 		// Without this cobra prints help and succeeds on a misspelt verb.
+		c.Annotations = map[string]string{groupAnnotation: ""}
 		check = nil
 		c.Args = cobra.ArbitraryArgs
 		c.RunE = func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return c.Help()
 			}
-			return usageError("unknown command %q for %q; see %s --help", args[0], c.CommandPath(), c.CommandPath())
+			return unknownCommand(c, args[0])
 		}
 	}
 	if check != nil {
 		c.Args = func(c *cobra.Command, args []string) error {
-			if err := check(c, args); err != nil {
+			err := check(c, args)
+			var exit *exitError
+			switch {
+			case errors.As(err, &exit):
+				return err
+			case err != nil:
 				return usageError("%w; see %s --help", err, c.CommandPath())
 			}
 			return nil

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -37,17 +35,17 @@ func callError(err error, node, keySource string, now time.Time) error {
 		}
 		return &exitError{refusalExit(refused), errors.New(text)}
 	}
+	if text, ok := wrongPortText(err); ok {
+		return &exitError{exitFailed, errors.New(text)}
+	}
 	switch {
 	case errors.Is(err, context.Canceled):
 		return &exitError{exitInterrupted, errors.New("interrupted")}
 	case errors.Is(err, client.ErrOutcomeUnknown):
 		return &exitError{exitUnavailable, fmt.Errorf("no answer came, so whether this was done is unknown: look before you repeat it (%w)", err)}
 	}
-	if text, ok := certificateText(err); ok {
-		return &exitError{exitFailed, errors.New(text)}
-	}
 	if transport(err) {
-		return &exitError{exitUnavailable, fmt.Errorf("no node answers: %w. Check --endpoint and that the servers run", err)}
+		return &exitError{exitUnavailable, fmt.Errorf("no node answers: %w. Check --endpoint and that the servers run%s", err, portHint(err))}
 	}
 	return err
 }
@@ -57,7 +55,7 @@ func refusalExit(e *client.Error) int {
 	switch code := e.Code; {
 	case code == "InvalidParameter" && blobRefused(e):
 		return exitVerification
-	case code == "InvalidAction.NotFound":
+	case code == "InvalidAction.NotFound", code == "HTTP" && e.Status < http.StatusInternalServerError:
 		return exitFailed
 	case strings.HasPrefix(code, "InvalidAccessKeyId"), strings.HasPrefix(code, "InvalidTimeStamp"), code == "SignatureDoesNotMatch",
 		code == "SignatureNonceUsed", code == "IncompleteSignature", code == "InvalidSecurityToken", code == "InvalidSignatureMethod":
@@ -116,14 +114,14 @@ func refusalText(e *client.Error, node, keySource string, now time.Time) string 
 	case "InvalidAction.NotFound":
 		return plainMessage(e) + ". The endpoint " + e.Endpoint + " may be another version"
 	}
+	if e.Code == "HTTP" {
+		return plainMessage(e) + ". " + noAPIHint(e)
+	}
 	text := plainMessage(e)
 	if e.Recommend != "" {
 		text += ". " + strings.TrimSuffix(e.Recommend, ".")
 	}
-	if e.Code != "HTTP" {
-		text += " [" + e.Code + "]"
-	}
-	return text
+	return text + " [" + e.Code + "]"
 }
 
 // plainMessage is the message on one line, without its stop.
@@ -166,25 +164,6 @@ func upperFirst(s string) string {
 		return "The node"
 	}
 	return s
-}
-
-// certificateText explains a node whose certificate is not trusted.
-func certificateText(err error) (string, bool) {
-	var unknown x509.UnknownAuthorityError
-	var name x509.HostnameError
-	var invalid x509.CertificateInvalidError
-	var record tls.RecordHeaderError
-	switch {
-	case errors.As(err, &unknown):
-		return "The node's certificate is from an authority that is not trusted here. Name it: --ca FILE or MERIDIAN_CA_FILE", true
-	case errors.As(err, &name):
-		return "The node's certificate is for other names: " + name.Error(), true
-	case errors.As(err, &invalid):
-		return "The node's certificate is not valid: " + invalid.Error(), true
-	case errors.As(err, &record), err != nil && strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
-		return "The endpoint does not speak TLS. If plain HTTP is meant, write it as http://HOST:PORT", true
-	}
-	return "", false
 }
 
 // transport says that an error is one of the connection.

@@ -55,7 +55,9 @@ func TestRefusals(t *testing.T) {
 		{"unknown action", client.Error{Code: "InvalidAction.NotFound", Status: 404, Message: "There is no action X.", Endpoint: "https://h:1"},
 			exitFailed, "There is no action X. The endpoint https://h:1 may be another version"},
 		{"no API", client.Error{Code: "HTTP", Status: 502, Message: "https://h:1 answered with status 502 and no error of the API"},
-			exitUnavailable, "https://h:1 answered with status 502 and no error of the API"},
+			exitUnavailable, "https://h:1 answered with status 502 and no error of the API. Check --endpoint: the API is on listen.api, port 9410 unless configured"},
+		{"another listener", client.Error{Code: "HTTP", Status: 404, Endpoint: "http://h:2", Message: "http://h:2 answered with status 404 and no error of the API: " + opsElsewhere},
+			exitFailed, "http://h:2 answered with status 404 and no error of the API: " + strings.TrimSuffix(opsElsewhere, ".") + ". That is port 9410 unless configured; this one is for meridian status --ops http://h:2"},
 		{"several lines", client.Error{Code: "InternalFailure", Status: 500, Message: "An error\n inside."},
 			exitFailed, "An error inside [InternalFailure]"},
 	} {
@@ -103,6 +105,7 @@ func TestErrorsWithoutAnAnswer(t *testing.T) {
 		{"authority", fmt.Errorf("x: %w", x509.UnknownAuthorityError{}), exitFailed, "--ca FILE or MERIDIAN_CA_FILE"},
 		{"plain HTTP", errors.New("http: server gave HTTP response to HTTPS client"), exitFailed, "does not speak TLS"},
 		{"interrupted", context.Canceled, exitInterrupted, "interrupted"},
+		{"no port", fmt.Errorf("https://h: %w", refused), exitUnavailable, "it names no port: https://h:9410 is where a node listens unless configured"},
 		{"timeout", context.DeadlineExceeded, exitUnavailable, "no node answers"},
 		{"usage", usageError("x"), exitUsage, "x"},
 	} {

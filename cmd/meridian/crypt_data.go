@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/google/renameio/v2"
@@ -74,18 +75,47 @@ func (f *dataFlags) readBlob(s *session, arg []string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return blobOf(data), nil
+	return blobOf(data)
 }
 
 // blobOf is the ciphertext in data: the bytes, where it is Base64, blanks and
 // line breaks apart, what that stands for. A ciphertext of a region begins with
-// a byte that no Base64 has.
-func blobOf(data []byte) []byte {
+// a byte that no Base64 has; text that is no Base64 is none.
+func blobOf(data []byte) ([]byte, error) {
 	text := strings.Join(strings.Fields(string(data)), "")
-	if blob, err := base64.StdEncoding.Strict().DecodeString(text); err == nil && len(blob) > 0 {
-		return blob
+	blob, err := base64.StdEncoding.Strict().DecodeString(text)
+	switch {
+	case err == nil && len(blob) > 0:
+		return blob, nil
+	case isText(data):
+		return nil, usageError("the ciphertext is no Base64: %s. Wanted is what meridian encrypt wrote, or the CiphertextBlob of an answer", notBase64(text))
 	}
-	return data
+	return data, nil
+}
+
+// isText says that data is characters that a terminal shows.
+func isText(data []byte) bool {
+	return utf8.Valid(data) && !bytes.ContainsFunc(data, func(r rune) bool { return !unicode.IsPrint(r) && !unicode.IsSpace(r) })
+}
+
+// notBase64 says why text is none, without showing it: it may be a plaintext.
+func notBase64(text string) string {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+	bare := strings.TrimRight(text, "=")
+	at := strings.IndexFunc(bare, func(r rune) bool { return !strings.ContainsRune(alphabet, r) })
+	switch {
+	case text == "":
+		return "there are only blanks"
+	case text[0] == '{':
+		return "it looks like JSON, of which only the member with the ciphertext is wanted (jq -r .ciphertext_blob)"
+	case at >= 0 && strings.Trim(bare, alphabet+"-_") == "":
+		return "it has - or _, as Base64 for URLs has; write + and / for them"
+	case at >= 0:
+		return fmt.Sprintf("character %d is not of its alphabet", at+1)
+	case len(text)%4 != 0:
+		return fmt.Sprintf("its %d characters are no multiple of four; was it cut?", len(text))
+	}
+	return "its end is damaged"
 }
 
 // write puts data to --out, atomically, or to stdout.

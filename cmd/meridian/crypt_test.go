@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/base64"
+	"strings"
 	"testing"
 
 	"meridian/crypto"
@@ -16,12 +17,22 @@ func TestBlobOf(t *testing.T) {
 	for name, data := range map[string][]byte{
 		"bytes": blob, "Base64": []byte(text), "with a line end": []byte(text + "\r\n"), "wrapped": []byte(text[:64] + "\n" + text[64:] + "\n"),
 	} {
-		if got := blobOf(data); !bytes.Equal(got, blob) {
-			t.Errorf("%s: %x", name, got)
+		if got, err := blobOf(data); err != nil || !bytes.Equal(got, blob) {
+			t.Errorf("%s: %x %v", name, got, err)
 		}
 	}
-	if got := blobOf([]byte("no base64!")); string(got) != "no base64!" {
-		t.Errorf("%q", got)
+	for data, want := range map[string]string{
+		"geheim!":                    "character 7 is not of its alphabet",
+		"AAAA====A":                  "character 5",
+		"AAA":                        "its 3 characters are no multiple of four",
+		"AAB=":                       "its end is damaged",
+		"AA-_":                       "Base64 for URLs",
+		"\n ":                        "only blanks",
+		`{"ciphertext_blob":"AAAA"}`: "looks like JSON",
+	} {
+		if _, err := blobOf([]byte(data)); exitOf(err) != exitUsage || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "geheim") {
+			t.Errorf("%q: %v, want %q", data, err, want)
+		}
 	}
 }
 

@@ -30,7 +30,7 @@ nodes, and the data is read back.
 
 Every step is checked and printed with region, node, request id and time. The
 exit code is 0 only if all are right. Nothing is left behind.`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()

@@ -42,6 +42,9 @@ Never for production: the access key is public.`,
 				before = len(args)
 			}
 			if before > 0 {
+				if len(suggestions(c, args[0])) > 0 {
+					return unknownCommand(c, args[0])
+				}
 				return fmt.Errorf("unknown command %q for %q; a program to run stands behind --", args[0], c.CommandPath())
 			}
 			return nil

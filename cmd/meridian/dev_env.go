@@ -50,7 +50,7 @@ func newDevEnvCommand() *cobra.Command {
 		Use:     "env",
 		Short:   "Print the running dev instance's environment for a shell",
 		Example: `  eval "$(meridian dev env)"`,
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			r, err := runningDevRegion(region)
 			if err != nil {

@@ -13,7 +13,7 @@ func newDevSnippetsCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "snippets",
 		Short: "Print how official clients reach the running dev instance",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			r, err := runningDevRegion(region)
 			if err != nil {

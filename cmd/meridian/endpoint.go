@@ -148,11 +148,13 @@ func (f *clientFlags) findEndpoint(t *target, ca *string) error {
 	}
 	for i, e := range t.endpoints {
 		e = strings.TrimSpace(e)
+		typed := e
 		if !strings.Contains(e, "://") {
 			e = "https://" + e
 		}
-		if u, err := url.Parse(e); err != nil || u.Host == "" {
-			return usageError("endpoint %q: want https://HOST:PORT or http://HOST:PORT", e)
+		u, err := url.Parse(e)
+		if err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil {
+			return usageError("endpoint %q: want https://HOST:PORT or http://HOST:PORT, and nothing behind", redacted(u, typed))
 		}
 		t.endpoints[i] = strings.TrimSuffix(e, "/")
 	}
@@ -167,6 +169,14 @@ func (f *clientFlags) findEndpoint(t *target, ca *string) error {
 		return t.use(dev, f.region, "the dev instance", ca)
 	}
 	return usageError("--region chooses among the regions of --regions or of the dev instance; an endpoint names one by itself")
+}
+
+// redacted is an endpoint as it was typed, without a password in it.
+func redacted(u *url.URL, typed string) string {
+	if u != nil && u.User != nil {
+		return u.Redacted()
+	}
+	return typed
 }
 
 // toRegion points a target at another region of a file.

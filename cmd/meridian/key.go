@@ -32,12 +32,18 @@ func newKeyCreateCommand(v *clientVerb) *cobra.Command {
 	c := &cobra.Command{
 		Use:     "create",
 		Short:   "Make a key",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		Example: `  meridian key create --description payments --alias alias/payments`,
 	}
 	c.RunE = v.run(func(ctx context.Context, s *session, _ []string) error {
-		if alias != "" && !isAliasRef(alias) {
-			return usageError("--alias %q: want alias/NAME", alias)
+		if alias != "" {
+			if !isAliasRef(alias) {
+				return usageError("--alias %q: want alias/NAME", alias)
+			}
+			var err error
+			if alias, err = aliasName(alias); err != nil {
+				return err
+			}
 		}
 		params := map[string]string{"Description": description, "KeySpec": spec}
 		if usage != "" {
@@ -46,8 +52,13 @@ func newKeyCreateCommand(v *clientVerb) *cobra.Command {
 		if rotation != "" {
 			params["EnableAutomaticRotation"], params["RotationInterval"] = "true", rotation
 		}
-		if dryRun && !s.explain {
-			return s.dryRunCreate(ctx, alias, spec)
+		if !s.explain {
+			if err := s.aliasFree(ctx, alias); err != nil {
+				return err
+			}
+			if dryRun {
+				return s.wouldDo("create", "a key of spec "+spec, alias)
+			}
 		}
 		var answer struct{ KeyMetadata keyMetadata }
 		resp, err := s.call(ctx, "CreateKey", params, &answer)
@@ -58,7 +69,7 @@ func newKeyCreateCommand(v *clientVerb) *cobra.Command {
 		if alias != "" {
 			_, err = s.lookup(ctx, "CreateAlias", map[string]string{"AliasName": alias, "KeyId": k.ID}, nil)
 			if err != nil {
-				return failAfter(err, "key %s was made, but has no alias: ", k.ID)
+				return s.undoCreate(ctx, k.ID, alias, err)
 			}
 			k.Aliases = append(k.Aliases, alias)
 		}
@@ -80,25 +91,12 @@ func newKeyCreateCommand(v *clientVerb) *cobra.Command {
 	return c
 }
 
-// dryRunCreate says what create would do, as far as that can be known without
-// doing it.
-func (s *session) dryRunCreate(ctx context.Context, alias, spec string) error {
-	if alias != "" {
-		if _, err := s.describe(ctx, alias); err == nil {
-			return &exitError{exitFailed, fmt.Errorf("%s is taken; nothing was made", alias)}
-		} else if exitOf(err) != exitNotFound {
-			return err
-		}
-	}
-	return s.wouldDo("create", "a key of spec "+spec, alias)
-}
-
 func newKeyListCommand(v *clientVerb) *cobra.Command {
 	var states []string
 	c := &cobra.Command{
 		Use:   "list",
 		Short: "List the keys",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 	}
 	c.RunE = v.run(func(ctx context.Context, s *session, _ []string) error {
 		if s.explain {

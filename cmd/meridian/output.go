@@ -29,12 +29,20 @@ func (f *outputFlags) addTo(c *cobra.Command) {
 	_ = c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json", "yaml", "jsonl"}, cobra.ShellCompDirectiveNoFileComp)) // the flag is there
 }
 
-func (f *outputFlags) check() error {
+func (f *outputFlags) check(c *cobra.Command) error {
 	switch f.format {
 	case "table", "json", "yaml", "jsonl":
 		return nil
 	}
-	return usageError("--output %q: want table, json, yaml or jsonl", f.format)
+	text := fmt.Sprintf("--output %q: want table, json, yaml or jsonl", f.format)
+	file := "FILE"
+	if strings.ContainsAny(f.format, "./-") {
+		file = f.format // looks like one
+	}
+	if c.Flags().Lookup("out") != nil {
+		return usageError("%s. It is the format; a file to write to is --out %s", text, file)
+	}
+	return usageError("%s. It is the format; the result goes to a file by > %s", text, file)
 }
 
 // printer writes results to stdout, and hints, which may be missing, to stderr.

@@ -31,7 +31,12 @@ reads certificates and the log level again.
 
 Health, metrics and status are on listen.ops: /healthz, /readyz (true only while
 the node can decrypt), /metrics, /status.`,
-		Args: cobra.NoArgs,
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 && flags.file == "" {
+				return fmt.Errorf("the configuration is named by a flag: meridian server --config %s", args[0])
+			}
+			return noArgs(c, args)
+		},
 		RunE: func(c *cobra.Command, _ []string) error {
 			if flags.file == "" {
 				return usageError("which configuration? meridian server --config FILE")
@@ -69,7 +74,7 @@ type server struct {
 }
 
 // runServer runs a node until ctx ends, then stops it in order. It writes its
-// log to w.
+// log to w, why it failed too: then the error that it returns has no text.
 func runServer(ctx context.Context, l *config.Loaded, flags *configFlags, w io.Writer) error {
 	s := &server{cfg: &l.Config, level: new(slog.LevelVar), metrics: newRegistry()}
 	s.level.Set(logLevel(s.cfg.Log.Level))
@@ -82,8 +87,11 @@ func runServer(ctx context.Context, l *config.Loaded, flags *configFlags, w io.W
 
 	err := s.run(ctx, flags)
 	if err != nil && ctx.Err() == nil {
+		if isTerminal(w) {
+			return err // whoever sits there gets the line that every verb ends with
+		}
 		s.log.Error("The server failed.", "event", "server_failed", "error", joinLines(err))
-		return err
+		return &exitError{exitOf(err), nil}
 	}
 	s.log.Info("The server has stopped.", "event", "server_stopped")
 	return nil

@@ -146,9 +146,13 @@ func (o *opsServer) handler(metrics *prometheus.Registry) http.Handler {
 	mux.HandleFunc("GET /healthz", o.health)
 	mux.HandleFunc("GET /readyz", o.ready)
 	mux.HandleFunc("GET /status", o.status)
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, opsElsewhere, http.StatusNotFound) })
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{Registry: metrics}))
 	return mux
 }
+
+// opsElsewhere tells a client that has the wrong port.
+const opsElsewhere = "This is the health listener of a Meridian node (listen.ops): /healthz, /readyz, /status, /metrics. The API is on listen.api."
 
 // health answers whether the process is worth keeping.
 func (o *opsServer) health(w http.ResponseWriter, _ *http.Request) {

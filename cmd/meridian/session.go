@@ -69,7 +69,7 @@ func (v *clientVerb) run(do func(ctx context.Context, s *session, args []string)
 
 // open makes the session of a run.
 func (v *clientVerb) open(c *cobra.Command) (*session, error) {
-	if err := v.output.check(); err != nil {
+	if err := v.output.check(c); err != nil {
 		return nil, err
 	}
 	t, err := v.flags.resolve(c.InOrStdin())

@@ -61,7 +61,7 @@ members are shown; without it, what each endpoint answers. --ops alone needs no
 endpoint and no access key; addresses are asked in turn until one answers.
 
 The exit code is 5 if a region can't take writes.`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 	}
 	ask := v.run(func(ctx context.Context, s *session, _ []string) error {
 		if s.explain {
@@ -78,7 +78,7 @@ The exit code is 5 if a region can't take writes.`,
 		if len(ops) == 0 || v.explain {
 			return ask(c, args)
 		}
-		if err := v.output.check(); err != nil {
+		if err := v.output.check(c); err != nil {
 			return err
 		}
 		ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)

@@ -13,6 +13,7 @@ import (
 )
 
 const (
+	opsPort      = "9412" // unless it is configured
 	opsTimeout   = 4 * time.Second
 	maxOpsAnswer = 1 << 20
 )
@@ -36,7 +37,7 @@ func readOps(ctx context.Context, url string) (*opsStatus, error) {
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s answered with status %d", url, resp.StatusCode)
+		return nil, fmt.Errorf("%s answered with status %d. Is it a node's listen.ops, port %s unless configured?", url, resp.StatusCode, opsPort)
 	}
 	var answer opsStatus
 	return &answer, json.NewDecoder(io.LimitReader(resp.Body, maxOpsAnswer)).Decode(&answer)

@@ -22,9 +22,9 @@ func newVersionCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := o.check(); err != nil {
+			if err := o.check(c); err != nil {
 				return err
 			}
 			v := versionView{versionText(), runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH, fips140.Enabled()}

@@ -43,6 +43,7 @@ const (
 	dialTimeout    = 3 * time.Second
 	maxAnswerBytes = 8 << 20
 	idlePerHost    = 256
+	minFIPSSecret  = 14 // bytes; crypto/hmac wants 112 bits, or panics
 )
 
 // Config says whom to call and as whom.
@@ -109,6 +110,9 @@ func New(cfg Config) (*Client, error) {
 	}
 	if cfg.Signature == V1 && fips140.Enforced() {
 		problems = append(problems, errors.New("client: signature scheme V1 needs HMAC-SHA1, which the FIPS-only mode of this process forbids: use V3"))
+	}
+	if len(cfg.Secret) > 0 && len(cfg.Secret) < minFIPSSecret && fips140.Enforced() {
+		problems = append(problems, fmt.Errorf("client: the secret is shorter than the %d bytes that the FIPS-only mode of this process takes for HMAC", minFIPSSecret))
 	}
 	tlsConfig := &tls.Config{MinVersion: tls.VersionTLS12}
 	if len(cfg.CA) > 0 {
@@ -196,10 +200,25 @@ func passOver(ctx context.Context, action string, err error) bool {
 	return notSent(err) || !IsWrite(action) && !errors.Is(err, errAnswer)
 }
 
-// notSent reports whether an attempt failed before the request left.
+// notSent reports whether an attempt failed before anybody could act on the request: at the connection or in its
+// handshake.
 func notSent(err error) bool {
 	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "dial"
+	return errors.As(err, &op) && op.Op == "dial" || WrongProtocol(err) || errors.As(err, new(*tls.CertificateVerificationError))
+}
+
+// WrongProtocol reports whether one side of a connection speaks TLS and the other does not.
+func WrongProtocol(err error) bool {
+	return errors.As(err, new(tls.RecordHeaderError)) || tlsToPlain(err) || plainToTLS(err)
+}
+
+// tlsToPlain and plainToTLS know what net/http says: it has no values for these.
+func tlsToPlain(err error) bool {
+	return strings.Contains(err.Error(), "server gave HTTP response to HTTPS client")
+}
+
+func plainToTLS(err error) bool {
+	return strings.Contains(err.Error(), `malformed HTTP response "\x15\x03`) // a TLS alert
 }
 
 // IsWrite reports whether an action changes the state of the region, so that repeating it is not harmless.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // ErrOutcomeUnknown says that a write was sent and no answer came: it may or may not have been done.
@@ -46,7 +48,11 @@ func (e *Error) ServerText() (string, bool) {
 func readError(resp *Response, status int, signed *signedRequest) error {
 	var body struct{ Code, Message, Recommend, RequestId, HostId string }
 	if err := json.Unmarshal(resp.Body, &body); err != nil || body.Code == "" {
-		return &Error{Code: "HTTP", Message: fmt.Sprintf("%s answered with status %d and no error of the API", resp.Endpoint, status),
+		message := fmt.Sprintf("%s answered with status %d and no error of the API", resp.Endpoint, status)
+		if line := firstLine(resp.Body); line != "" {
+			message += ": " + line
+		}
+		return &Error{Code: "HTTP", Message: message,
 			Status: status, RequestID: resp.RequestID, Endpoint: resp.Endpoint}
 	}
 	if body.RequestId != "" {
@@ -58,6 +64,17 @@ func readError(resp *Response, status int, signed *signedRequest) error {
 		e.Signed = signed.stringToSign
 	}
 	return e
+}
+
+// firstLine is the first line of an answer in plain text, cut to what a message can hold; "" for anything else.
+func firstLine(body []byte) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(string(body)), "\n")
+	line = strings.TrimSpace(line)
+	const limit = 200
+	if len(line) > limit || !utf8.ValidString(line) || strings.ContainsAny(line, "<>{}") || strings.ContainsFunc(line, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return ""
+	}
+	return line
 }
 
 // transportError is what an attempt without an answer ends in. The query is never part of it.
