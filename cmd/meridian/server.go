@@ -212,7 +212,8 @@ func (s *server) drain() {
 	group.Wait()
 }
 
-// stop hands the node over and closes it, once nothing uses it.
+// stop hands the node over and closes it, once nothing uses it: a leader that
+// hands over while its own clients still write makes all writes wait longer.
 func (s *server) stop() error {
 	s.ops.draining()
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Shutdown.Grace)

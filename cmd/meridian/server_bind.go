@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -68,7 +66,11 @@ func (s *server) formingStatus() cluster.Status {
 // bindTCP binds the address of a setting, and says for the usual mistakes what
 // to do.
 func bindTCP(setting, address string) (net.Listener, error) {
-	l, err := listenTCP(address)
+	return bindWith(setting, address, nil)
+}
+
+func bindWith(setting, address string, control socketControl) (net.Listener, error) {
+	l, err := listenTCP(address, control)
 	if err == nil {
 		return l, nil
 	}
@@ -88,63 +90,13 @@ func bindTCP(setting, address string) (net.Listener, error) {
 	return nil, fmt.Errorf("%s: %w", setting, err)
 }
 
+// socketControl is called with a socket before it is bound.
+type socketControl func(network, address string, c syscall.RawConn) error
+
 // listenTCP listens without Multipath TCP, whose sockets take no filter
 // (stopHandshakes).
-func listenTCP(address string) (net.Listener, error) {
-	var config net.ListenConfig
+func listenTCP(address string, control socketControl) (net.Listener, error) {
+	config := net.ListenConfig{Control: control}
 	config.SetMultipathTCP(false)
 	return config.Listen(context.Background(), "tcp", address)
-}
-
-// gate is a bound listener that is not served yet: until Open it closes each
-// connection at once, so that clients turn to another node instead of waiting.
-type gate struct {
-	listener *net.TCPListener
-	turning  sync.WaitGroup
-}
-
-func bindGate(setting, address string) (*gate, error) {
-	l, err := bindTCP(setting, address)
-	if err != nil {
-		return nil, err
-	}
-	tcp, ok := l.(*net.TCPListener)
-	if !ok {
-		return nil, fmt.Errorf("%s: %T is not a TCP listener", setting, l)
-	}
-	g := &gate{listener: tcp}
-	g.turning.Go(g.turnAway)
-	return g, nil
-}
-
-func (g *gate) turnAway() {
-	for {
-		conn, err := g.listener.Accept()
-		switch {
-		case err == nil:
-			_ = conn.Close() // nothing was read or written
-		case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, net.ErrClosed):
-			return
-		default:
-			time.Sleep(10 * time.Millisecond) // such as too many open files
-		}
-	}
-}
-
-// Open returns the listener for whoever serves it now.
-func (g *gate) Open() (net.Listener, error) {
-	if err := g.listener.SetDeadline(time.Now()); err != nil {
-		return nil, err
-	}
-	g.turning.Wait()
-	return g.listener, g.listener.SetDeadline(time.Time{})
-}
-
-// Close closes the listener, if nobody else did; a nil gate has none.
-func (g *gate) Close() {
-	if g == nil {
-		return
-	}
-	_ = g.listener.Close() // an error means that it is closed
-	g.turning.Wait()
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -14,41 +13,6 @@ import (
 
 	"meridian/cmd/meridian/devregion"
 )
-
-func TestGateTurnsAwayUntilItOpens(t *testing.T) {
-	g, err := bindGate("listen.http.address", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer g.Close()
-	address := g.listener.Addr().String()
-	conn, err := net.Dial("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	if n, err := conn.Read(make([]byte, 1)); n != 0 || err == nil {
-		t.Errorf("a closed gate answers %d bytes, %v", n, err)
-	}
-	l, err := g.Open()
-	if err != nil {
-		t.Fatal(err)
-	}
-	go func() {
-		if served, err := l.Accept(); err == nil {
-			_, _ = io.WriteString(served, "x")
-			_ = served.Close()
-		}
-	}()
-	again, err := net.Dial("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer again.Close()
-	if got, err := io.ReadAll(again); string(got) != "x" || err != nil {
-		t.Errorf("an open gate answers %q, %v", got, err)
-	}
-}
 
 func TestBindErrorsNameTheSetting(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")

@@ -11,7 +11,7 @@ import (
 // TestStopHandshakes lets a connection that is in the queue through, no further
 // one, and refuses it once the listener is closed.
 func TestStopHandshakes(t *testing.T) {
-	l, err := listenTCP("127.0.0.1:0")
+	l, err := listenTCP("127.0.0.1:0", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

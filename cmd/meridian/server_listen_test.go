@@ -15,7 +15,7 @@ import (
 // TestShutdownMeetsNoRequest stops a listener while clients keep their
 // connections busy: each call is answered, or refused before it was sent.
 func TestShutdownMeetsNoRequest(t *testing.T) {
-	bound, err := listenTCP("127.0.0.1:0")
+	bound, err := listenTCP("127.0.0.1:0", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func TestShutdownMeetsNoRequest(t *testing.T) {
 }
 
 func TestShutdownEndsWithItsTime(t *testing.T) {
-	bound, err := listenTCP("127.0.0.1:0")
+	bound, err := listenTCP("127.0.0.1:0", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
