@@ -2,6 +2,7 @@ package api
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -149,6 +150,36 @@ func TestHTTP2(t *testing.T) {
 		answer.Body.Close()
 		if answer.ProtoMajor != 2 || strings.Contains(string(body), "Signature") {
 			t.Errorf("%s: %s %s", v.ID, answer.Proto, body)
+		}
+	}
+}
+
+// TestWrongRequestsGetTheProtocolsErrors sends what a browser or a probe would, over a socket: it is answered in the
+// protocol's own form, not with a page of net/http, and never with a redirect, which a signed request cannot follow.
+func TestWrongRequestsGetTheProtocolsErrors(t *testing.T) {
+	addr := listen(t, newFace(t, faceNow, []string{faceHost}))
+	for request, want := range map[string]string{
+		"GET /console":     CodeInvalidActionNotFound,
+		"GET //":           CodeInvalidActionNotFound,
+		"GET /x/../":       CodeInvalidActionNotFound,
+		"POST /index.html": CodeInvalidActionNotFound,
+		"PUT /":            CodeUnsupportedHTTPMethod,
+		"DELETE /x":        CodeUnsupportedHTTPMethod,
+		"OPTIONS *":        CodeUnsupportedHTTPMethod,
+		"CONNECT h:1":      CodeUnsupportedHTTPMethod,
+	} {
+		c := dial(t, addr)
+		if _, err := io.WriteString(c, request+" HTTP/1.1\r\nHost: "+faceHost+"\r\nContent-Length: 0\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil {
+			t.Fatalf("%s: %v", request, err)
+		}
+		var body struct{ Code, RequestId, HostId string }
+		err = json.NewDecoder(answer.Body).Decode(&body)
+		if err != nil || body.Code != want || body.RequestId == "" || answer.Header.Get("Content-Type") != "application/json;charset=utf-8" {
+			t.Errorf("%s: status %d, %+v, %v; want %s", request, answer.StatusCode, body, err, want)
 		}
 	}
 }

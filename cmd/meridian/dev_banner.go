@@ -33,7 +33,7 @@ func writeBanner(w io.Writer, l *devregion.Layout, keys []demoKey, kept bool, to
 	first := l.Regions[0].Nodes[0]
 	fmt.Fprintf(w, `
   In another terminal:
-    eval "$(meridian dev env)"
+    eval "$(meridian dev env)"    # again after each start
     meridian encrypt alias/demo hello
 
   Official tools work as they are, for example

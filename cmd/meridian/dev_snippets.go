@@ -1,6 +1,7 @@
 package main
 
 import (
+	"embed"
 	"io"
 	"strings"
 	"text/template"
@@ -36,23 +37,48 @@ func writeSnippets(w io.Writer, r readyRegion) error {
 	if len(r.HTTPEndpoints) > 0 {
 		values["HTTP"] = strings.TrimPrefix(r.HTTPEndpoints[0], "http://")
 	}
-	return template.Must(template.New("snippets").Parse(snippets)).Execute(w, values)
+	return template.Must(template.New("snippets").Funcs(template.FuncMap{"program": snippetProgram}).Parse(snippets)).Execute(w, values)
 }
 
-const snippets = `aliyun CLI
+//go:embed snippets/*.txt
+var snippetFiles embed.FS
+
+// snippetProgram is one of the README's programs, indented. They read their
+// environment, so one text does for every instance.
+func snippetProgram(name string) (string, error) {
+	text, err := snippetFiles.ReadFile("snippets/" + name + ".txt")
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	for line := range strings.Lines(string(text)) {
+		if line != "\n" {
+			b.WriteString("    ")
+		}
+		b.WriteString(line)
+	}
+	return b.String(), nil
+}
+
+const snippets = `Over TLS, as in production: in the shell first, and again after each start of dev
+
+    eval "$(meridian dev env --region {{.Region}})"
+
+Go (github.com/alibabacloud-go/kms-20160120/v3): go mod init example.com/kms && go mod tidy && go run .
+
+{{program "go-v3.go"}}
+Go, the classic SDK (github.com/aliyun/alibaba-cloud-sdk-go), run alike
+
+{{program "go-classic.go"}}
+Node.js (@alicloud/pop-core): npm init -y && npm install @alicloud/pop-core@1.8.0 && node main.js
+
+{{program "node.js"}}
+Without TLS, which dev alone listens for by itself: nothing needs to trust its CA
+
+aliyun CLI
 
     aliyun kms Encrypt --KeyId {{.Alias}} --Plaintext aGVsbG8= --endpoint {{.HTTP}} --insecure \
       --access-key-id {{.ID}} --access-key-secret {{.Secret}} --region {{.Region}}
-
-Go (github.com/alibabacloud-go/kms-20160120/v3)
-
-    client, err := kms.NewClient(&openapi.Config{
-        AccessKeyId: tea.String("{{.ID}}"), AccessKeySecret: tea.String("{{.Secret}}"),
-        Endpoint: tea.String("{{.HTTP}}"), Protocol: tea.String("http"), RegionId: tea.String("{{.Region}}"),
-    })
-    answer, err := client.Encrypt(&kms.EncryptRequest{
-        KeyId: tea.String("{{.Alias}}"), Plaintext: tea.String("aGVsbG8="),
-    })
 
 Java (com.aliyun:kms20160120)
 
@@ -66,12 +92,6 @@ Python (alibabacloud_kms20160120)
     client = Client(Config(access_key_id="{{.ID}}", access_key_secret="{{.Secret}}",
                            endpoint="{{.HTTP}}", protocol="http", region_id="{{.Region}}"))
     answer = client.encrypt(EncryptRequest(key_id="{{.Alias}}", plaintext="aGVsbG8="))
-
-Node (@alicloud/pop-core)
-
-    const client = new RPCClient({ accessKeyId: '{{.ID}}', accessKeySecret: '{{.Secret}}',
-        endpoint: 'http://{{.HTTP}}', apiVersion: '2016-01-20' });
-    const answer = await client.request('Encrypt', { KeyId: '{{.Alias}}', Plaintext: 'aGVsbG8=' });
 
 Terraform (aliyun/alicloud)
 
