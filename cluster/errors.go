@@ -1,6 +1,9 @@
 package cluster
 
-import "errors"
+import (
+	"cmp"
+	"errors"
+)
 
 // What Propose, Read, Cipher and Wrap return besides errors of their callers.
 var (
@@ -12,9 +15,9 @@ var (
 	ErrOutcomeUnknown = errors.New("cluster: the outcome of the write is not known")
 	// ErrThrottled: too many writes wait. Certainly not started.
 	ErrThrottled = errors.New("cluster: too many writes are waiting")
-	// ErrDiskFull: the leader's disk is nearly full; a *DiskFullError names the
-	// leader. Certainly not started.
-	ErrDiskFull = errors.New("cluster: the leader's disk is nearly full")
+	// ErrDiskFull: the leader's disk is nearly full, or those of so many nodes that
+	// no majority has room; a *DiskFullError names one. Certainly not started.
+	ErrDiskFull = errors.New("cluster: the disk is nearly full")
 	// ErrRefused: the leader does not understand the command, or it is too
 	// large. Certainly not started; sending it again does not help.
 	ErrRefused = errors.New("cluster: the leader refuses the command")
@@ -53,9 +56,13 @@ var (
 	ErrDisk = errors.New("cluster: the disk does not take writes")
 )
 
-// DiskFullError is an ErrDiskFull that names the node whose disk it is.
-type DiskFullError struct{ Leader string }
+// DiskFullError is an ErrDiskFull that names the leader that refuses, and a node
+// whose disk it is, one of those without which no majority has room; empty, or the
+// leader's id, where it is the leader's own.
+type DiskFullError struct{ Leader, Node string }
 
-func (e *DiskFullError) Error() string { return ErrDiskFull.Error() + ": node " + e.Leader }
+func (e *DiskFullError) Error() string {
+	return ErrDiskFull.Error() + ": node " + cmp.Or(e.Node, e.Leader)
+}
 
 func (e *DiskFullError) Unwrap() error { return ErrDiskFull }

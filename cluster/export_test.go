@@ -72,3 +72,6 @@ func (n *Node) IsReady(key crypto.KeyID) bool {
 	_, ok := n.ciphers.cache.GetIfPresent(key)
 	return ok
 }
+
+// LookAtDisk measures the free space now.
+func (n *Node) LookAtDisk() { n.space.look() }

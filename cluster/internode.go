@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -73,6 +74,10 @@ func (s *internode) Propose(ctx context.Context, r *clusterpb.ProposeRequest) (*
 	answer := &clusterpb.ProposeResponse{Outcome: a.outcome}
 	if a.reason != nil {
 		answer.Reason = a.reason.Error()
+	}
+	var full *DiskFullError
+	if errors.As(a.reason, &full) {
+		answer.Reason = full.Node
 	}
 	if a.outcome == decided {
 		data, err := proto.Marshal(a.result)

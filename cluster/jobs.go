@@ -47,6 +47,7 @@ func (n *Node) runLeaderJobs(t *openTerm) {
 		case <-t.ctx.Done():
 			return
 		}
+		n.handOverForRoom(t)
 		now, ok := clocks.agreedTime()
 		if !ok {
 			continue

@@ -20,6 +20,7 @@ func (s *internode) Renew(ctx context.Context, r *clusterpb.RenewRequest) (*clus
 	if !n.running.Load() {
 		return nil, errForming
 	}
+	n.rooms.heard(sender, r.DiskLow, n.cfg.BootTime())
 	g, ok := n.leases.layer.OnRenew(lease.NodeID(sender), lease.Renew{
 		Term: r.Term, Name: lease.Name{Start: r.Start, Seq: r.Seq}, Applied: r.Applied,
 		Echo: lease.Echo{Term: r.EchoTerm, Sent: lease.Instant(r.EchoSent)}, Age: time.Duration(r.Age),

@@ -163,6 +163,7 @@ func (l *leases) renew(ctx context.Context) {
 		g, err := client.Renew(ctx, &clusterpb.RenewRequest{
 			Term: m.Term, Start: m.Name.Start, Seq: m.Name.Seq, Applied: m.Applied,
 			EchoTerm: m.Echo.Term, EchoSent: int64(m.Echo.Sent), Age: int64(m.Age),
+			DiskLow: n.space.Low(),
 		})
 		if err != nil || !g.Granted {
 			return

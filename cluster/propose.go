@@ -162,7 +162,7 @@ func (n *Node) forward(ctx context.Context, reign *reign, c *storepb.Command) at
 	case throttled:
 		a.reason = ErrThrottled
 	case diskIsFull:
-		a.reason = &DiskFullError{Leader: reign.id}
+		a.reason = &DiskFullError{Leader: reign.id, Node: answer.Reason}
 	case refused:
 		a.reason = fmt.Errorf("%w: %s", ErrRefused, answer.Reason)
 	default:
@@ -181,8 +181,8 @@ func (n *Node) proposeHere(ctx context.Context, c *storepb.Command) attempt {
 	if err := n.stopped(); err != nil {
 		return attempt{outcome: notLeader, reason: err}
 	}
-	if n.space.Low() && !freesSpace(c) {
-		return attempt{outcome: diskIsFull, reason: &DiskFullError{Leader: n.cfg.NodeID}}
+	if full := n.withoutRoom(t); full != "" && !freesSpace(c) {
+		return attempt{outcome: diskIsFull, reason: &DiskFullError{Leader: n.cfg.NodeID, Node: full}}
 	}
 	if n.waiting.Add(1) > maxWaiting {
 		n.waiting.Add(-1)

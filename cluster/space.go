@@ -30,8 +30,9 @@ type space struct {
 	free     func(dir string) (uint64, error)
 	log      *slog.Logger
 
-	left atomic.Uint64
-	low  atomic.Bool
+	left  atomic.Uint64
+	low   atomic.Bool
+	looks atomic.Int64 // in a row that found space low
 }
 
 func newSpace(dir string, d Disk, log *slog.Logger) *space {
@@ -40,6 +41,9 @@ func newSpace(dir string, d Disk, log *slog.Logger) *space {
 
 // Low reports whether writes must be refused.
 func (s *space) Low() bool { return s.low.Load() }
+
+// StaysLow reports whether space was low at the look before the last one, too.
+func (s *space) StaysLow() bool { return s.looks.Load() > 1 }
 
 // run looks at the volume until ctx ends.
 func (s *space) run(ctx context.Context) {
@@ -64,11 +68,16 @@ func (s *space) look() {
 	}
 	s.left.Store(left)
 	low := left < s.lowWater
+	if low {
+		s.looks.Add(1)
+	} else {
+		s.looks.Store(0)
+	}
 	if was := s.low.Swap(low); was != low {
 		if low {
-			s.log.Error("disk nearly full: writes are refused", "dir", s.dir, "free_bytes", left, "low_water_bytes", s.lowWater)
+			s.log.Error("disk nearly full", "dir", s.dir, "free_bytes", left, "low_water_bytes", s.lowWater)
 		} else {
-			s.log.Info("disk has room again: writes are accepted", "dir", s.dir, "free_bytes", left)
+			s.log.Info("disk has room again", "dir", s.dir, "free_bytes", left)
 		}
 	}
 	switch {

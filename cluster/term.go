@@ -7,13 +7,17 @@ import (
 	"time"
 
 	"github.com/hashicorp/raft"
+
+	"meridian/cluster/lease"
 )
 
 // openTerm is a term that this node leads and whose barrier it has applied, so
 // that its state covers everything that earlier leaders can have acknowledged.
 type openTerm struct {
 	number  uint64
-	alone   bool // the only voter
+	alone   bool          // the only voter
+	others  []raft.Server // the other voters
+	opened  lease.Instant
 	confirm *confirmer
 	ctx     context.Context
 	close   context.CancelFunc
@@ -105,7 +109,7 @@ func (n *Node) openTerm(ctx context.Context, number uint64) error {
 			others = append(others, server)
 		}
 	}
-	t := &openTerm{number: number, alone: self && len(others) == 0}
+	t := &openTerm{number: number, alone: self && len(others) == 0, others: others, opened: n.cfg.BootTime()}
 	t.ctx, t.close = context.WithCancel(ctx)
 	t.confirm = newConfirmer(others, self)
 	for i, server := range others {

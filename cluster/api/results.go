@@ -107,10 +107,12 @@ func apiError(c *Call, err error) *Error {
 		return errUnavailable("its state has not reached the index of "+HeaderMinIndex, time.Second)
 	case errors.Is(err, cluster.ErrSealed):
 		return errUnavailable("it is sealed", 5*time.Second)
+	case errors.As(err, &full) && full.Node != "" && full.Node != full.Leader:
+		return errUnavailable("so many disks are nearly full, that of node "+full.Node+" among them, that no majority of the region has room, so no writes are taken", 5*time.Second)
 	case errors.As(err, &full):
 		return errUnavailable("the disk of node "+full.Leader+", which leads the region, is nearly full, so no writes are taken", 5*time.Second)
 	case errors.Is(err, cluster.ErrDiskFull):
-		return errUnavailable("the disk of the region's leader is nearly full, so no writes are taken", 5*time.Second)
+		return errUnavailable("a disk of the region is nearly full, so no writes are taken", 5*time.Second)
 	case errors.Is(err, cluster.ErrThrottled):
 		return errThrottled("too many writes wait", time.Second)
 	case isContextError(err):

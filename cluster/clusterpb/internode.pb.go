@@ -35,7 +35,8 @@ const (
 	ProposeResponse_OUTCOME_UNKNOWN ProposeResponse_Outcome = 3
 	// Certainly not proposed: too many writes are waiting.
 	ProposeResponse_OUTCOME_THROTTLED ProposeResponse_Outcome = 4
-	// Certainly not proposed: the leader's disk is nearly full.
+	// Certainly not proposed: the disk of the leader, or of so many nodes that
+	// no majority has room, is nearly full; reason is the id of one of them.
 	ProposeResponse_OUTCOME_DISK_FULL ProposeResponse_Outcome = 5
 	// Certainly not proposed: the leader does not understand the command.
 	ProposeResponse_OUTCOME_REFUSED ProposeResponse_Outcome = 6
@@ -416,8 +417,10 @@ type RenewRequest struct {
 	Applied  uint64                 `protobuf:"varint,4,opt,name=applied,proto3" json:"applied,omitempty"`
 	EchoTerm uint64                 `protobuf:"varint,5,opt,name=echo_term,json=echoTerm,proto3" json:"echo_term,omitempty"`
 	// The receiver's own clock, as it sent it.
-	EchoSent      int64 `protobuf:"varint,6,opt,name=echo_sent,json=echoSent,proto3" json:"echo_sent,omitempty"`
-	Age           int64 `protobuf:"varint,7,opt,name=age,proto3" json:"age,omitempty"`
+	EchoSent int64 `protobuf:"varint,6,opt,name=echo_sent,json=echoSent,proto3" json:"echo_sent,omitempty"`
+	Age      int64 `protobuf:"varint,7,opt,name=age,proto3" json:"age,omitempty"`
+	// The sender's disk is nearly full.
+	DiskLow       bool `protobuf:"varint,8,opt,name=disk_low,json=diskLow,proto3" json:"disk_low,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -499,6 +502,13 @@ func (x *RenewRequest) GetAge() int64 {
 		return x.Age
 	}
 	return 0
+}
+
+func (x *RenewRequest) GetDiskLow() bool {
+	if x != nil {
+		return x.DiskLow
+	}
+	return false
 }
 
 // RenewResponse is a grant, rule 7 of package lease.
@@ -1311,7 +1321,7 @@ const file_cluster_clusterpb_internode_proto_rawDesc = "" +
 	"\x04term\x18\x01 \x01(\x04R\x04term\x12 \n" +
 	"\fwall_unix_ms\x18\x02 \x01(\x03R\n" +
 	"wallUnixMs\x12\x18\n" +
-	"\aapplied\x18\x03 \x01(\x04R\aapplied\"\xb0\x01\n" +
+	"\aapplied\x18\x03 \x01(\x04R\aapplied\"\xcb\x01\n" +
 	"\fRenewRequest\x12\x12\n" +
 	"\x04term\x18\x01 \x01(\x04R\x04term\x12\x14\n" +
 	"\x05start\x18\x02 \x01(\x04R\x05start\x12\x10\n" +
@@ -1319,7 +1329,8 @@ const file_cluster_clusterpb_internode_proto_rawDesc = "" +
 	"\aapplied\x18\x04 \x01(\x04R\aapplied\x12\x1b\n" +
 	"\techo_term\x18\x05 \x01(\x04R\bechoTerm\x12\x1b\n" +
 	"\techo_sent\x18\x06 \x01(\x03R\bechoSent\x12\x10\n" +
-	"\x03age\x18\a \x01(\x03R\x03age\"\xac\x01\n" +
+	"\x03age\x18\a \x01(\x03R\x03age\x12\x19\n" +
+	"\bdisk_low\x18\b \x01(\bR\adiskLow\"\xac\x01\n" +
 	"\rRenewResponse\x12\x18\n" +
 	"\agranted\x18\x01 \x01(\bR\agranted\x12\x12\n" +
 	"\x04term\x18\x02 \x01(\x04R\x04term\x12\x12\n" +
