@@ -81,7 +81,10 @@ func TestClockSteps(t *testing.T) {
 	if writes < steps/2 || v.bounded < 10*steps {
 		t.Errorf("%d writes and %d reads beside %d steps: the run does not count", writes, v.bounded, steps)
 	}
-	t.Logf("%d steps, %d acknowledged writes, %d reads compared with them", steps, writes, v.bounded)
+	result{
+		Scenario: clockSteps.name, Seed: *seed, Short: *short, Seconds: int(time.Since(began).Seconds()), Rounds: steps, Requests: len(ops),
+		Writes: writes, Overlapped: v.bounded, Bounded: v.bounded, Stale: len(v.violations),
+	}.publish(t)
 }
 
 // countInProcess counts a key's description up until a write is unknown.

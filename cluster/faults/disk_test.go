@@ -88,11 +88,14 @@ func hangDisk(r *run) {
 // ones, in turn. Its process ends, and what it had not acknowledged is decided by
 // the others.
 func failDisk(r *run) {
-	steps := rounds(2, 12)
+	steps := 12 // of some commits, one after the other
+	if *short {
+		steps = 2
+	}
 	i := 0
 	for _, call := range []string{callWrite, callSync} {
 		for step := 1; step <= steps; step++ {
-			for range rounds(1, 2) {
+			for range rounds(1, 4) {
 				n := r.victim(i)
 				i++
 				r.broken(fmt.Sprintf("EIO at %s %d", call, step), []*node{n}, func() {

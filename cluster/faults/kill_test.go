@@ -23,7 +23,7 @@ const slack = 500 * time.Millisecond
 func killLeader(r *run) {
 	var first, settled, held []time.Duration
 	r.settle(leaseLength + time.Second)
-	for i := range rounds(4, 60) {
+	for i := range rounds(3, 60) {
 		leader := r.region.leader()
 		others := r.region.without(leader)
 		r.broken("kill leader", []*node{leader}, func() {
@@ -61,7 +61,7 @@ func killLeader(r *run) {
 // killFollower kills a follower again and again. Writes wait for its lease once.
 func killFollower(r *run) {
 	var stalls []time.Duration
-	for range rounds(4, 60) {
+	for range rounds(3, 60) {
 		leader := r.region.leader()
 		others := r.region.without(leader)
 		victim := others[r.rand.IntN(len(others))]
@@ -85,7 +85,7 @@ func killFollower(r *run) {
 // killAll kills all servers at one instant.
 func killAll(r *run) {
 	var back []time.Duration
-	for range rounds(3, 40) {
+	for range rounds(2, 40) {
 		r.broken("kill all", r.region.nodes, func() {
 			r.region.kill(r.region.nodes...)
 			began := time.Now()

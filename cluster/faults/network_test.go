@@ -7,7 +7,7 @@ import "time"
 // cutLeader cuts the leader off from its peers, but not from its clients.
 func cutLeader(r *run) {
 	var resumed []time.Duration
-	for range rounds(3, 30) {
+	for range rounds(2, 30) {
 		leader := r.region.leader()
 		r.broken("cut off leader", []*node{leader}, func() {
 			r.must(r.region.links.isolate(leader))
@@ -30,7 +30,7 @@ func cutLeader(r *run) {
 // cutFollower cuts a follower off from both others, but not from its clients.
 func cutFollower(r *run) {
 	var stalls []time.Duration
-	for range rounds(3, 30) {
+	for range rounds(2, 30) {
 		leader := r.region.leader()
 		victim := r.region.without(leader)[r.rand.IntN(2)]
 		r.broken("cut off follower", []*node{victim}, func() {
@@ -52,7 +52,7 @@ func cutFollower(r *run) {
 
 // cutOneWay drops what one node sends to another, and nothing else.
 func cutOneWay(r *run) {
-	for range rounds(6, 60) {
+	for range rounds(3, 60) {
 		from := r.region.nodes[r.rand.IntN(3)]
 		to := r.region.without(from)[r.rand.IntN(2)]
 		r.broken("cut one way", []*node{from, to}, func() {
@@ -67,7 +67,7 @@ func cutOneWay(r *run) {
 
 // flap cuts a node off and heals it, many times a second to once in two.
 func flap(r *run) {
-	for range rounds(3, 30) {
+	for range rounds(2, 30) {
 		victim := r.region.nodes[r.rand.IntN(3)]
 		r.broken("flapping links", r.region.nodes, func() {
 			end := time.Now().Add(r.between(3*time.Second, 8*time.Second))
@@ -85,7 +85,7 @@ func flap(r *run) {
 
 // slowLinks delays everything on all links.
 func slowLinks(r *run) {
-	for range rounds(2, 15) {
+	for range rounds(1, 15) {
 		delay := r.between(5*time.Millisecond, 40*time.Millisecond)
 		r.broken("slow links", nil, func() {
 			r.must(r.region.links.slow(delay, delay/2))

@@ -17,7 +17,7 @@ func pauseLeader(r *run) {
 	if !*short {
 		longest = 20 * leaseLength
 	}
-	for range rounds(4, 40) {
+	for range rounds(3, 40) {
 		leader := r.region.leader()
 		c := r.load.caller("waker")
 		r.broken("pause leader", []*node{leader}, func() {
@@ -66,7 +66,7 @@ func pauseFollower(r *run) {
 	}
 	var waits []time.Duration
 	trials := 0
-	for i := range rounds(5, 300) {
+	for i := range rounds(4, 300) {
 		leader := r.region.leader()
 		others := r.region.without(leader)
 		paused := others[r.rand.IntN(2)]

@@ -13,7 +13,7 @@ import (
 // was not synced is gone in part, and the last write is torn. One recording is
 // rebuilt several times, each with other parts lost.
 func losePower(r *run) {
-	variants := rounds(3, 8)
+	variants := rounds(2, 8)
 	lost, files := 0, 0
 	for range rounds(1, 10) {
 		r.broken("lose power", r.region.nodes, func() {

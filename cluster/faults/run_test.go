@@ -243,27 +243,33 @@ func (r *run) brokenDuring(o *op) (own, overlapped bool) {
 
 // report prints the result, and keeps the history of a failure.
 func (r *run) report(res result) {
-	res.Passed = !r.Failed()
-	line, err := json.Marshal(res)
-	if err != nil {
-		r.Error(err)
-	}
-	r.Logf("%s", line)
-	if *results != "" {
-		f, err := os.OpenFile(*results, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-		if err != nil {
-			r.Fatal(err)
-		}
-		defer f.Close()
-		if _, err := fmt.Fprintf(f, "%s\n", line); err != nil {
-			r.Error(err)
-		}
-	}
+	res.publish(r)
 	if r.Failed() {
 		path := filepath.Join(keepDir(r.Name()), "history.jsonl")
 		if err := r.load.history.save(path); err != nil {
 			r.Error(err)
 		}
 		r.Logf("the history is in %s; the same seed: -faults.seed %d", path, *seed)
+	}
+}
+
+// publish prints a result and appends it to the file of results.
+func (res result) publish(t testing.TB) {
+	res.Passed = !t.Failed()
+	line, err := json.Marshal(res)
+	if err != nil {
+		t.Error(err)
+	}
+	t.Logf("%s", line)
+	if *results == "" {
+		return
+	}
+	f, err := os.OpenFile(*results, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := fmt.Fprintf(f, "%s\n", line); err != nil {
+		t.Error(err)
 	}
 }

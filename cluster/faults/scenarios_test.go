@@ -2,11 +2,19 @@
 
 package faults
 
-import "os/exec"
+import (
+	"os/exec"
+	"time"
+)
 
 // scenarios is the table. docs/faults.md shows names, faults and pass conditions
 // as they stand here.
 var scenarios = []scenario{
+	{
+		name: "no fault", fault: "none",
+		pass:   "no request fails",
+		steady: true, smooth: true, overlap: 0, run: leaveAlone,
+	},
 	{
 		name: "leader killed", fault: "kill -9 of the leader, again and again",
 		pass:   "cryptography on the others never fails; held writes succeed, in 5 s at most, 3 s in the median",
@@ -100,6 +108,22 @@ var scenarios = []scenario{
 		pass: "all are ready again by themselves; nothing acknowledged is lost",
 		root: true, tool: "strace", overlap: 20, run: losePower,
 	},
+}
+
+// clockSteps is TestClockSteps, which has a region of its own in one process.
+var clockSteps = scenario{
+	name: "clock steps", fault: "wall clocks of all step by up to a day, boot clocks of followers by up to 30 s",
+	pass: "nothing stale; a clock that jumps costs its node the lease, and nothing else",
+}
+
+// leaveAlone breaks nothing: what clients see of a region that works.
+func leaveAlone(r *run) {
+	r.settle(time.Duration(rounds(3, 60)) * time.Second)
+	for _, o := range r.load.history.all() {
+		if o.Outcome != done && o.Outcome != refused {
+			r.Errorf("%s of %s at %s at %v: %s %s %s", o.Action, o.Worker, o.Node, time.Duration(o.Start), o.Outcome, o.Code, o.Error)
+		}
+	}
 }
 
 func toolThere(name string) bool {
