@@ -19,6 +19,8 @@ type damage struct {
 	// refuses: the server must not start again with these files, because what it
 	// has promised to the others is lost.
 	refuses bool
+	// hides: the server may find the damage only as it comes upon it, and ends then.
+	hides bool
 }
 
 func inData(n *node, name string) string { return filepath.Join(n.data, name) }
@@ -30,7 +32,7 @@ var damages = []damage{
 	{name: "state older", do: func(_ *run, n *node, older string) error {
 		return copyFile(filepath.Join(older, "state.db"), inData(n, "state.db"))
 	}},
-	{name: "state with flipped bits", do: func(r *run, n *node, _ string) error { return flipBits(r, inData(n, "state.db")) }},
+	{name: "state with flipped bits", hides: true, do: func(r *run, n *node, _ string) error { return flipBits(r, inData(n, "state.db")) }},
 	{name: "state and snapshots deleted", do: func(_ *run, n *node, _ string) error {
 		return errors.Join(os.Remove(inData(n, "state.db")), os.RemoveAll(inData(n, "snapshots")))
 	}},
@@ -75,6 +77,9 @@ func damageFiles(r *run) {
 				if !d.refuses {
 					r.supervise(n, d.name)
 					healed = append(healed, time.Since(began))
+					if d.hides {
+						r.useUp(n, d.name)
+					}
 					return
 				}
 				r.mustNotStart(n, d.name)
@@ -106,6 +111,23 @@ func (r *run) supervise(n *node, after string) {
 		}
 	}
 	r.Fatalf("%s: %s does not become ready%s", after, n.id, n.logTail())
+}
+
+// useUp has a server work for a while with damage that it may not have found, and
+// start again when that ends it. Then its state is deleted, so that no damage is
+// left.
+func (r *run) useUp(n *node, after string) {
+	r.Helper()
+	for end := time.Now().Add(r.between(time.Second, 3*time.Second)); time.Now().Before(end); {
+		if !n.proc.running() {
+			r.number("damage found in use", "yes")
+			r.supervise(n, after)
+		}
+		r.settle(10 * time.Millisecond)
+	}
+	n.proc.kill()
+	r.must(os.Remove(inData(n, "state.db")))
+	r.supervise(n, after+", deleted")
 }
 
 // mustNotStart starts a server that has to end with advice, and never gets

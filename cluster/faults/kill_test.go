@@ -61,7 +61,7 @@ func killLeader(r *run) {
 // killFollower kills a follower again and again. Writes wait for its lease once.
 func killFollower(r *run) {
 	var stalls []time.Duration
-	for range rounds(3, 60) {
+	for range rounds(2, 60) {
 		leader := r.region.leader()
 		others := r.region.without(leader)
 		victim := others[r.rand.IntN(len(others))]
@@ -103,7 +103,7 @@ func killAll(r *run) {
 // killTwo kills two of three. The one that is left refuses once its lease has
 // ended, and takes no write.
 func killTwo(r *run) {
-	for range rounds(2, 30) {
+	for range rounds(1, 30) {
 		left := r.region.nodes[r.rand.IntN(3)]
 		gone := r.region.without(left)
 		r.broken("kill two", r.region.nodes, func() {

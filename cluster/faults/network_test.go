@@ -7,7 +7,7 @@ import "time"
 // cutLeader cuts the leader off from its peers, but not from its clients.
 func cutLeader(r *run) {
 	var resumed []time.Duration
-	for range rounds(2, 30) {
+	for range rounds(1, 30) {
 		leader := r.region.leader()
 		r.broken("cut off leader", []*node{leader}, func() {
 			r.must(r.region.links.isolate(leader))
@@ -30,7 +30,7 @@ func cutLeader(r *run) {
 // cutFollower cuts a follower off from both others, but not from its clients.
 func cutFollower(r *run) {
 	var stalls []time.Duration
-	for range rounds(2, 30) {
+	for range rounds(1, 30) {
 		leader := r.region.leader()
 		victim := r.region.without(leader)[r.rand.IntN(2)]
 		r.broken("cut off follower", []*node{victim}, func() {
@@ -67,7 +67,7 @@ func cutOneWay(r *run) {
 
 // flap cuts a node off and heals it, many times a second to once in two.
 func flap(r *run) {
-	for range rounds(2, 30) {
+	for range rounds(1, 30) {
 		victim := r.region.nodes[r.rand.IntN(3)]
 		r.broken("flapping links", r.region.nodes, func() {
 			end := time.Now().Add(r.between(3*time.Second, 8*time.Second))

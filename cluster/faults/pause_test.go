@@ -17,7 +17,7 @@ func pauseLeader(r *run) {
 	if !*short {
 		longest = 20 * leaseLength
 	}
-	for range rounds(3, 40) {
+	for range rounds(2, 40) {
 		leader := r.region.leader()
 		c := r.load.caller("waker")
 		r.broken("pause leader", []*node{leader}, func() {
