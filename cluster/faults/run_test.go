@@ -31,6 +31,7 @@ type scenario struct {
 	load   sizes // zero: usual
 	root   bool  // needs root
 	tool   string
+	apart  bool // in a network namespace of its own
 	// least number of answers that must have overlapped the faults, in a short run
 	overlap int
 	prepare func(r *run) // before the servers start
@@ -92,6 +93,10 @@ func (s scenario) start(t *testing.T) {
 	}
 	if s.tool != "" && !toolThere(s.tool) {
 		t.Skipf("needs %s", s.tool)
+	}
+	if s.apart && os.Getenv(namespaced) == "" {
+		s.startApart(t)
+		return
 	}
 	began := time.Now()
 	dir := t.TempDir()

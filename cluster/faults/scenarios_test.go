@@ -73,6 +73,11 @@ var scenarios = []scenario{
 		steady: true, smooth: true, overlap: 500, run: slowLinks,
 	},
 	{
+		name: "lost packets", fault: "the kernel drops a node's packets, leader and follower in turn: no connection breaks, and what was sent arrives later",
+		pass:   "cryptography on the others never fails; after a lease the node refuses; nothing stale",
+		steady: true, smooth: true, root: true, tool: "nft", apart: true, overlap: 500, run: dropPackets,
+	},
+	{
 		name: "slow disk", fault: "20 to 200 ms more for each sync of one node, leader and follower in turn",
 		pass:   "cryptography on the others never fails; nothing stale",
 		steady: true, smooth: true, root: true, tool: "strace", overlap: 200, run: slowDisk,
