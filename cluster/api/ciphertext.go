@@ -36,7 +36,7 @@ func (c *Call) readBlob() (crypto.Blob, error) {
 	if own := c.server.cfg.RegionID; blob.Region != own {
 		e := newError(CodeInvalidParameterWrongRegion, paramBlob, blob.Region, own)
 		e.Message = "This blob was sealed in " + blob.Region + " by key " + blob.KeyID.String() + " version " + blob.VersionID.String() +
-			". This region, " + own + ", can't open it. Move it: meridian migrate --from " + blob.Region
+			". This region, " + own + ", can't open it. Ask that region, or move the ciphertext: meridian reencrypt KEY --to-region " + own
 		return crypto.Blob{}, e
 	}
 	return blob, nil

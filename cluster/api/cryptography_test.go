@@ -315,7 +315,7 @@ func TestBlobOfAnotherRegion(t *testing.T) {
 	}
 	p := params{"CiphertextBlob": base64.StdEncoding.EncodeToString(blob)}
 	want := "This blob was sealed in cn-shanghai-self by key " + header.KeyID.String() + " version " + header.VersionID.String() +
-		". This region, cn-hangzhou, can't open it. Move it: meridian migrate --from cn-shanghai-self"
+		". This region, cn-hangzhou, can't open it. Ask that region, or move the ciphertext: meridian reencrypt KEY --to-region cn-hangzhou"
 	if r := h.fails(t, CodeInvalidParameterWrongRegion, "Decrypt", p); r.message() != want {
 		t.Errorf("message %q", r.message())
 	}
