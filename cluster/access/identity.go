@@ -108,7 +108,8 @@ func (ids *Identities) Lookup(accessKeyID string) (*Identity, bool) {
 // takes as long as one for a wrong signature.
 func (ids *Identities) Dummy() *Identity { return ids.dummy }
 
-// Authorize reports whether an identity may do action (such as kms:Encrypt) on a resource (an ARN).
+// Authorize reports whether an identity may do action (such as kms:Encrypt) on a resource (an ARN). So far there is only
+// the root, which may do everything: neither action nor resource is looked at yet, nor the policy of a key.
 func (ids *Identities) Authorize(id *Identity, action, resource string) bool {
 	return id != nil && id.Root
 }
