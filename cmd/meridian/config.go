@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"meridian/cluster/access"
 	clustertransport "meridian/cluster/transport"
 	"meridian/cmd/meridian/config"
 	"meridian/cmd/meridian/devregion"
@@ -173,6 +174,9 @@ func checkFiles(l *config.Loaded) error {
 		}
 	}
 	secret, err := cfg.Access.Root.Secret.Read(os.LookupEnv)
+	if err == nil {
+		err = access.CheckSecret(secret)
+	}
 	secret.Wipe()
 	report("access.root.secret", err)
 	provider, err := seal.OpenFile(cfg.Seal.Path)

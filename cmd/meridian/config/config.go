@@ -12,7 +12,11 @@
 // paths count from the folder of the configuration file, wherever they are set.
 package config
 
-import "time"
+import (
+	"time"
+
+	"meridian/cluster/api"
+)
 
 // Config is the whole configuration of one server. The zero value is not
 // usable; Load returns a checked one.
@@ -200,8 +204,8 @@ func Defaults() Config {
 		Access: Access{Root: RootKey{MinSignature: "v1"}},
 		Seal:   Seal{Type: SealFile},
 		Limits: Limits{
-			Keys: 10_000, Aliases: 300, Plaintext: 4096,
-			NoncesPerKey: 20_000_000, Connections: 1024,
+			Keys: api.DefaultKeys, Aliases: api.DefaultAliases, Plaintext: api.DefaultPlaintext,
+			NoncesPerKey: api.DefaultNoncesPerKey, Connections: api.DefaultConnectionsPerAddress,
 		},
 		Raft: Raft{
 			HeartbeatTimeout: 500 * time.Millisecond, CommitTimeout: 10 * time.Millisecond,
@@ -217,6 +221,3 @@ func Defaults() Config {
 
 // SealFile is the seal type whose root key is a file.
 const SealFile = "file"
-
-// MaxPlaintext is the highest value of limits.plaintext, in bytes.
-const MaxPlaintext = 6144
