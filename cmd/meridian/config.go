@@ -166,13 +166,6 @@ func checkFiles(l *config.Loaded) error {
 			CertFile: cfg.Listen.Cluster.TLS.Cert, KeyFile: cfg.Listen.Cluster.TLS.Key, CAFile: cfg.Listen.Cluster.TLS.CA,
 		}))
 	}
-	for i, p := range cfg.Peers {
-		if p.CA != "" {
-			if err := checkCA(p.CA); err != nil {
-				report("peers", fmt.Errorf("[%d].ca: %w", i, err))
-			}
-		}
-	}
 	secret, err := cfg.Access.Root.Secret.Read(os.LookupEnv)
 	if err == nil {
 		err = access.CheckSecret(secret)

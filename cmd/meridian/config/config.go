@@ -32,7 +32,7 @@ type Config struct {
 	Access    Access    `koanf:"access"`
 	Seal      Seal      `koanf:"seal"`
 	Limits    Limits    `koanf:"limits"`
-	Peers     []Peer    `koanf:"peers" help:"the other regions: region, endpoints, ca"`
+	Peers     []Peer    `koanf:"peers" help:"the other regions, for DescribeRegions: region"`
 	Raft      Raft      `koanf:"raft"`
 	Disk      Disk      `koanf:"disk"`
 	Memory    Memory    `koanf:"memory"`
@@ -150,9 +150,7 @@ type Limits struct {
 
 // Peer is another region, as DescribeRegions lists it.
 type Peer struct {
-	Region    string   `koanf:"region"`
-	Endpoints []string `koanf:"endpoints"`
-	CA        string   `koanf:"ca" kind:"path"`
+	Region string `koanf:"region"`
 }
 
 // Raft holds the consensus timings; the same on every node of a region.

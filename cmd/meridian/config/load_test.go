@@ -61,7 +61,7 @@ func TestLoadGood(t *testing.T) {
 	want.Access.Root = RootKey{ID: "LTAIroot", Secret: SecretRef("file://" + filepath.Join(dir, "root.secret")), MinSignature: "v1"}
 	want.Seal.Path = filepath.Join(dir, "root.key")
 	want.Limits.Keys, want.Limits.Plaintext = 500, 6144
-	want.Peers = []Peer{{Region: "cn-shanghai-self", Endpoints: []string{"https://sh.internal:9410"}, CA: filepath.Join(dir, "tls/sh.crt")}}
+	want.Peers = []Peer{{Region: "cn-shanghai-self"}}
 	want.Log.Level = "warn"
 	want.Shutdown.Grace = 90 * time.Second
 	want.Disk.MinFree = GiB
@@ -75,7 +75,7 @@ func TestLayersInOrder(t *testing.T) {
 		Environ: environ("MERIDIAN_LOG__LEVEL=error", "MERIDIAN_LIMITS__KEYS=700", "MERIDIAN_LISTEN__NAMES=a.example, b.example",
 			"MERIDIAN_ENDPOINT=https://x", "OTHER=1"),
 		Ignore: []string{"MERIDIAN_ENDPOINT"},
-		Set:    []string{"limits.keys=900", `peers=[{region: cn-x, endpoints: ["https://x:1"]}]`, "raft.hold=3s"},
+		Set:    []string{"limits.keys=900", `peers=[{region: cn-x}]`, "raft.hold=3s"},
 	}
 	l, err := loadText(t, readGood(t), o)
 	if err != nil {
@@ -124,8 +124,8 @@ func TestMistakes(t *testing.T) {
 			want: `meridian.yaml:18: unknown key "log.grace", did you mean "shutdown.grace"?`},
 		{name: "unknown key far from any", old: "log: { level: warn }", new: "log: { colours_of_the_rainbow: 7 }",
 			want: `meridian.yaml:18: unknown key "log.colours_of_the_rainbow"; here stand level, format`},
-		{name: "unknown key in a list", old: "region: cn-shanghai-self, endpoints", new: "region: cn-shanghai-self, endpoint",
-			want: `meridian.yaml:17: unknown key "peers[0].endpoint", did you mean "peers.endpoints"?`},
+		{name: "unknown key in a list", old: "region: cn-shanghai-self", new: "region: cn-shanghai-self, regoin: x",
+			want: `meridian.yaml:17: unknown key "peers[0].regoin", did you mean "peers.region"?`},
 		{name: "key twice", old: "log: { level: warn }", new: "log: { level: warn }\nlog: { level: info }",
 			want: `meridian.yaml:19: "log" is given twice, first in line 18`},
 		{name: "value for a section", old: "log: { level: warn }", new: "log: warn",
