@@ -324,6 +324,31 @@ func TestBlobOfAnotherRegion(t *testing.T) {
 	}
 }
 
+// TestKeysOfAnotherSpec: a key that the symmetric actions cannot use, as later versions make them, is refused by all.
+func TestKeysOfAnotherSpec(t *testing.T) {
+	h := newHarness(t, Limits{})
+	id, version := crypto.NewKeyID(), crypto.NewVersionID()
+	wrapped, err := h.keyring.Wrap(h.binding(id, version), crypto.NewMaterial())
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.mustPropose(t, &storepb.Command{Version: commandVersion, Body: &storepb.Command_CreateKey{CreateKey: &storepb.CreateKey{
+		KeyId: idBytes(id), Spec: "RSA_2048", Usage: usageEncrypt, Origin: originOwn, ProtectionLevel: levelSoftware, Creator: testAccount, Limit: 10,
+		VersionId: idBytes(version), Algorithm: uint32(crypto.AlgorithmXAES256GCM), Wrapped: wrapped,
+	}}})
+	for action, p := range map[string]params{
+		"Encrypt":                         {"KeyId": id.String(), "Plaintext": "AA=="},
+		"GenerateDataKey":                 {"KeyId": id.String()},
+		"GenerateDataKeyWithoutPlaintext": {"KeyId": id.String()},
+		"Decrypt":                         {"CiphertextBlob": blobNaming(t, id.String())},
+		"ReEncrypt":                       {"CiphertextBlob": h.encrypt(t, h.newKey(t), "hello"), "DestinationKeyId": id.String()},
+	} {
+		if r := h.fails(t, CodeUnsupportedOperation, action, p); !strings.Contains(r.message(), "RSA_2048") {
+			t.Errorf("%s: message %q does not name the spec", action, r.message())
+		}
+	}
+}
+
 func TestRecipientIsRefused(t *testing.T) {
 	h := newHarness(t, Limits{})
 	key := h.newKey(t)
