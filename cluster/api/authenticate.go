@@ -133,6 +133,8 @@ func (s *Server) useNonce(id *access.Identity, c *claim, stamp, now time.Time) *
 		return newError(CodeInvalidTimeStampExpired, c.timeName(), now.UTC().Format(timeLayout))
 	case nonceKeyFull:
 		return errThrottled("access key "+id.AccessKeyID+" has too many live nonces on this node", nonceRetry)
+	case nonceUnkept:
+		return errUnavailable("it cannot keep the nonces of requests; its log says why", nonceRetry)
 	default:
 		return errThrottled("this node holds as many live nonces as it may", nonceRetry)
 	}
