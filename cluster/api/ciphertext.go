@@ -22,7 +22,7 @@ func errBlob() *Error {
 func (c *Call) readBlob() (crypto.Blob, error) {
 	text := c.Params.value(paramBlob)
 	n := decodedLen(text)
-	if n < 0 || n > crypto.MaxBlobBytes {
+	if n < 0 || int64(n) > blobParam.Max {
 		return crypto.Blob{}, errBlob()
 	}
 	raw, ok := decodeBase64(c.Scratch(n), text)

@@ -30,14 +30,14 @@ type Region interface {
 	Wrap(b crypto.Binding, material []byte) ([]byte, error)
 }
 
-// Limits bounds what callers may use. Zero values mean the defaults.
+// Limits bounds what callers may use. Zero values mean the defaults below.
 type Limits struct {
-	Keys                  int // keys in the region; default 10,000
-	Aliases               int // aliases in the region; default 300
-	Plaintext             int // bytes that Encrypt takes; default 4,096, at most 6,144
-	NoncesPerKey          int // live nonces of one access key on this node; default 20,000,000
-	Nonces                int // live nonces on this node; default 24,000,000
-	ConnectionsPerAddress int // open connections of one client address; default 1,024
+	Keys                  int // keys in the region
+	Aliases               int // aliases in the region
+	Plaintext             int // bytes that Encrypt takes, at most MaxPlaintext
+	NoncesPerKey          int // live nonces of one access key on this node
+	Nonces                int // live nonces on this node
+	ConnectionsPerAddress int // open connections of one client address
 }
 
 // Limits that are not configured.

@@ -58,6 +58,40 @@ func TestPlaintextLimit(t *testing.T) {
 	}
 }
 
+// TestBlobLimit opens the longest blob there can be, and refuses one of a byte more.
+func TestBlobLimit(t *testing.T) {
+	h := newHarness(t, Limits{})
+	id, _ := crypto.ParseKeyID(h.newKey(t))
+	plaintext := bytes.Repeat([]byte("p"), crypto.MaxBlobBytes-crypto.BlobBytes(testRegionID, 0))
+	var blob []byte
+	err := h.view(func(v *store.View) error {
+		k, err := v.Key(id)
+		if err != nil {
+			return err
+		}
+		x, err := h.Cipher(v, k, k.PrimaryVersion)
+		if err != nil {
+			return err
+		}
+		header := crypto.Header{Algorithm: crypto.AlgorithmXAES256GCM, Region: testRegionID, KeyID: id, VersionID: k.PrimaryVersion}
+		blob, err = crypto.SealBlob(nil, x, header, crypto.Context{}, plaintext)
+		return err
+	})
+	if err != nil || len(blob) != crypto.MaxBlobBytes {
+		t.Fatalf("a blob of %d bytes, %v", len(blob), err)
+	}
+	opened := h.ok(t, "Decrypt", params{"CiphertextBlob": base64.StdEncoding.EncodeToString(blob)})
+	if !bytes.Equal(unb64(t, opened.text("Plaintext")), plaintext) {
+		t.Error("opened as something else")
+	}
+	for _, action := range []string{"Decrypt", "ReEncrypt"} {
+		p := params{"CiphertextBlob": base64.StdEncoding.EncodeToString(append(blob, 0)), "DestinationKeyId": id.String()}
+		if r := h.fails(t, CodeInvalidParameter, action, p); r.message() != blobMessage {
+			t.Errorf("%s: message %q", action, r.message())
+		}
+	}
+}
+
 func TestDataKeys(t *testing.T) {
 	h := newHarness(t, Limits{})
 	key := h.newKey(t)

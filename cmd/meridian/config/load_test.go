@@ -6,11 +6,14 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"meridian/cluster/api"
 )
 
 // loadText loads a configuration from text, as a file called meridian.yaml in
@@ -364,5 +367,12 @@ func TestSocketSparesFiles(t *testing.T) {
 		if (len(c.problems) == 0) != good {
 			t.Errorf("%q: %v", path, c.problems)
 		}
+	}
+}
+
+// TestPlaintextInHelp: a struct tag cannot name a constant.
+func TestPlaintextInHelp(t *testing.T) {
+	if help := fieldAt(schema(), "limits.plaintext").help; !strings.HasSuffix(help, "at most "+strconv.Itoa(api.MaxPlaintext)) {
+		t.Errorf("help says %q", help)
 	}
 }
