@@ -45,9 +45,8 @@ the node can decrypt), /metrics, /status.`,
 			if err != nil {
 				return err
 			}
-			ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
+			ctx, stop := interruptible(c.Context())
 			defer stop()
-			context.AfterFunc(ctx, stop) // a second signal ends the process at once
 			return runServer(ctx, l, &flags, c.ErrOrStderr())
 		},
 	}

@@ -5,11 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -81,7 +78,7 @@ The exit code is 5 if a region can't take writes.`,
 		if err := v.output.check(c); err != nil {
 			return err
 		}
-		ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
+		ctx, stop := interruptible(c.Context())
 		defer stop()
 		region, err := opsStatusOf(ctx, ops)
 		if err != nil {
