@@ -38,7 +38,6 @@ func (k Kind) String() string {
 // the refusals by key state, metrics and documents; Handle does the rest. Entries are never modified.
 type Action struct {
 	Name    string
-	Version string
 	Kind    Kind
 	Summary string
 	Params  []ParamSpec

@@ -42,9 +42,9 @@ func (c *Call) readBlob() (crypto.Blob, error) {
 	return blob, nil
 }
 
-// sealingKey finds the key that a blob names, judges permission and state, and returns the cipher of its version. The
+// openingKey finds the key that a blob names, judges permission and state, and returns the cipher of its version. The
 // record decides which algorithm opens it, never the blob.
-func (w *cryptoCall) sealingKey(v *store.View, need Permission) (*store.Key, *crypto.XAES, error) {
+func (w *cryptoCall) openingKey(v *store.View, need Permission) (*store.Key, *crypto.XAES, error) {
 	k, err := w.keyByID(v, w.blob.KeyID, need.Action)
 	if err != nil {
 		return nil, nil, err

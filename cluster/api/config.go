@@ -81,9 +81,8 @@ type Config struct {
 	// Hosts are the names and addresses by which clients may call this node, without ports; an IPv6 address may
 	// stand in brackets. The address on which a connection arrived always counts.
 	Hosts []string
-	// NonceFile is where used nonces are kept across a restart of the process; created with mode 0600. A file system
-	// in memory (/dev/shm, a runtime folder) does, and spares the disk. Empty: memory only, and a request captured
-	// within the last half hour can be repeated after a restart.
+	// NonceFile is where used nonces are kept across a restart of the process; created with mode 0600 and never synced.
+	// Empty: memory only, and a request captured within the last half hour can be repeated after a restart.
 	NonceFile string
 	// FirstStart says that the node has never served before: then a NonceFile that is not there was not lost. Otherwise
 	// the node refuses cryptography to requests dated before the file was made anew.

@@ -209,10 +209,10 @@ func walkParameter(t *testing.T, h *harness, a *Action, spec ParamSpec) {
 	expect(t, h, a, spec, "absent", prepare("-"), missing)
 	expect(t, h, a, spec, "empty", prepare(""), empty)
 	for _, value := range badValues(spec) {
-		expect(t, h, a, spec, "value "+quoteName(value), prepare(value), refusalOf(spec))
+		expect(t, h, a, spec, "value "+shorten(value), prepare(value), refusalOf(spec))
 	}
 	for _, value := range goodValues(spec) {
-		expect(t, h, a, spec, "value "+quoteName(value), prepare(value), "")
+		expect(t, h, a, spec, "value "+shorten(value), prepare(value), "")
 	}
 }
 

@@ -91,11 +91,11 @@ func (s *session) call(ctx context.Context, action string, params map[string]str
 		}
 		return client.Response{}, errExplained
 	}
-	return s.lookup(ctx, action, params, out)
+	return s.send(ctx, action, params, out)
 }
 
-// lookup sends a request in any case.
-func (s *session) lookup(ctx context.Context, action string, params map[string]string, out any) (client.Response, error) {
+// send sends a request in any case.
+func (s *session) send(ctx context.Context, action string, params map[string]string, out any) (client.Response, error) {
 	resp, err := s.client.Call(ctx, action, params, out)
 	return resp, s.explained(err, resp.Node)
 }

@@ -203,7 +203,7 @@ func (s *session) apiStatus(ctx context.Context, id string) regionStatus {
 				Regions struct{ Region []struct{ RegionId string } }
 			}
 			began := time.Now()
-			resp, callErr := one.lookup(ctx, "DescribeRegions", nil, &answer)
+			resp, callErr := one.send(ctx, "DescribeRegions", nil, &answer)
 			one.client.Close()
 			node.Answered = milliseconds(time.Since(began))
 			if err = callErr; err == nil {
