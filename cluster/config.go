@@ -160,7 +160,7 @@ func (c *Config) setDefaults() {
 func (c *Config) Validate() error {
 	var errs []error
 	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	if !validNodeID(c.NodeID) {
+	if !ValidNodeID(c.NodeID) {
 		wrong("node id %q: 1 to 64 letters, digits, '.', '_' and '-', starting with a letter or digit", c.NodeID)
 	}
 	if !crypto.ValidRegion(c.Region) {
@@ -172,7 +172,7 @@ func (c *Config) Validate() error {
 	if c.DataDir == "" {
 		wrong("data folder is missing")
 	}
-	errs = append(errs, c.validateVoters()...)
+	errs = append(errs, CheckVoters(c.NodeID, c.Voters)...)
 	if err := c.Transport.Validate(); err != nil {
 		errs = append(errs, err)
 	}
@@ -195,18 +195,20 @@ func (c *Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-func (c *Config) validateVoters() []error {
+// CheckVoters reports every mistake in the voters with which a region is formed,
+// as node sees them.
+func CheckVoters(node string, voters []Voter) []error {
 	var errs []error
 	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	if len(c.Voters) == 0 {
+	if len(voters) == 0 {
 		return []error{errors.New("no voters: list every node of the region, this one among them")}
 	}
-	if len(c.Voters) > MaxVoters {
-		wrong("%d voters, at most %d", len(c.Voters), MaxVoters)
+	if len(voters) > MaxVoters {
+		wrong("%d voters, at most %d", len(voters), MaxVoters)
 	}
 	ids, addresses := map[string]bool{}, map[string]bool{}
-	for _, v := range c.Voters {
-		if !validNodeID(v.ID) {
+	for _, v := range voters {
+		if !ValidNodeID(v.ID) {
 			wrong("voter %q is not a node id", v.ID)
 		}
 		if _, port, err := net.SplitHostPort(v.Address); err != nil || port == "" || port == "0" {
@@ -220,13 +222,15 @@ func (c *Config) validateVoters() []error {
 		}
 		ids[v.ID], addresses[v.Address] = true, true
 	}
-	if !ids[c.NodeID] {
-		wrong("this node, %q, is not among the voters", c.NodeID)
+	if !ids[node] {
+		wrong("this node, %q, is not among the voters", node)
 	}
 	return errs
 }
 
-func validNodeID(id string) bool {
+// ValidNodeID reports whether id may name a node: 1 to 64 letters, digits, '.',
+// '_' and '-', starting with a letter or digit.
+func ValidNodeID(id string) bool {
 	if id == "" || len(id) > 64 {
 		return false
 	}

@@ -20,7 +20,7 @@ const memberTimeout = 2 * time.Second
 func (n *Node) Status() Status {
 	s := Status{
 		NodeID: n.cfg.NodeID, Region: n.cfg.Region, Role: "forming", Started: n.started,
-		Sealed: n.keyring.Load() == nil, Healthy: true,
+		Sealed: n.keyring.Load() == nil, Healthy: true, Lease: n.cfg.Timing.Lease, Hold: n.cfg.Timing.Hold,
 		Disk: DiskStatus{Dir: n.cfg.DataDir, Free: n.space.left.Load(), LowWater: n.space.lowWater, Low: n.space.Low()},
 	}
 	if text := n.sealError.Load(); text != nil {

@@ -21,8 +21,11 @@ type Status struct {
 	Healthy       bool         `json:"healthy"`
 	Fault         string       `json:"fault,omitempty"` // why the node is not healthy
 	Disk          DiskStatus   `json:"disk"`
-	Started       time.Time    `json:"started"`
-	Address       string       `json:"address"` // advertised
+	// How long the node answers without a leader, and how long it then holds a write.
+	Lease   time.Duration `json:"lease_ns"`
+	Hold    time.Duration `json:"hold_ns"`
+	Started time.Time     `json:"started"`
+	Address string        `json:"address"` // advertised
 }
 
 // PeerStatus is a member of Raft's latest configuration.

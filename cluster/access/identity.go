@@ -78,10 +78,10 @@ func NewRoot(account string, keys ...Key) (*Identities, error) {
 	}
 	for _, k := range keys {
 		switch {
-		case !validKeyID(k.ID):
+		case !ValidKeyID(k.ID):
 			problems = append(problems, fmt.Errorf("access: access key id %q: want 1 to 128 of A-Z a-z 0-9 . _ -", k.ID))
-		case len(k.Secret) < MinSecretBytes:
-			problems = append(problems, fmt.Errorf("access: the secret of %s is shorter than %d bytes", k.ID, MinSecretBytes))
+		case CheckSecret(k.Secret) != nil:
+			problems = append(problems, fmt.Errorf("access: secret of %s: %w", k.ID, CheckSecret(k.Secret)))
 		case ids.byKey[k.ID] != nil:
 			problems = append(problems, fmt.Errorf("access: access key %s is given twice", k.ID))
 		default:
@@ -108,12 +108,22 @@ func (ids *Identities) Lookup(accessKeyID string) (*Identity, bool) {
 // takes as long as one for a wrong signature.
 func (ids *Identities) Dummy() *Identity { return ids.dummy }
 
-// Authorize reports whether an identity may do action (such as kms:Encrypt) on a resource (an ARN).
+// Authorize reports whether an identity may do action (such as kms:Encrypt) on a resource (an ARN). So far there is only
+// the root, which may do everything: neither action nor resource is looked at yet, nor the policy of a key.
 func (ids *Identities) Authorize(id *Identity, action, resource string) bool {
 	return id != nil && id.Root
 }
 
-func validKeyID(id string) bool {
+// CheckSecret says what is wrong with the secret of an access key. It never repeats it.
+func CheckSecret(secret crypto.Secret) error {
+	if len(secret) < MinSecretBytes {
+		return fmt.Errorf("it is shorter than %d bytes", MinSecretBytes)
+	}
+	return nil
+}
+
+// ValidKeyID reports whether id may name an access key: 1 to 128 of A-Z a-z 0-9 . _ -.
+func ValidKeyID(id string) bool {
 	for _, c := range []byte(id) {
 		switch {
 		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '.', c == '_', c == '-':

@@ -51,7 +51,7 @@ func TestEveryMistakeIsReported(t *testing.T) {
 	if err == nil {
 		t.Fatal("taken")
 	}
-	for _, want := range []string{"account", "twice", `"a b"`, "short is shorter", strings.Repeat("x", 129)} {
+	for _, want := range []string{"account", "twice", `"a b"`, "secret of short: it is shorter than 16 bytes", strings.Repeat("x", 129)} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not reported: %v", want, err)
 		}

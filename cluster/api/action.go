@@ -38,7 +38,6 @@ func (k Kind) String() string {
 // the refusals by key state, metrics and documents; Handle does the rest. Entries are never modified.
 type Action struct {
 	Name    string
-	Version string
 	Kind    Kind
 	Summary string
 	Params  []ParamSpec
@@ -107,7 +106,8 @@ const (
 	TypeBoolean
 	// TypeBase64 is the standard alphabet with padding and without line breaks; Min and Max count decoded bytes.
 	TypeBase64
-	// TypeBlob is a ciphertext blob in Base64. The handler reads it, so that everything that is wrong with one has one text.
+	// TypeBlob is a ciphertext blob in Base64; Max counts decoded bytes. The handler reads and measures it, so that
+	// everything that is wrong with one has one text.
 	TypeBlob
 	// TypeJSON is JSON text; Max counts its bytes. The handler reads it.
 	TypeJSON

@@ -8,7 +8,6 @@ import (
 	"meridian/store/storepb"
 )
 
-// handleCreateAlias gives a key a name.
 func handleCreateAlias(ctx context.Context, c *Call) error {
 	return c.pointAlias(ctx, func(name string, id crypto.KeyID) *storepb.Command {
 		return &storepb.Command{Body: &storepb.Command_CreateAlias{CreateAlias: &storepb.CreateAlias{
@@ -17,7 +16,6 @@ func handleCreateAlias(ctx context.Context, c *Call) error {
 	})
 }
 
-// handleUpdateAlias moves a name to another key.
 func handleUpdateAlias(ctx context.Context, c *Call) error {
 	return c.pointAlias(ctx, func(name string, id crypto.KeyID) *storepb.Command {
 		return &storepb.Command{Body: &storepb.Command_UpdateAlias{UpdateAlias: &storepb.UpdateAlias{Name: name, KeyId: idBytes(id)}}}

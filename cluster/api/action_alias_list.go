@@ -7,7 +7,6 @@ import (
 	"meridian/store"
 )
 
-// handleListAliases answers with one page of the region's aliases, by name.
 func handleListAliases(ctx context.Context, c *Call) error {
 	if err := c.authorizeContainer(); err != nil {
 		return err
@@ -23,7 +22,6 @@ func handleListAliases(ctx context.Context, c *Call) error {
 	})
 }
 
-// handleListAliasesByKeyId answers with one page of a key's aliases, by name.
 func handleListAliasesByKeyId(ctx context.Context, c *Call) error {
 	p := c.page()
 	return c.read(ctx, func(v *store.View) error {

@@ -10,10 +10,8 @@ import (
 // maxDataKeyBytes is the longest data key (NumberOfBytes).
 const maxDataKeyBytes = 1024
 
-// handleGenerateDataKey makes a random data key and answers with it in clear and sealed.
 func handleGenerateDataKey(ctx context.Context, c *Call) error { return generateDataKey(ctx, c, true) }
 
-// handleGenerateDataKeyWithoutPlaintext makes a random data key and answers with it sealed only.
 func handleGenerateDataKeyWithoutPlaintext(ctx context.Context, c *Call) error {
 	return generateDataKey(ctx, c, false)
 }

@@ -6,7 +6,6 @@ import (
 	"meridian/store"
 )
 
-// handleDecrypt opens a blob under the key version that it names.
 func handleDecrypt(ctx context.Context, c *Call) (err error) {
 	w := newCryptoCall()
 	defer w.release()
@@ -17,7 +16,7 @@ func handleDecrypt(ctx context.Context, c *Call) (err error) {
 		return err
 	}
 	return w.onOneView(ctx, c, func(w *cryptoCall, v *store.View) error {
-		k, x, err := w.sealingKey(v, w.Action.RAM[0])
+		k, x, err := w.openingKey(v, w.Action.RAM[0])
 		if err != nil {
 			return err
 		}

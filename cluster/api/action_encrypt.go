@@ -6,7 +6,6 @@ import (
 	"meridian/store"
 )
 
-// handleEncrypt seals a plaintext under the primary version of a key.
 func handleEncrypt(ctx context.Context, c *Call) (err error) {
 	w := newCryptoCall()
 	defer w.release()

@@ -9,7 +9,6 @@ import (
 	"meridian/store/storepb"
 )
 
-// handleCreateKey makes a key and, unless its material is to be imported, its first version.
 func handleCreateKey(ctx context.Context, c *Call) error {
 	body, err := c.newKey()
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"meridian/store"
 )
 
-// handleDescribeKey answers with the metadata of one key.
 func handleDescribeKey(ctx context.Context, c *Call) error {
 	return c.read(ctx, func(v *store.View) error {
 		k, err := c.findKey(v, "KeyId", c.Action.RAM[0])

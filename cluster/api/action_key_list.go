@@ -6,7 +6,6 @@ import (
 	"meridian/store"
 )
 
-// handleListKeys answers with one page of the region's keys, in the order of their creation.
 func handleListKeys(ctx context.Context, c *Call) error {
 	filters, err := parseFilters(c.Params.value("Filters"))
 	if err != nil {

@@ -7,21 +7,18 @@ import (
 	"meridian/store/storepb"
 )
 
-// handleEnableKey makes a Disabled key usable again.
 func handleEnableKey(ctx context.Context, c *Call) error {
 	return c.changeKey(ctx, func(id crypto.KeyID) *storepb.Command {
 		return &storepb.Command{Body: &storepb.Command_EnableKey{EnableKey: &storepb.EnableKey{KeyId: idBytes(id)}}}
 	})
 }
 
-// handleDisableKey makes a key unusable until it is enabled.
 func handleDisableKey(ctx context.Context, c *Call) error {
 	return c.changeKey(ctx, func(id crypto.KeyID) *storepb.Command {
 		return &storepb.Command{Body: &storepb.Command_DisableKey{DisableKey: &storepb.DisableKey{KeyId: idBytes(id)}}}
 	})
 }
 
-// handleScheduleKeyDeletion starts the window at whose end the key and its material are destroyed.
 func handleScheduleKeyDeletion(ctx context.Context, c *Call) error {
 	days := c.Params.integer("PendingWindowInDays", 0)
 	return c.changeKey(ctx, func(id crypto.KeyID) *storepb.Command {
@@ -31,7 +28,6 @@ func handleScheduleKeyDeletion(ctx context.Context, c *Call) error {
 	})
 }
 
-// handleCancelKeyDeletion ends that window: the key is Enabled again, or PendingImport if it has no material.
 func handleCancelKeyDeletion(ctx context.Context, c *Call) error {
 	return c.changeKey(ctx, func(id crypto.KeyID) *storepb.Command {
 		return &storepb.Command{Body: &storepb.Command_CancelKeyDeletion{
@@ -40,7 +36,6 @@ func handleCancelKeyDeletion(ctx context.Context, c *Call) error {
 	})
 }
 
-// handleUpdateKeyDescription replaces the description of a key.
 func handleUpdateKeyDescription(ctx context.Context, c *Call) error {
 	description := c.Params.value("Description")
 	return c.changeKey(ctx, func(id crypto.KeyID) *storepb.Command {

@@ -6,7 +6,6 @@ import (
 	"meridian/store"
 )
 
-// handleReEncrypt opens a blob and seals what is in it under another key, on one view of both keys.
 func handleReEncrypt(ctx context.Context, c *Call) (err error) {
 	if err := c.refuseAsymmetricSource(); err != nil {
 		return err
@@ -28,7 +27,7 @@ func handleReEncrypt(ctx context.Context, c *Call) (err error) {
 // reEncrypt does the work of ReEncrypt on one view.
 func reEncrypt(w *cryptoCall, v *store.View) error {
 	from, to := w.Action.RAM[0], w.Action.RAM[1]
-	source, x, err := w.sealingKey(v, from)
+	source, x, err := w.openingKey(v, from)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package api
 
 import "context"
 
-// handleDescribeRegions lists the regions of the configuration, this one first.
 func handleDescribeRegions(_ context.Context, c *Call) error {
 	c.Answer.List("Regions", "Region")
 	c.answerRegion(c.server.cfg.RegionID)

@@ -8,7 +8,30 @@ import (
 	"meridian/cluster/access"
 )
 
-// authenticate does steps 2 to 7: a whole claim, a known access key, a right signature, an active key, a host that is
+// claim is what a request says about its caller, before any of it is believed.
+type claim struct {
+	v3          bool
+	kind        access.MACKind
+	accessKeyID string
+	signature   string
+	nonce       string
+	timestamp   string
+	action      string
+	version     string
+	authorization
+}
+
+// timeName is what holds the time, for messages.
+func (c *claim) timeName() string { return pick(c.v3, "x-acs-date", "Timestamp") }
+
+func pick(v3 bool, three, one string) string {
+	if v3 {
+		return three
+	}
+	return one
+}
+
+// authenticate demands, in this order, a whole claim, a known access key, a right signature, an active key, a host that is
 // ours, a time within the window, and a nonce that is fresh.
 func (s *Server) authenticate(x *exchange, r *http.Request, now time.Time) *Error {
 	if err := x.readClaim(r); err != nil {
@@ -22,7 +45,7 @@ func (s *Server) authenticate(x *exchange, r *http.Request, now time.Time) *Erro
 	signed := x.verify(r, id)
 	switch {
 	case !known:
-		return newError(CodeInvalidAccessKeyIdNotFound, quoteName(c.accessKeyID))
+		return newError(CodeInvalidAccessKeyIdNotFound, shorten(c.accessKeyID))
 	case !signed:
 		return errSignature(x.textToSign(r))
 	case c.v3 && !x.bodyFits():
@@ -133,6 +156,8 @@ func (s *Server) useNonce(id *access.Identity, c *claim, stamp, now time.Time) *
 		return newError(CodeInvalidTimeStampExpired, c.timeName(), now.UTC().Format(timeLayout))
 	case nonceKeyFull:
 		return errThrottled("access key "+id.AccessKeyID+" has too many live nonces on this node", nonceRetry)
+	case nonceUnkept:
+		return errUnavailable("it cannot keep the nonces of requests; its log says why", nonceRetry)
 	default:
 		return errThrottled("this node holds as many live nonces as it may", nonceRetry)
 	}

@@ -22,7 +22,7 @@ func errBlob() *Error {
 func (c *Call) readBlob() (crypto.Blob, error) {
 	text := c.Params.value(paramBlob)
 	n := decodedLen(text)
-	if n < 0 || n > crypto.MaxBlobBytes {
+	if n < 0 || int64(n) > blobParam.Max {
 		return crypto.Blob{}, errBlob()
 	}
 	raw, ok := decodeBase64(c.Scratch(n), text)
@@ -36,15 +36,15 @@ func (c *Call) readBlob() (crypto.Blob, error) {
 	if own := c.server.cfg.RegionID; blob.Region != own {
 		e := newError(CodeInvalidParameterWrongRegion, paramBlob, blob.Region, own)
 		e.Message = "This blob was sealed in " + blob.Region + " by key " + blob.KeyID.String() + " version " + blob.VersionID.String() +
-			". This region, " + own + ", can't open it. Move it: meridian migrate --from " + blob.Region
+			". This region, " + own + ", can't open it. Ask that region, or move the ciphertext: meridian reencrypt KEY --to-region " + own
 		return crypto.Blob{}, e
 	}
 	return blob, nil
 }
 
-// sealingKey finds the key that a blob names, judges permission and state, and returns the cipher of its version. The
+// openingKey finds the key that a blob names, judges permission and state, and returns the cipher of its version. The
 // record decides which algorithm opens it, never the blob.
-func (w *cryptoCall) sealingKey(v *store.View, need Permission) (*store.Key, *crypto.XAES, error) {
+func (w *cryptoCall) openingKey(v *store.View, need Permission) (*store.Key, *crypto.XAES, error) {
 	k, err := w.keyByID(v, w.blob.KeyID, need.Action)
 	if err != nil {
 		return nil, nil, err

@@ -30,14 +30,14 @@ type Region interface {
 	Wrap(b crypto.Binding, material []byte) ([]byte, error)
 }
 
-// Limits bounds what callers may use. Zero values mean the defaults.
+// Limits bounds what callers may use. Zero values mean the defaults below.
 type Limits struct {
-	Keys                  int // keys in the region; default 10,000
-	Aliases               int // aliases in the region; default 300
-	Plaintext             int // bytes that Encrypt takes; default 4,096, at most 6,144
-	NoncesPerKey          int // live nonces of one access key on this node; default 20,000,000
-	Nonces                int // live nonces on this node; default 24,000,000
-	ConnectionsPerAddress int // open connections of one client address; default 1,024
+	Keys                  int // keys in the region
+	Aliases               int // aliases in the region
+	Plaintext             int // bytes that Encrypt takes, at most MaxPlaintext
+	NoncesPerKey          int // live nonces of one access key on this node
+	Nonces                int // live nonces on this node
+	ConnectionsPerAddress int // open connections of one client address
 }
 
 // Limits that are not configured.
@@ -81,9 +81,8 @@ type Config struct {
 	// Hosts are the names and addresses by which clients may call this node, without ports; an IPv6 address may
 	// stand in brackets. The address on which a connection arrived always counts.
 	Hosts []string
-	// NonceFile is where used nonces are kept across a restart of the process; created with mode 0600. A file system
-	// in memory (/dev/shm, a runtime folder) does, and spares the disk. Empty: memory only, and a request captured
-	// within the last half hour can be repeated after a restart.
+	// NonceFile is where used nonces are kept across a restart of the process; created with mode 0600 and never synced.
+	// Empty: memory only, and a request captured within the last half hour can be repeated after a restart.
 	NonceFile string
 	// FirstStart says that the node has never served before: then a NonceFile that is not there was not lost. Otherwise
 	// the node refuses cryptography to requests dated before the file was made anew.

@@ -58,6 +58,40 @@ func TestPlaintextLimit(t *testing.T) {
 	}
 }
 
+// TestBlobLimit opens the longest blob there can be, and refuses one of a byte more.
+func TestBlobLimit(t *testing.T) {
+	h := newHarness(t, Limits{})
+	id, _ := crypto.ParseKeyID(h.newKey(t))
+	plaintext := bytes.Repeat([]byte("p"), crypto.MaxBlobBytes-crypto.BlobBytes(testRegionID, 0))
+	var blob []byte
+	err := h.view(func(v *store.View) error {
+		k, err := v.Key(id)
+		if err != nil {
+			return err
+		}
+		x, err := h.Cipher(v, k, k.PrimaryVersion)
+		if err != nil {
+			return err
+		}
+		header := crypto.Header{Algorithm: crypto.AlgorithmXAES256GCM, Region: testRegionID, KeyID: id, VersionID: k.PrimaryVersion}
+		blob, err = crypto.SealBlob(nil, x, header, crypto.Context{}, plaintext)
+		return err
+	})
+	if err != nil || len(blob) != crypto.MaxBlobBytes {
+		t.Fatalf("a blob of %d bytes, %v", len(blob), err)
+	}
+	opened := h.ok(t, "Decrypt", params{"CiphertextBlob": base64.StdEncoding.EncodeToString(blob)})
+	if !bytes.Equal(unb64(t, opened.text("Plaintext")), plaintext) {
+		t.Error("opened as something else")
+	}
+	for _, action := range []string{"Decrypt", "ReEncrypt"} {
+		p := params{"CiphertextBlob": base64.StdEncoding.EncodeToString(append(blob, 0)), "DestinationKeyId": id.String()}
+		if r := h.fails(t, CodeInvalidParameter, action, p); r.message() != blobMessage {
+			t.Errorf("%s: message %q", action, r.message())
+		}
+	}
+}
+
 func TestDataKeys(t *testing.T) {
 	h := newHarness(t, Limits{})
 	key := h.newKey(t)
@@ -315,12 +349,37 @@ func TestBlobOfAnotherRegion(t *testing.T) {
 	}
 	p := params{"CiphertextBlob": base64.StdEncoding.EncodeToString(blob)}
 	want := "This blob was sealed in cn-shanghai-self by key " + header.KeyID.String() + " version " + header.VersionID.String() +
-		". This region, cn-hangzhou, can't open it. Move it: meridian migrate --from cn-shanghai-self"
+		". This region, cn-hangzhou, can't open it. Ask that region, or move the ciphertext: meridian reencrypt KEY --to-region cn-hangzhou"
 	if r := h.fails(t, CodeInvalidParameterWrongRegion, "Decrypt", p); r.message() != want {
 		t.Errorf("message %q", r.message())
 	}
 	if r := h.fails(t, CodeInvalidParameterWrongRegion, "ReEncrypt", with(p, "DestinationKeyId", h.newKey(t))); r.message() != want {
 		t.Errorf("message %q", r.message())
+	}
+}
+
+// TestKeysOfAnotherSpec: a key that the symmetric actions cannot use, as later versions make them, is refused by all.
+func TestKeysOfAnotherSpec(t *testing.T) {
+	h := newHarness(t, Limits{})
+	id, version := crypto.NewKeyID(), crypto.NewVersionID()
+	wrapped, err := h.keyring.Wrap(h.binding(id, version), crypto.NewMaterial())
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.mustPropose(t, &storepb.Command{Version: commandVersion, Body: &storepb.Command_CreateKey{CreateKey: &storepb.CreateKey{
+		KeyId: idBytes(id), Spec: "RSA_2048", Usage: usageEncrypt, Origin: originOwn, ProtectionLevel: levelSoftware, Creator: testAccount, Limit: 10,
+		VersionId: idBytes(version), Algorithm: uint32(crypto.AlgorithmXAES256GCM), Wrapped: wrapped,
+	}}})
+	for action, p := range map[string]params{
+		"Encrypt":                         {"KeyId": id.String(), "Plaintext": "AA=="},
+		"GenerateDataKey":                 {"KeyId": id.String()},
+		"GenerateDataKeyWithoutPlaintext": {"KeyId": id.String()},
+		"Decrypt":                         {"CiphertextBlob": blobNaming(t, id.String())},
+		"ReEncrypt":                       {"CiphertextBlob": h.encrypt(t, h.newKey(t), "hello"), "DestinationKeyId": id.String()},
+	} {
+		if r := h.fails(t, CodeUnsupportedOperation, action, p); !strings.Contains(r.message(), "RSA_2048") {
+			t.Errorf("%s: message %q does not name the spec", action, r.message())
+		}
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 
 // Error is an error as the caller of the API sees it. It never holds plaintext, ciphertext or a secret.
 type Error struct {
-	Code       string        // one of the codes above
+	Code       string        // one of those in error_codes.go
 	Status     int           // HTTP status
 	Message    string        // for people; clients go by Code
 	Recommend  string        // what the caller can do, or empty

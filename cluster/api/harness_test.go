@@ -166,7 +166,9 @@ func (h *harness) call(tb testing.TB, action string, p params) reply {
 
 func (h *harness) callBy(tb testing.TB, w wire, action string, p params) reply {
 	tb.Helper()
-	return h.send(tb, h.server, w, h.request(w, action, p))
+	r := h.send(tb, h.server, w, h.request(w, action, p))
+	checkCode(tb, action, r.code)
+	return r
 }
 
 // ok sends an action that must succeed.

@@ -12,8 +12,9 @@ const paramPolicy = "Policy"
 const maxSidChars = 128
 
 // parseKeyPolicy checks the form of a key policy: Version "1" and a list of statements, each with Sid, Effect, Principal
-// {"RAM":[...]}, Action and Resource. Conditions are not judged yet and are refused: one that is kept but not honoured
-// would give more than it says. The text is returned as it came.
+// {"RAM":[...]}, Action and Resource. Policies are kept and not judged yet. Statements that take rights away, by Deny or by
+// a Condition, are refused until they are: kept but not honoured, they would give more than they say. The text is returned
+// as it came.
 func parseKeyPolicy(text string) (string, error) {
 	if text == "" {
 		return "", nil
@@ -56,8 +57,8 @@ func statementFault(statement map[string]json.RawMessage) string {
 		}
 	}
 	var effect string
-	if json.Unmarshal(statement["Effect"], &effect) != nil || effect != "Allow" && effect != "Deny" {
-		return "Effect must be Allow or Deny"
+	if json.Unmarshal(statement["Effect"], &effect) != nil || effect != "Allow" {
+		return "Effect must be Allow; Deny is not served yet"
 	}
 	var principal map[string]json.RawMessage
 	if json.Unmarshal(statement["Principal"], &principal) != nil || len(principal) != 1 || !isTexts(principal["RAM"]) {

@@ -76,7 +76,8 @@ func TestCreateKeyRefusals(t *testing.T) {
 		{params{"Policy": policy(`[{"Effect":"Allow","Principal":{"RAM":[]},"Action":"*","Resource":"*"}]`)}, CodeInvalidParameter, "Principal"},
 		{params{"Policy": policy(`[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]`)}, CodeInvalidParameter, "Principal"},
 		{params{"Policy": policy(`[{"Effect":"Allow","Principal":{"RAM":["a"]},"Resource":"*"}]`)}, CodeInvalidParameter, "Action"},
-		{params{"Policy": policy(`[{"Effect":"Deny","Principal":{"RAM":["a"]},"Action":"*","Resource":"*","Condition":{}}]`)}, CodeInvalidParameter, "Condition"},
+		{params{"Policy": policy(`[{"Effect":"Allow","Principal":{"RAM":["a"]},"Action":"*","Resource":"*","Condition":{}}]`)}, CodeInvalidParameter, "Condition"},
+		{params{"Policy": policy(`[` + statement + `,{"Effect":"Deny","Principal":{"RAM":["a"]},"Action":"*","Resource":"*"}]`)}, CodeInvalidParameter, "Deny is not served"},
 		{params{"Policy": policy(`[`+statement+`]`) + strings.Repeat("x", 32768)}, CodeInvalidParameter, "Policy"},
 	} {
 		if r := h.fails(t, tt.code, "CreateKey", tt.p); !strings.Contains(r.message(), tt.name) {

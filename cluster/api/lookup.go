@@ -7,7 +7,6 @@ func Actions() []Action { return kmsActions }
 var kmsByName = func() map[string]*Action {
 	index := make(map[string]*Action, len(kmsActions))
 	for i := range kmsActions {
-		kmsActions[i].Version = KMSVersion
 		index[kmsActions[i].Name] = &kmsActions[i]
 	}
 	return index
@@ -17,10 +16,10 @@ var kmsByName = func() map[string]*Action {
 // known version have different codes: InvalidVersion, InvalidAction.NotFound.
 func lookupAction(version, name string) (*Action, *Error) {
 	if version != KMSVersion {
-		return nil, newError(CodeInvalidVersion, quoteName(version), KMSVersion)
+		return nil, newError(CodeInvalidVersion, shorten(version), KMSVersion)
 	}
 	if action, ok := kmsByName[name]; ok {
 		return action, nil
 	}
-	return nil, newError(CodeInvalidActionNotFound, quoteName(name), version)
+	return nil, newError(CodeInvalidActionNotFound, shorten(name), version)
 }

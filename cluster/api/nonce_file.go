@@ -76,6 +76,9 @@ func openNonceFile(cfg *nonceConfig) (*nonceFile, error) {
 	if f.mmap == nil {
 		f.mmap = mapShared
 	}
+	if cfg.bootID == nil {
+		cfg.bootID = bootID
+	}
 	if err := f.open(cfg); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", cfg.path, err), f.close())
 	}
@@ -93,7 +96,13 @@ func (f *nonceFile) open(cfg *nonceConfig) error {
 	if !info.Mode().IsRegular() {
 		return errors.New("not a regular file")
 	}
-	now, boot := cfg.now(), bootID()
+	now := cfg.now()
+	boot, bootErr := cfg.bootID()
+	if bootErr != nil {
+		cfg.logger.Warn("whether the host was started again cannot be told: nonces are taken for lost before its last start",
+			slog.String("event", "api.nonces_boot_unknown"), slog.String("error", bootErr.Error()))
+		_, _ = rand.Read(boot[:]) // never fails; no later start takes it for its own
+	}
 	f.size = info.Size()
 	if f.size >= nonceHeadSize {
 		if err := f.mapHead(); err != nil {
@@ -105,7 +114,7 @@ func (f *nonceFile) open(cfg *nonceConfig) error {
 				f.head.floor = max(f.head.floor, bootTime(now).Unix(), f.head.latest+1)
 				f.head.boot = boot
 				f.seal()
-				f.booted = true
+				f.booted = bootErr == nil // else a damaged table may have another cause, which the floor does not make good
 			}
 			return nil
 		}

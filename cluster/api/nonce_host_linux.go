@@ -27,13 +27,10 @@ func allocate(file *os.File, offset, size int64) error {
 }
 
 // bootID names the run of the host's kernel.
-func bootID() (id [40]byte) {
+func bootID() (id [40]byte, err error) {
 	text, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	if err != nil {
-		return id // as if it never changed; the file system then has to hold what it was given
-	}
 	copy(id[:], bytes.TrimSpace(text))
-	return id
+	return id, err
 }
 
 // bootTime is when the host was started, by its wall clock.

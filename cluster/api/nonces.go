@@ -40,6 +40,7 @@ type nonceGuard struct {
 	ring    [nonceBuckets]nonceBucket
 	newest  int64 // epoch of any bucket
 	keys    map[string]*keyNonces
+	told    time.Time // when it was last logged that a nonce cannot be kept
 	scratch [16 + 1 + 128 + maxNonceBytes]byte
 
 	floor atomic.Int64 // Unix seconds: requests dated before may have been forgotten
@@ -92,6 +93,7 @@ type nonceConfig struct {
 	now           func() time.Time
 	logger        *slog.Logger
 	mmap          func(file *os.File, offset int64, size int) ([]byte, error) // default mapShared
+	bootID        func() ([40]byte, error)                                    // default bootID
 }
 
 // openNonces opens the memory of nonces, in a file if there is a path.
@@ -158,7 +160,8 @@ const (
 	nonceFresh     nonceVerdict = iota // not seen before, and taken now
 	nonceUsed                          // seen before
 	nonceKeyFull                       // the access key has as many as it may
-	nonceFull                          // the node has, or its disk is full
+	nonceFull                          // the node has
+	nonceUnkept                        // the node cannot keep it: its disk is full or fails
 	nonceForgotten                     // of a time whose nonces are dropped: the clock went back
 )
 
@@ -208,8 +211,12 @@ func (g *nonceGuard) use(accessKeyID, nonce string, expires, now time.Time) nonc
 	if key.live(nowEpoch) >= g.perKey {
 		return nonceKeyFull
 	}
-	if !g.room(b) {
-		return nonceFull
+	if err := g.room(b); err != nil {
+		g.tellUnkept(err, now)
+		if errors.Is(err, errNonceFileFull) {
+			return nonceFull
+		}
+		return nonceUnkept
 	}
 	last := &b.tables[len(b.tables)-1]
 	g.extents.added(last.id, last.add(h, second%epochSeconds))
@@ -219,13 +226,25 @@ func (g *nonceGuard) use(accessKeyID, nonce string, expires, now time.Time) nonc
 	return nonceFresh
 }
 
+// unkeptInterval is how often at most it is logged that nonces cannot be kept.
+const unkeptInterval = time.Minute
+
+// tellUnkept logs why a nonce cannot be kept: every request is refused for it.
+func (g *nonceGuard) tellUnkept(err error, now time.Time) {
+	if since := now.Sub(g.told); since >= 0 && since < unkeptInterval {
+		return
+	}
+	g.told = now
+	g.logger.Error("nonces cannot be kept: requests are refused", slog.String("event", "api.nonces_unkept"), slog.String("error", err.Error()))
+}
+
 // room makes sure that the last table of a bucket takes one more nonce.
-func (g *nonceGuard) room(b *nonceBucket) bool {
+func (g *nonceGuard) room(b *nonceBucket) error {
 	slots := firstTable
 	if n := len(b.tables); n > 0 {
 		last := &b.tables[n-1]
 		if last.used < last.limit() {
-			return true
+			return nil
 		}
 		slots = 2 * len(last.slots)
 	} else {
@@ -238,10 +257,10 @@ func (g *nonceGuard) room(b *nonceBucket) bool {
 	}
 	memory, id, err := g.extents.get(slots, b.epoch)
 	if err != nil {
-		return false
+		return err
 	}
 	b.tables = append(b.tables, newNonceTable(memory, id))
-	return true
+	return nil
 }
 
 // ahead reports whether the guard holds what only a clock that was wrong can have left.

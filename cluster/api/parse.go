@@ -133,7 +133,7 @@ func (x *exchange) decode(text []byte, form bool) *Error {
 			return errParse("the name of a parameter has a bad escape or is not UTF-8")
 		}
 		if p.Value, ok = x.unescape(value); !ok {
-			return errParse("the value of " + quoteName(p.Name) + " has a bad escape or is not UTF-8")
+			return errParse("the value of " + shorten(p.Name) + " has a bad escape or is not UTF-8")
 		}
 		x.params = append(x.params, p)
 	}
@@ -210,7 +210,7 @@ func (x *exchange) sortParams() *Error {
 	slices.SortFunc(x.params, func(a, b Param) int { return strings.Compare(a.Name, b.Name) })
 	for i := 1; i < len(x.params); i++ {
 		if x.params[i].Name == x.params[i-1].Name {
-			return errParse("parameter " + quoteName(x.params[i].Name) + " is given twice")
+			return errParse("parameter " + shorten(x.params[i].Name) + " is given twice")
 		}
 	}
 	x.call.Params = x.params
@@ -220,8 +220,8 @@ func (x *exchange) sortParams() *Error {
 // maxQuoted bounds how much of a name or value that the caller made up is said back to it.
 const maxQuoted = 64
 
-// quoteName returns text of the caller's, cut to a length that is safe to repeat in a message.
-func quoteName(name string) string {
+// shorten cuts text of the caller's to a length that is safe to repeat in a message.
+func shorten(name string) string {
 	if len(name) <= maxQuoted {
 		return name
 	}

@@ -28,7 +28,14 @@ func TestResultsOfCommands(t *testing.T) {
 	for value, name := range storepb.Code_name {
 		result := &storepb.Result{Code: storepb.Code(value), What: "things", Limit: 7, State: storepb.KeyState_PENDING_DELETION}
 		h.server.cfg.Region = fixedResult{h.testRegion, result}
-		r := h.call(t, "UpdateAlias", params{"AliasName": "alias/a", "KeyId": key})
+		action := "UpdateAlias"
+		switch result.Code {
+		case storepb.Code_ALIAS_EXISTS, storepb.Code_LIMIT:
+			action = "CreateAlias"
+		case storepb.Code_DELETION_PROTECTION:
+			action = "ScheduleKeyDeletion"
+		}
+		r := h.call(t, action, params{"AliasName": "alias/a", "KeyId": key, "PendingWindowInDays": "7"})
 		h.server.cfg.Region = h.testRegion
 		want := map[storepb.Code]string{
 			storepb.Code_OK:                  "",

@@ -87,7 +87,7 @@ func (s *Server) answer(x *exchange, r *http.Request) (failure *Error) {
 		}
 	}()
 	if r.Method != http.MethodGet && r.Method != http.MethodPost {
-		return newError(CodeUnsupportedHTTPMethod, quoteName(r.Method))
+		return newError(CodeUnsupportedHTTPMethod, shorten(r.Method))
 	}
 	if r.URL.Path != "/" && r.URL.Path != "" {
 		return errPath()
@@ -130,7 +130,7 @@ func (s *Server) run(ctx context.Context, x *exchange) *Error {
 	if err := checkParams(c.Action, c.Params); err != nil {
 		return err
 	}
-	x.answer.begin(x.answer.xml, rootElement(c.Action))
+	x.answer.begin(x.answer.xml, xmlRoot)
 	if err := c.Action.Handle(ctx, c); err != nil {
 		return s.failure(c, err)
 	}
@@ -138,13 +138,8 @@ func (s *Server) run(ctx context.Context, x *exchange) *Error {
 	return nil
 }
 
-// rootElement is the XML root of an action's answer: KMS, or the name of the action in the other products.
-func rootElement(a *Action) string {
-	if a.Version == KMSVersion {
-		return "KMS"
-	}
-	return a.Name + "Response"
-}
+// xmlRoot is the XML root of every answer of the KMS API that is no error.
+const xmlRoot = "KMS"
 
 // readFormat reads which form the answer is to have, and reports whether the parameter made sense. V3 is always JSON.
 func (x *exchange) readFormat(r *http.Request) bool {
@@ -220,9 +215,4 @@ func (a *Answer) fail(e *Error, requestID, host string) {
 	a.Text("Message", e.Message)
 	a.Text("Recommend", e.Recommend)
 	a.end()
-}
-
-// Authorized reports whether the caller may do action (such as kms:Encrypt) on a resource (an ARN).
-func (c *Call) Authorized(action, resource string) bool {
-	return c.server.cfg.Identities.Authorize(c.Identity, action, resource)
 }

@@ -8,29 +8,6 @@ import (
 	"meridian/cluster/access"
 )
 
-// claim is what a request says about its caller, before any of it is believed.
-type claim struct {
-	v3          bool
-	kind        access.MACKind
-	accessKeyID string
-	signature   string
-	nonce       string
-	timestamp   string
-	action      string
-	version     string
-	authorization
-}
-
-// timeName is what holds the time, for messages.
-func (c *claim) timeName() string { return pick(c.v3, "x-acs-date", "Timestamp") }
-
-func pick(v3 bool, three, one string) string {
-	if v3 {
-		return three
-	}
-	return one
-}
-
 const (
 	methodSHA1   = "HMAC-SHA1"
 	methodSHA256 = "HMAC-SHA256"
@@ -89,7 +66,7 @@ func errSignatureMethod(method string) *Error {
 	if !access.SHA1Allowed() {
 		served = "ACS3-HMAC-SHA256 (V3) and HMAC-SHA256 (V1)"
 	}
-	return newError(CodeInvalidSignatureMethod, quoteName(method), served)
+	return newError(CodeInvalidSignatureMethod, shorten(method), served)
 }
 
 // writeV1 writes the text that V1 signs: METHOD&%2F& and the parameters without Signature, encoded twice.

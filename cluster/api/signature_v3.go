@@ -138,7 +138,7 @@ func (x *exchange) checkSigned(r *http.Request) string {
 			return "SignedHeaders has a name that is not a header in lower case"
 		}
 		if len(r.Header[key]) != 1 {
-			return "header " + quoteName(name) + " is signed and must be there exactly once"
+			return "header " + shorten(name) + " is signed and must be there exactly once"
 		}
 		if strings.HasPrefix(key, "X-Acs-") {
 			acs++

@@ -1,5 +1,7 @@
 package api
 
+import "meridian/crypto"
+
 // params shared by several actions.
 var (
 	keyIDParam   = ParamSpec{Name: "KeyId", Type: TypeKeyID, Required: true, Note: "key id or key ARN"}
@@ -7,7 +9,12 @@ var (
 	aliasParam   = ParamSpec{Name: "AliasName", Type: TypeAliasName, Required: true, Note: "alias/ and 1 to 255 of A-Z a-z 0-9 _ / -, not starting with alias/acs"}
 	contextParam = contextSpec("EncryptionContext")
 	dryRunParam  = ParamSpec{Name: paramDryRun, Default: "false", Enum: []string{"true", "false"}, Note: "everything but the work; always answered with an error"}
-	blobParam    = ParamSpec{Name: paramBlob, Type: TypeBlob, Required: true, Max: 8192, Note: "Base64"}
+	// The most that any region may be set to take; the handler applies the setting.
+	plaintextParam = ParamSpec{
+		Name: "Plaintext", Type: TypeBase64, Required: true, Min: 1, Max: MaxPlaintext,
+		Note: "1 to " + decimal(DefaultPlaintext) + " bytes, unless a setting of the region says otherwise; it is at most " + decimal(MaxPlaintext),
+	}
+	blobParam    = ParamSpec{Name: paramBlob, Type: TypeBlob, Required: true, Max: crypto.MaxBlobBytes, Note: "Base64"}
 	dataKeySpec  = ParamSpec{Name: "KeySpec", Default: "AES_256", Enum: []string{"AES_256", "AES_128"}, Unless: "NumberOfBytes", Note: "ignored if NumberOfBytes is there"}
 	dataKeyBytes = ParamSpec{Name: "NumberOfBytes", Type: TypeInteger, Min: 1, Max: maxDataKeyBytes, Note: "default: what KeySpec says"}
 	noRecipient  = ParamSpec{Name: "Recipient", Type: TypeJSON, Refused: "Recipient is not served, and an answer in clear would break what it asks for"}
@@ -171,10 +178,10 @@ var aliasActions = []Action{
 var cryptoActions = []Action{
 	{
 		Name: "Encrypt", Kind: KindCrypto, Handle: withDryRun(handleEncrypt), RAM: RAM{onKey("Encrypt")},
-		Summary: "Seals up to 4096 bytes under a key.",
+		Summary: "Seals a short plaintext under a key.",
 		Params: []ParamSpec{
 			anyKeyParam,
-			{Name: "Plaintext", Type: TypeBase64, Required: true, Min: 1, Max: MaxPlaintext, Note: "1 to 4096 bytes; a setting of the region raises that to at most 6144"},
+			plaintextParam,
 			contextParam, dryRunParam,
 		},
 		States: cryptoStates,

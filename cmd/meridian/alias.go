@@ -180,7 +180,7 @@ func (s *session) eachAliasOf(ctx context.Context, action string, params map[str
 			}
 			TotalCount int
 		}
-		if _, err := s.lookup(ctx, action, all, &answer); err != nil {
+		if _, err := s.send(ctx, action, all, &answer); err != nil {
 			return err
 		}
 		for _, a := range answer.Aliases.Alias {

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"meridian/cluster/api"
 )
 
 // maxDataKey is the most bytes of a data key (API page GenerateDataKey).
@@ -88,8 +90,8 @@ func findBenchAction(name string) (benchAction, bool) {
 // would be left.
 func benchCases(actions []string, sizes []int, note func(string)) ([]benchCase, error) {
 	for _, size := range sizes {
-		if size < 1 || size > maxPlaintext {
-			return nil, usageError("--size %d: take 1 to %d", size, maxPlaintext)
+		if size < 1 || size > api.MaxPlaintext {
+			return nil, usageError("--size %d: take 1 to %d", size, api.MaxPlaintext)
 		}
 	}
 	var cases []benchCase

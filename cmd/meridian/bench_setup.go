@@ -108,7 +108,7 @@ func (b *benchRun) prepare(ctx context.Context) (cleanUp func(context.Context) e
 		if c.action == "Decrypt" || c.action == "ReEncrypt" {
 			plaintext = randomText(c.size)
 			var sealed cipherAnswer
-			if _, err := b.lookup(ctx, "Encrypt", map[string]string{"KeyId": key, "Plaintext": plaintext}, &sealed); err != nil {
+			if _, err := b.send(ctx, "Encrypt", map[string]string{"KeyId": key, "Plaintext": plaintext}, &sealed); err != nil {
 				return cleanUp, err
 			}
 			blob = sealed.CiphertextBlob
@@ -118,7 +118,7 @@ func (b *benchRun) prepare(ctx context.Context) (cleanUp func(context.Context) e
 			continue
 		}
 		var answer cipherAnswer
-		if _, err := b.lookup(ctx, c.action, c.params, &answer); err != nil {
+		if _, err := b.send(ctx, c.action, c.params, &answer); err != nil {
 			return cleanUp, failAfter(err, "%s: ", c.action)
 		}
 		if c.action == "Decrypt" && answer.Plaintext != plaintext {
@@ -151,12 +151,12 @@ func (b *benchRun) findKey(ctx context.Context) (string, func(context.Context) e
 		}
 	}
 	var made struct{ KeyMetadata struct{ KeyId string } }
-	if _, err := b.lookup(ctx, "CreateKey", map[string]string{"Description": benchDescription}, &made); err != nil {
+	if _, err := b.send(ctx, "CreateKey", map[string]string{"Description": benchDescription}, &made); err != nil {
 		return "", nil, err
 	}
 	id := made.KeyMetadata.KeyId
 	return id, func(ctx context.Context) error {
-		_, err := b.lookup(ctx, "ScheduleKeyDeletion", map[string]string{"KeyId": id, "PendingWindowInDays": strconv.Itoa(minDeletionDays)}, nil)
+		_, err := b.send(ctx, "ScheduleKeyDeletion", map[string]string{"KeyId": id, "PendingWindowInDays": strconv.Itoa(minDeletionDays)}, nil)
 		if err != nil {
 			return fmt.Errorf("key %s was made for the load and stays: %w", id, err)
 		}

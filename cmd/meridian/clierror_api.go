@@ -97,8 +97,7 @@ func refusalText(e *client.Error, node, keySource string, now time.Time) string 
 			return "CiphertextBlob does not open: it is damaged, its encryption context is another, or it is not one of ours"
 		}
 	case "InvalidParameter.WrongRegion":
-		text, _, _ := strings.Cut(plainMessage(e), ". Move it:")
-		return text + ". Ask that region, or move the ciphertext: meridian reencrypt KEY --to-region REGION"
+		return plainMessage(e)
 	case "Rejected.Disabled":
 		return stateText(e, "enable")
 	case "Rejected.PendingDeletion":

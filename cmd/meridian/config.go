@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"meridian/cluster/access"
 	clustertransport "meridian/cluster/transport"
 	"meridian/cmd/meridian/config"
 	"meridian/cmd/meridian/devregion"
@@ -165,14 +166,10 @@ func checkFiles(l *config.Loaded) error {
 			CertFile: cfg.Listen.Cluster.TLS.Cert, KeyFile: cfg.Listen.Cluster.TLS.Key, CAFile: cfg.Listen.Cluster.TLS.CA,
 		}))
 	}
-	for i, p := range cfg.Peers {
-		if p.CA != "" {
-			if err := checkCA(p.CA); err != nil {
-				report("peers", fmt.Errorf("[%d].ca: %w", i, err))
-			}
-		}
-	}
 	secret, err := cfg.Access.Root.Secret.Read(os.LookupEnv)
+	if err == nil {
+		err = access.CheckSecret(secret)
+	}
 	secret.Wipe()
 	report("access.root.secret", err)
 	provider, err := seal.OpenFile(cfg.Seal.Path)

@@ -9,13 +9,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"meridian/cluster/api"
 	"meridian/cluster/api/client"
 	"meridian/crypto"
 )
-
-// maxPlaintext is the most that any region may be set to take, in bytes (API
-// page, Limits). What the one that is asked takes, it says itself.
-const maxPlaintext = 6144
 
 // cipherAnswer is what the crypto actions answer, each a part of it.
 type cipherAnswer struct{ KeyId, KeyVersionId, CiphertextBlob, Plaintext string }
@@ -41,9 +38,10 @@ func newEncryptCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "encrypt KEY [PLAINTEXT]",
 		Short: "Encrypt a short plaintext under a key",
-		Long: `Encrypts up to 4,096 bytes, byte for byte as they come, from the argument, a
-file or stdin, and writes the ciphertext as Base64. Larger data is encrypted
-with a data key: meridian datakey.`,
+		Long: fmt.Sprintf(`Encrypts a short plaintext, byte for byte as it comes, from the argument, a file
+or stdin, and writes the ciphertext as Base64. A region takes %d bytes unless
+it is set to another number, at most %d. Larger data is encrypted with a data
+key: meridian datakey.`, api.DefaultPlaintext, api.MaxPlaintext),
 		Example: `  meridian encrypt alias/demo hello
   meridian encrypt alias/payments --in card.json --out card.enc --context app=pay`,
 		Args:              cobra.RangeArgs(1, 2),
@@ -58,7 +56,7 @@ with a data key: meridian datakey.`,
 		if err != nil {
 			return err
 		}
-		plaintext, err := data.read(s, args[1:], "the plaintext", maxPlaintext)
+		plaintext, err := data.read(s, args[1:], "the plaintext", api.MaxPlaintext)
 		if err != nil {
 			return err
 		}

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -32,9 +30,8 @@ Every step is checked and printed with region, node, request id and time. The
 exit code is 0 only if all are right. Nothing is left behind.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
+			ctx, stop := interruptible(c.Context())
 			defer stop()
-			context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait
 			err := runDemo(ctx, c.OutOrStdout())
 			if err != nil && ctx.Err() != nil {
 				return &exitError{exitInterrupted, errors.New("the demo was interrupted")}

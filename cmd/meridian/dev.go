@@ -1,11 +1,7 @@
 package main
 
 import (
-	"context"
 	"fmt"
-	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -56,9 +52,8 @@ Never for production: the access key is public.`,
 			if err := o.check(); err != nil {
 				return err
 			}
-			ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
+			ctx, stop := interruptible(c.Context())
 			defer stop()
-			context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait
 			return runDev(ctx, o, c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}

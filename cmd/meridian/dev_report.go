@@ -47,7 +47,7 @@ func (d *devRun) afterDeath(region string, runs func(*devregion.Node) bool) stri
 		return fmt.Sprintf("region %s has no server left; the other regions go on; %s", region, back)
 	case leftHere < quorum:
 		return fmt.Sprintf("region %s has lost its quorum (%d of %d servers run, %d are needed): %s; %s",
-			region, leftHere, voters, quorum, withoutQuorum, back)
+			region, leftHere, voters, quorum, withoutQuorum(0, 0), back)
 	case left == 1:
 		return "the other one goes on"
 	}

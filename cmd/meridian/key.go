@@ -67,7 +67,7 @@ func newKeyCreateCommand(v *clientVerb) *cobra.Command {
 		}
 		k := answer.KeyMetadata.view(resp)
 		if alias != "" {
-			_, err = s.lookup(ctx, "CreateAlias", map[string]string{"AliasName": alias, "KeyId": k.ID}, nil)
+			_, err = s.send(ctx, "CreateAlias", map[string]string{"AliasName": alias, "KeyId": k.ID}, nil)
 			if err != nil {
 				return s.undoCreate(ctx, k.ID, alias, err)
 			}

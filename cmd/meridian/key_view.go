@@ -13,7 +13,7 @@ type keyMetadata struct {
 	KeyId, Arn, KeyState, KeySpec, KeyUsage, Origin, ProtectionLevel        string
 	Description, Creator, CreationDate, DeleteDate, PrimaryKeyVersion       string
 	AutomaticRotation, RotationInterval, LastRotationDate, NextRotationDate string
-	DeletionProtection, DeletionProtectionDescription                       string
+	DeletionProtection                                                      string
 }
 
 // keyView is a key as the command line shows it.

@@ -65,7 +65,7 @@ func (s *session) keyID(ctx context.Context, ref string) (string, error) {
 // describe asks for one key, whatever --explain-api says.
 func (s *session) describe(ctx context.Context, ref string) (keyView, error) {
 	var answer struct{ KeyMetadata keyMetadata }
-	resp, err := s.lookup(ctx, "DescribeKey", map[string]string{"KeyId": ref}, &answer)
+	resp, err := s.send(ctx, "DescribeKey", map[string]string{"KeyId": ref}, &answer)
 	return answer.KeyMetadata.view(resp), err
 }
 
@@ -99,7 +99,7 @@ func (s *session) eachKey(ctx context.Context, f func(id, arn string) bool) erro
 			}
 			TotalCount int
 		}
-		_, err := s.lookup(ctx, "ListKeys", pageParams(page, listPage), &answer)
+		_, err := s.send(ctx, "ListKeys", pageParams(page, listPage), &answer)
 		if err != nil {
 			return err
 		}

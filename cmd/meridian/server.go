@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 
@@ -45,9 +46,8 @@ the node can decrypt), /metrics, /status.`,
 			if err != nil {
 				return err
 			}
-			ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
+			ctx, stop := interruptible(c.Context())
 			defer stop()
-			context.AfterFunc(ctx, stop) // a second signal ends the process at once
 			return runServer(ctx, l, &flags, c.ErrOrStderr())
 		},
 	}
@@ -137,7 +137,7 @@ func (s *server) run(ctx context.Context, flags *configFlags) (err error) {
 // serve answers until ctx ends or a listener fails.
 func (s *server) serve(ctx context.Context, flags *configFlags) error {
 	ctx, cancel := context.WithCancel(ctx)
-	background := newGroup()
+	background := new(sync.WaitGroup)
 	defer background.Wait()
 	defer cancel()
 
@@ -201,7 +201,7 @@ func (s *server) drain() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Shutdown.Grace)
 	defer cancel()
-	group := newGroup()
+	group := new(sync.WaitGroup)
 	for _, l := range s.listeners {
 		group.Go(func() {
 			if err := l.Shutdown(ctx); err != nil {

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -19,9 +18,6 @@ import (
 	"meridian/crypto"
 	"meridian/crypto/seal"
 )
-
-// newGroup is a set of goroutines that somebody waits for.
-func newGroup() *sync.WaitGroup { return new(sync.WaitGroup) }
 
 func newRegistry() *prometheus.Registry {
 	r := prometheus.NewRegistry()

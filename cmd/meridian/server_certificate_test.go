@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -98,7 +99,7 @@ func TestCertificateIsReloaded(t *testing.T) {
 				t.Fatal(err)
 			}
 			ctx, cancel := context.WithCancel(t.Context())
-			group := newGroup()
+			group := new(sync.WaitGroup)
 			defer group.Wait()
 			defer cancel()
 			group.Go(func() {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -23,7 +24,7 @@ func TestShutdownMeetsNoRequest(t *testing.T) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		_, _ = io.WriteString(w, "ok")
 	})}, nil, slog.New(slog.DiscardHandler))
-	group := newGroup()
+	group := new(sync.WaitGroup)
 	group.Go(func() {
 		if err := l.serve(); err != nil {
 			t.Error(err)
@@ -71,7 +72,7 @@ func TestShutdownEndsWithItsTime(t *testing.T) {
 		close(arrived)
 		<-r.Context().Done() // until it is cut off
 	})}, nil, slog.New(slog.DiscardHandler))
-	group := newGroup()
+	group := new(sync.WaitGroup)
 	defer group.Wait()
 	group.Go(func() {
 		if err := l.serve(); err != nil {

@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -45,9 +42,8 @@ var errExplained = errors.New("explained")
 // errors of calls into texts for people.
 func (v *clientVerb) run(do func(ctx context.Context, s *session, args []string) error) func(*cobra.Command, []string) error {
 	return func(c *cobra.Command, args []string) error {
-		ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
+		ctx, stop := interruptible(c.Context())
 		defer stop()
-		context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait
 		s, err := v.open(c)
 		if err != nil {
 			return err
@@ -95,11 +91,11 @@ func (s *session) call(ctx context.Context, action string, params map[string]str
 		}
 		return client.Response{}, errExplained
 	}
-	return s.lookup(ctx, action, params, out)
+	return s.send(ctx, action, params, out)
 }
 
-// lookup sends a request in any case.
-func (s *session) lookup(ctx context.Context, action string, params map[string]string, out any) (client.Response, error) {
+// send sends a request in any case.
+func (s *session) send(ctx context.Context, action string, params map[string]string, out any) (client.Response, error) {
 	resp, err := s.client.Call(ctx, action, params, out)
 	return resp, s.explained(err, resp.Node)
 }

@@ -5,11 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -81,7 +78,7 @@ The exit code is 5 if a region can't take writes.`,
 		if err := v.output.check(c); err != nil {
 			return err
 		}
-		ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
+		ctx, stop := interruptible(c.Context())
 		defer stop()
 		region, err := opsStatusOf(ctx, ops)
 		if err != nil {
@@ -206,7 +203,7 @@ func (s *session) apiStatus(ctx context.Context, id string) regionStatus {
 				Regions struct{ Region []struct{ RegionId string } }
 			}
 			began := time.Now()
-			resp, callErr := one.lookup(ctx, "DescribeRegions", nil, &answer)
+			resp, callErr := one.send(ctx, "DescribeRegions", nil, &answer)
 			one.client.Close()
 			node.Answered = milliseconds(time.Since(began))
 			if err = callErr; err == nil {

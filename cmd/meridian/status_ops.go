@@ -108,7 +108,7 @@ func opsView(answer *opsStatus) regionStatus {
 		}
 		view.Nodes = append(view.Nodes, n)
 	}
-	view.judge(alive)
+	view.judge(alive, withoutQuorum(own.Lease, own.Hold))
 	return view
 }
 
@@ -125,17 +125,28 @@ func phaseOf(s *cluster.Status) string {
 	return "forming"
 }
 
-// withoutQuorum is what a region without a majority does.
-const withoutQuorum = "nodes answer reads until their leases end, 2 s at most, and then refuse; writes are held up to 8 s (raft.hold) and then refused"
+// withoutQuorum is what a region without a majority does, in the times that a
+// node tells; zero where it tells none.
+func withoutQuorum(lease, hold time.Duration) string {
+	reads, writes := "", "held"
+	if lease > 0 {
+		reads = ", " + lease.String() + " at most,"
+	}
+	if hold > 0 {
+		writes += " up to " + hold.String()
+	}
+	return "nodes answer reads until their leases end" + reads + " and then refuse; writes are " + writes + " (raft.hold) and then refused"
+}
 
-// judge says whether the region takes writes, and why not.
-func (r *regionStatus) judge(alive int) {
+// judge says whether the region takes writes, and why not; halted is what it does
+// without a majority.
+func (r *regionStatus) judge(alive int, halted string) {
 	r.Quorum = r.Voters/2 + 1
 	switch {
 	case r.Voters == 0:
 		r.Problems = append([]string{"the region is still being formed"}, r.Problems...)
 	case alive < r.Quorum:
-		r.Problems = append([]string{fmt.Sprintf("no quorum: %d of %d voters answers (need %d): %s", alive, r.Voters, r.Quorum, withoutQuorum)}, r.Problems...)
+		r.Problems = append([]string{fmt.Sprintf("no quorum: %d of %d voters answers (need %d): %s", alive, r.Voters, r.Quorum, halted)}, r.Problems...)
 	case r.Leader == "":
 		r.Problems = append([]string{"no leader is elected"}, r.Problems...)
 	default:

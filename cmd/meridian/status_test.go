@@ -3,6 +3,7 @@ package main
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"meridian/cluster"
 )
@@ -52,6 +53,10 @@ func TestStatusOfARegion(t *testing.T) {
 		if tc.healthy != (len(view.Problems) == 0) && tc.problem == "" {
 			t.Errorf("%s: problems %q", tc.name, view.Problems)
 		}
+	}
+	halted := opsView(&opsStatus{Status: &cluster.Status{Lease: 4 * time.Second, Hold: 3 * time.Second}, Members: []cluster.MemberStatus{member("a", "candidate", 10), down("b", "x")}})
+	if want := "until their leases end, 4s at most, and then refuse; writes are held up to 3s (raft.hold)"; !strings.Contains(halted.Problems[0], want) {
+		t.Errorf("says %q, want %q", halted.Problems[0], want)
 	}
 	view := opsView(&opsStatus{Status: &cluster.Status{}, Members: []cluster.MemberStatus{member("a", "leader", 10), member("b", "follower", 8)}})
 	if view.Nodes[0].Role != "leader" || view.Nodes[1].Lag != 2 || view.Nodes[1].Role != "voter" {

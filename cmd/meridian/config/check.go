@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"net"
-	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -13,15 +12,13 @@ import (
 	"strings"
 	"time"
 
+	"meridian/cluster"
 	"meridian/cluster/access"
+	"meridian/cluster/api"
 	"meridian/crypto"
 )
 
-var (
-	nodeIDForm   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
-	accountForm  = regexp.MustCompile(`^[0-9]{1,32}$`)
-	accessIDForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
-)
+var accountForm = regexp.MustCompile(`^[0-9]{1,32}$`)
 
 // maxHold bounds raft.hold: an answer must be written within 45 s of the head of
 // its request, whose body may take 15 s of them.
@@ -73,8 +70,8 @@ func (c *checker) required(path, value, what string) bool {
 
 func (c *checker) identity() {
 	cfg := &c.l.Config
-	if c.required("node.id", cfg.Node.ID, "a name for this node, unique in its region") && !nodeIDForm.MatchString(cfg.Node.ID) {
-		c.fail("node.id", "is %q; take 1 to 64 letters, digits, dots, hyphens or underscores", cfg.Node.ID)
+	if c.required("node.id", cfg.Node.ID, "a name for this node, unique in its region") && !cluster.ValidNodeID(cfg.Node.ID) {
+		c.fail("node.id", "is %q; take 1 to 64 letters, digits, dots, hyphens or underscores, a letter or digit first", cfg.Node.ID)
 	}
 	c.required("node.data", cfg.Node.Data, "a folder for the node's state")
 	if c.required("region.id", cfg.Region.ID, "a name for the region, as in ARNs") && !crypto.ValidRegion(cfg.Region.ID) {
@@ -163,25 +160,12 @@ func (c *checker) cluster() {
 		c.fail(path, "is missing: the nodes that form the region, id and address of each")
 		return
 	}
-	ids, addresses := map[string]bool{}, map[string]bool{}
+	list := make([]cluster.Voter, len(voters))
 	for i, v := range voters {
-		if v.ID == "" || v.Address == "" {
-			c.fail(path, "[%d] needs id and address", i)
-			continue
-		}
-		if _, _, err := net.SplitHostPort(v.Address); err != nil {
-			c.fail(path, "[%d] has address %q; write host:port", i, v.Address)
-		}
-		if ids[v.ID] {
-			c.fail(path, "names %q twice", v.ID)
-		}
-		if addresses[v.Address] {
-			c.fail(path, "has the address %q twice", v.Address)
-		}
-		ids[v.ID], addresses[v.Address] = true, true
+		list[i] = cluster.Voter{ID: v.ID, Address: v.Address}
 	}
-	if id := c.l.Config.Node.ID; id != "" && !ids[id] {
-		c.fail(path, "does not name this node, %q", id)
+	for _, err := range cluster.CheckVoters(c.l.Config.Node.ID, list) {
+		c.fail(path, "cannot form a region: %v", err)
 	}
 	c.ownVoter()
 }
@@ -194,7 +178,7 @@ func (c *checker) dial() {
 		switch host, port, err := net.SplitHostPort(dial[id]); {
 		case id == c.l.Config.Node.ID:
 			c.fail(path, "names this node itself, %q", id)
-		case !nodeIDForm.MatchString(id):
+		case !cluster.ValidNodeID(id):
 			c.fail(path, "names %q, which is not a node id", id)
 		case err != nil || host == "" || port == "" || port == "0":
 			c.fail(path, "has %q for %s; write host:port", dial[id], id)
@@ -204,7 +188,7 @@ func (c *checker) dial() {
 
 func (c *checker) access() {
 	a := &c.l.Config.Access.Root
-	if c.required("access.root.id", a.ID, "the access key id of the account's root") && !accessIDForm.MatchString(a.ID) {
+	if c.required("access.root.id", a.ID, "the access key id of the account's root") && !access.ValidKeyID(a.ID) {
 		c.fail("access.root.id", "is not an access key id: take 1 to 128 letters, digits, dots, hyphens or underscores")
 	}
 	c.required("access.root.secret", string(a.Secret), "where its secret is: file://PATH or env://NAME")
@@ -247,7 +231,7 @@ func (c *checker) limits() {
 	l := &c.l.Config.Limits
 	c.between("limits.keys", l.Keys, 1, 100_000_000)
 	c.between("limits.aliases", l.Aliases, 1, 100_000_000)
-	c.between("limits.plaintext", l.Plaintext, 1, MaxPlaintext)
+	c.between("limits.plaintext", l.Plaintext, 1, api.MaxPlaintext)
 	c.between("limits.nonces_per_key", l.NoncesPerKey, 1000, 1_000_000_000)
 	c.between("limits.connections_per_address", l.Connections, 1, 1_000_000)
 	m := &c.l.Config.Memory
@@ -275,11 +259,6 @@ func (c *checker) peers() {
 			c.fail("peers", "names %q twice", p.Region)
 		}
 		seen[p.Region] = true
-		for _, e := range p.Endpoints {
-			if u, err := url.Parse(e); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
-				c.fail("peers", "[%d].endpoints has %q; write https://host:port", i, e)
-			}
-		}
 	}
 }
 

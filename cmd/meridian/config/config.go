@@ -12,7 +12,11 @@
 // paths count from the folder of the configuration file, wherever they are set.
 package config
 
-import "time"
+import (
+	"time"
+
+	"meridian/cluster/api"
+)
 
 // Config is the whole configuration of one server. The zero value is not
 // usable; Load returns a checked one.
@@ -28,7 +32,7 @@ type Config struct {
 	Access    Access    `koanf:"access"`
 	Seal      Seal      `koanf:"seal"`
 	Limits    Limits    `koanf:"limits"`
-	Peers     []Peer    `koanf:"peers" help:"the other regions: region, endpoints, ca"`
+	Peers     []Peer    `koanf:"peers" help:"the other regions, for DescribeRegions: region"`
 	Raft      Raft      `koanf:"raft"`
 	Disk      Disk      `koanf:"disk"`
 	Memory    Memory    `koanf:"memory"`
@@ -146,9 +150,7 @@ type Limits struct {
 
 // Peer is another region, as DescribeRegions lists it.
 type Peer struct {
-	Region    string   `koanf:"region"`
-	Endpoints []string `koanf:"endpoints"`
-	CA        string   `koanf:"ca" kind:"path"`
+	Region string `koanf:"region"`
 }
 
 // Raft holds the consensus timings; the same on every node of a region.
@@ -200,8 +202,8 @@ func Defaults() Config {
 		Access: Access{Root: RootKey{MinSignature: "v1"}},
 		Seal:   Seal{Type: SealFile},
 		Limits: Limits{
-			Keys: 10_000, Aliases: 300, Plaintext: 4096,
-			NoncesPerKey: 20_000_000, Connections: 1024,
+			Keys: api.DefaultKeys, Aliases: api.DefaultAliases, Plaintext: api.DefaultPlaintext,
+			NoncesPerKey: api.DefaultNoncesPerKey, Connections: api.DefaultConnectionsPerAddress,
 		},
 		Raft: Raft{
 			HeartbeatTimeout: 500 * time.Millisecond, CommitTimeout: 10 * time.Millisecond,
@@ -217,6 +219,3 @@ func Defaults() Config {
 
 // SealFile is the seal type whose root key is a file.
 const SealFile = "file"
-
-// MaxPlaintext is the highest value of limits.plaintext, in bytes.
-const MaxPlaintext = 6144

@@ -6,11 +6,14 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"meridian/cluster/api"
 )
 
 // loadText loads a configuration from text, as a file called meridian.yaml in
@@ -61,7 +64,7 @@ func TestLoadGood(t *testing.T) {
 	want.Access.Root = RootKey{ID: "LTAIroot", Secret: SecretRef("file://" + filepath.Join(dir, "root.secret")), MinSignature: "v1"}
 	want.Seal.Path = filepath.Join(dir, "root.key")
 	want.Limits.Keys, want.Limits.Plaintext = 500, 6144
-	want.Peers = []Peer{{Region: "cn-shanghai-self", Endpoints: []string{"https://sh.internal:9410"}, CA: filepath.Join(dir, "tls/sh.crt")}}
+	want.Peers = []Peer{{Region: "cn-shanghai-self"}}
 	want.Log.Level = "warn"
 	want.Shutdown.Grace = 90 * time.Second
 	want.Disk.MinFree = GiB
@@ -75,7 +78,7 @@ func TestLayersInOrder(t *testing.T) {
 		Environ: environ("MERIDIAN_LOG__LEVEL=error", "MERIDIAN_LIMITS__KEYS=700", "MERIDIAN_LISTEN__NAMES=a.example, b.example",
 			"MERIDIAN_ENDPOINT=https://x", "OTHER=1"),
 		Ignore: []string{"MERIDIAN_ENDPOINT"},
-		Set:    []string{"limits.keys=900", `peers=[{region: cn-x, endpoints: ["https://x:1"]}]`, "raft.hold=3s"},
+		Set:    []string{"limits.keys=900", `peers=[{region: cn-x}]`, "raft.hold=3s"},
 	}
 	l, err := loadText(t, readGood(t), o)
 	if err != nil {
@@ -124,8 +127,8 @@ func TestMistakes(t *testing.T) {
 			want: `meridian.yaml:18: unknown key "log.grace", did you mean "shutdown.grace"?`},
 		{name: "unknown key far from any", old: "log: { level: warn }", new: "log: { colours_of_the_rainbow: 7 }",
 			want: `meridian.yaml:18: unknown key "log.colours_of_the_rainbow"; here stand level, format`},
-		{name: "unknown key in a list", old: "region: cn-shanghai-self, endpoints", new: "region: cn-shanghai-self, endpoint",
-			want: `meridian.yaml:17: unknown key "peers[0].endpoint", did you mean "peers.endpoints"?`},
+		{name: "unknown key in a list", old: "region: cn-shanghai-self", new: "region: cn-shanghai-self, regoin: x",
+			want: `meridian.yaml:17: unknown key "peers[0].regoin", did you mean "peers.region"?`},
 		{name: "key twice", old: "log: { level: warn }", new: "log: { level: warn }\nlog: { level: info }",
 			want: `meridian.yaml:19: "log" is given twice, first in line 18`},
 		{name: "value for a section", old: "log: { level: warn }", new: "log: warn",
@@ -169,9 +172,9 @@ meridian.yaml:21: cluster.dial names "hz/9", which is not a node id`},
 		{name: "plaintext too large", old: "plaintext: 6144", new: "plaintext: 6145",
 			want: `meridian.yaml:15: limits.plaintext is 6145; it is 1 to 6144`},
 		{name: "no voter is this node", old: "node:   { id: hz-1,", new: "node: { id: hz-9,",
-			want: `meridian.yaml:9: bootstrap.voters does not name this node, "hz-9"`},
+			want: `meridian.yaml:9: bootstrap.voters cannot form a region: this node, "hz-9", is not among the voters`},
 		{name: "voter twice", old: "{ id: hz-3,", new: "{ id: hz-2,",
-			want: `meridian.yaml:9: bootstrap.voters names "hz-2" twice`},
+			want: `meridian.yaml:9: bootstrap.voters cannot form a region: voter "hz-2" is listed twice`},
 		{name: "advertises nothing", old: `advertise: "hz-1.internal:9411", `, new: "",
 			want: `meridian.yaml: listen.cluster.advertise is missing: other nodes cannot reach ":9411"; give the host:port under which they do`},
 		{name: "no listener", old: `http:    { address: "127.0.0.1:9413" }`, new: `http: {address: ""}`, set: []string{"listen.api.address="},
@@ -364,5 +367,12 @@ func TestSocketSparesFiles(t *testing.T) {
 		if (len(c.problems) == 0) != good {
 			t.Errorf("%q: %v", path, c.problems)
 		}
+	}
+}
+
+// TestPlaintextInHelp: a struct tag cannot name a constant.
+func TestPlaintextInHelp(t *testing.T) {
+	if help := fieldAt(schema(), "limits.plaintext").help; !strings.HasSuffix(help, "at most "+strconv.Itoa(api.MaxPlaintext)) {
+		t.Errorf("help says %q", help)
 	}
 }

@@ -126,14 +126,9 @@ func (n *Node) config(r *Region, l *Layout) ([]byte, error) {
 	}
 	peers := []object{}
 	for _, other := range l.Regions {
-		if other == r {
-			continue
+		if other != r {
+			peers = append(peers, object{"region": other.ID})
 		}
-		var endpoints []string
-		for _, m := range other.Nodes {
-			endpoints = append(endpoints, m.Endpoint())
-		}
-		peers = append(peers, object{"region": other.ID, "endpoints": endpoints, "ca": other.CAFile})
 	}
 	raft := object{}
 	if len(r.Nodes) == 1 {
