@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"meridian/cluster/lease"
 	"meridian/store/storepb"
 )
 
@@ -268,6 +269,21 @@ func TestWhyAVoterWasNotMet(t *testing.T) {
 		reason, repair := whyNotMet(err)
 		if strings.ReplaceAll(reason, `\"`, `"`) != want || repair == "" {
 			t.Errorf("%s: %q, %q; want %q", text, reason, repair, want)
+		}
+	}
+}
+
+func TestWhyAReadWasNotAdmitted(t *testing.T) {
+	const now = lease.Instant(time.Hour)
+	for until, want := range map[lease.Instant]string{
+		lease.Never:                 "this node has no lease from a leader",
+		now:                         "this node has had no lease from a leader for 1ms",
+		now - 1500*time.Microsecond: "this node has had no lease from a leader for 2ms",
+		now - 3*time.Second:         "this node has had no lease from a leader for 3s",
+		now + time.Millisecond:      "this node's state is behind what its lease asks for",
+	} {
+		if got := lacking(until, now); got != want {
+			t.Errorf("until %v: %q, want %q", until, got, want)
 		}
 	}
 }
