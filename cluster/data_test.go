@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -109,6 +110,51 @@ func TestLostOrDamagedStateIsRebuilt(t *testing.T) {
 					t.Error(err)
 				}
 			})
+		}
+	}
+}
+
+// A page that leads back to itself ends the process that reads it, without an
+// error that could be noted. The next start reads all of the state before anything
+// else; the one after it, if that ended as well, does without.
+func TestStateThatEndsItsReadersIsSetAside(t *testing.T) {
+	var mark atomic.Pointer[string]
+	var longest atomic.Int64 // the mark, whenever the node looked at the disk
+	r := clustertest.New(t, clustertest.Options{Nodes: 1, Configure: func(_ int, c *cluster.Config) {
+		path := filepath.Join(c.DataDir, "state.reading")
+		mark.Store(&path)
+		c.Disk.Free = func(string) (uint64, error) {
+			if info, err := os.Stat(path); err == nil {
+				raise(&longest, info.Size())
+			}
+			return 1 << 30, nil
+		}
+	}})
+	ctx := within(t, time.Minute)
+	key, err := clustertest.CreateKey(ctx, r.Node(0), regionName)
+	must(t, err)
+	for _, test := range []struct {
+		ended string
+		reads int64 // the mark at most: as found, or one more while the whole state is read
+		aside int
+	}{{"", 0, 0}, {".", 2, 0}, {"..", 2, 1}} {
+		r.Kill(0)
+		if test.ended != "" {
+			must(t, os.WriteFile(*mark.Load(), []byte(test.ended), 0o600))
+		}
+		longest.Store(0)
+		must(t, r.Start(0))
+		r.WaitReady()
+		if _, err := os.Stat(*mark.Load()); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("after %q: the mark is still there: %v", test.ended, err)
+		}
+		aside, err := filepath.Glob(filepath.Join(r.Dir(0), "state.db.damaged-*"))
+		if err != nil || len(aside) != test.aside || longest.Load() != test.reads {
+			t.Errorf("after %q: the mark was %d at most, want %d; set aside %q, want %d, %v",
+				test.ended, longest.Load(), test.reads, aside, test.aside, err)
+		}
+		if state, err := stateOf(ctx, r, 0, key); err != nil || state != store.Enabled {
+			t.Errorf("after %q: %v, %v", test.ended, state, err)
 		}
 	}
 }

@@ -1,6 +1,8 @@
 package cluster
 
 import (
+	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -75,4 +77,27 @@ func TestRaftLogIsSynced(t *testing.T) {
 	if o := raftOptions("x"); o.NoSync || o.BoltOptions.NoSync || o.BoltOptions.NoGrowSync {
 		t.Errorf("options %+v, %+v: what Raft answers for may not be on disk", o, o.BoltOptions)
 	}
+}
+
+// A node with a fault ends also when the disk takes no note of it.
+func TestFaultEndsTheProcessOnAHungDisk(t *testing.T) {
+	really, hung, calls := syncFile, make(chan struct{}), make(chan string, 2)
+	defer func() { syncFile = really }()
+	syncFile = func(f *os.File) error { <-hung; calls <- f.Name(); return nil }
+	exit := make(chan error, 1)
+	n := &Node{log: slog.New(slog.DiscardHandler), cfg: Config{
+		DataDir: t.TempDir(), Disk: Disk{StallLimit: 10 * time.Millisecond}, Exit: func(err error) { exit <- err },
+	}}
+	go n.fail(ErrDiffers)
+	select {
+	case err := <-exit:
+		if !errors.Is(err, ErrDiffers) {
+			t.Errorf("ended with %v", err)
+		}
+	case <-time.After(30 * time.Second):
+		t.Error("the node does not end")
+	}
+	close(hung)
+	<-calls // the mark
+	<-calls // its folder: nothing syncs any more
 }

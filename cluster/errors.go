@@ -1,6 +1,9 @@
 package cluster
 
-import "errors"
+import (
+	"cmp"
+	"errors"
+)
 
 // What Propose, Read, Cipher and Wrap return besides errors of their callers.
 var (
@@ -54,10 +57,12 @@ var (
 )
 
 // DiskFullError is an ErrDiskFull that names the leader that refuses, and a node
-// whose disk it is: the leader itself, or one of those without which no majority
-// has room.
+// whose disk it is, one of those without which no majority has room; empty, or the
+// leader's id, where it is the leader's own.
 type DiskFullError struct{ Leader, Node string }
 
-func (e *DiskFullError) Error() string { return ErrDiskFull.Error() + ": node " + e.Node }
+func (e *DiskFullError) Error() string {
+	return ErrDiskFull.Error() + ": node " + cmp.Or(e.Node, e.Leader)
+}
 
 func (e *DiskFullError) Unwrap() error { return ErrDiskFull }

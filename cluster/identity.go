@@ -27,6 +27,10 @@ const (
 	badMark     = "state.damaged" // the state must be set aside
 	suspectMark = "state.suspect" // it must be checked
 	differsMark = "state.differs" // it must be set aside, and snapshots of it too
+
+	// There while all of the state is read, or it is opened: a byte for each run
+	// that ended meanwhile.
+	readingMark = "state.reading"
 )
 
 // Keys of the identity, beside Raft's own in the conf bucket of raft.db. They

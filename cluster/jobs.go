@@ -101,10 +101,12 @@ func (w *clockWatch) agreedTime() (time.Time, bool) {
 	w.alarmed = false
 	// The clock may have been set while the voters were asked: what was due on
 	// one side of it only is left for the next look.
+	agreed := before
 	if after.Before(before) {
-		return after, true
+		agreed = after
 	}
-	return before, true
+	n.stamps.follow(agreed)
+	return agreed, true
 }
 
 // rotateDue gives every key whose rotation is due a new primary version.

@@ -74,7 +74,7 @@ func (l *leases) await(ctx context.Context) error {
 				return err
 			}
 			n.metrics.leaseRefusals.Inc()
-			err := fmt.Errorf("%w: this node has had no lease from a leader for %v", ErrUnavailable, l.overdue())
+			err := fmt.Errorf("%w: %s", ErrUnavailable, lacking(l.layer.Until(), n.cfg.BootTime()))
 			if gone := caller.Err(); gone != nil {
 				err = fmt.Errorf("%w: %w", err, gone)
 			}
@@ -84,13 +84,16 @@ func (l *leases) await(ctx context.Context) error {
 	}
 }
 
-// overdue is how long the last grant has been over.
-func (l *leases) overdue() time.Duration {
-	until := l.layer.Until()
-	if until == lease.Never {
-		return 0
+// lacking says why a read was not admitted in time, by when the last grant ends.
+func lacking(until, now lease.Instant) string {
+	switch {
+	case until == lease.Never:
+		return "this node has no lease from a leader"
+	case until > now:
+		return "this node's state is behind what its lease asks for"
+	default:
+		return fmt.Sprintf("this node has had no lease from a leader for %v", max(now-until, time.Millisecond).Round(time.Millisecond))
 	}
-	return (l.node.cfg.BootTime() - until).Round(time.Millisecond)
 }
 
 // Check is the last thing before an answer.

@@ -33,3 +33,18 @@ func unmark(dir, name string) error {
 	}
 	return errors.Join(err, syncDir(dir))
 }
+
+// countMark adds one to a mark that counts, on disk when it returns, and returns
+// what it was before.
+func countMark(dir, name string) (before int64, err error) {
+	f, err := os.OpenFile(filepath.Join(dir, name), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return 0, err
+	}
+	info, err := f.Stat()
+	if err == nil {
+		before = info.Size()
+		_, err = f.Write([]byte{'.'})
+	}
+	return before, errors.Join(err, syncFile(f), f.Close(), syncDir(dir))
+}

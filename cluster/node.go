@@ -108,13 +108,26 @@ func (n *Node) fail(reason error) {
 		return
 	}
 	n.log.Error("the node stops", "error", reason)
+	n.withdraw()
 	if mark := markFor(reason); mark != "" {
-		if err := markFile(n.cfg.DataDir, mark); err != nil {
+		if err := n.note(mark); err != nil {
 			n.log.Error("what is wrong with the state could not be noted", "error", err)
 		}
 	}
-	n.withdraw()
 	n.cfg.Exit(reason)
+}
+
+// note makes a mark, but does not wait for a disk that hangs: the watchdog's own
+// fault would come too late for a node that has one already.
+func (n *Node) note(mark string) error {
+	done := make(chan error, 1)
+	go func() { done <- markFile(n.cfg.DataDir, mark) }()
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(n.cfg.Disk.StallLimit):
+		return fmt.Errorf("%w: %s is not made after %v", ErrDisk, mark, n.cfg.Disk.StallLimit)
+	}
 }
 
 // markFor is what the next start must know about a fault of the state.

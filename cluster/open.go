@@ -49,7 +49,7 @@ func (n *Node) start(ctx context.Context) error {
 	n.space.look()
 	n.spawn(func() { n.watch.run(n.ctx) })
 	n.spawn(func() { n.space.run(n.ctx) })
-	n.stamps = newStamps(n.cfg.Now)
+	n.stamps = newStamps(n.cfg.Now, n.cfg.BootTime)
 	n.leaderReads = &readIndex{node: n}
 
 	if err := n.metrics.register(n.cfg.Metrics); err != nil {

@@ -46,9 +46,14 @@ func (n *Node) openData(ctx context.Context) (*dataAtStart, error) {
 	return d, n.describeState(d)
 }
 
+// readersLost is how many runs in a row may end while they read the state. Where a
+// damaged page leads bbolt back to itself, it descends until the process ends, and
+// no error ever tells; one run may have been killed just then.
+const readersLost = 2
+
 // openState opens the state file. One that is damaged, or that an earlier run
 // found so, is set aside, and an empty one made in its place.
-func (n *Node) openState(ctx context.Context, d *dataAtStart) error {
+func (n *Node) openState(ctx context.Context, d *dataAtStart) (err error) {
 	path := filepath.Join(n.cfg.DataDir, stateFile)
 	if err := n.obeyMarks(d, path); err != nil {
 		return err
@@ -56,6 +61,20 @@ func (n *Node) openState(ctx context.Context, d *dataAtStart) error {
 	suspect, err := hasMark(n.cfg.DataDir, suspectMark)
 	if err != nil {
 		return err
+	}
+	ended, err := countMark(n.cfg.DataDir, readingMark)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unmark(n.cfg.DataDir, readingMark)) }()
+	switch {
+	case ended >= readersLost:
+		n.log.Error("the last runs ended while they read the state file: it is set aside and rebuilt", "runs", ended)
+		if err := n.setAside(path, stateFile, "damaged"); err != nil {
+			return err
+		}
+	case ended > 0:
+		suspect = true
 	}
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		d.stateLost = true
@@ -109,7 +128,7 @@ func (n *Node) obeyMarks(d *dataAtStart, path string) error {
 // while it applied an entry: on a damaged page bbolt panics, again at each start.
 func (n *Node) examineState(ctx context.Context, suspect bool) error {
 	if suspect {
-		n.log.Warn("the last run ended at an entry that could not be applied: the whole state is checked")
+		n.log.Warn("the last run ended while it applied an entry or read the state: the whole state is checked")
 		if err := n.checkState(ctx); err != nil {
 			return err
 		}

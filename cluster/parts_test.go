@@ -15,12 +15,13 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"meridian/cluster/lease"
 	"meridian/store/storepb"
 )
 
 func TestStampsNeverFall(t *testing.T) {
 	now := time.UnixMilli(5_000)
-	s := newStamps(func() time.Time { return now })
+	s := newStamps(func() time.Time { return now }, bootTime)
 	next := func() int64 {
 		got, err := s.take(t.Context())
 		if err != nil {
@@ -41,11 +42,47 @@ func TestStampsNeverFall(t *testing.T) {
 	}
 }
 
+// A clock that leaps forward carries the state's time along only once it proves
+// right.
+func TestStampsDoNotLeapWithTheClock(t *testing.T) {
+	const minute = time.Minute
+	now, boot := time.UnixMilli(0), lease.Instant(0)
+	s := newStamps(func() time.Time { return now }, func() lease.Instant { return boot })
+	for _, step := range []struct {
+		boot, wall, want time.Duration
+		agreed           bool // before the stamp
+	}{
+		{0, 0, 0, false},
+		{minute, minute, minute, false},
+		{2 * minute, 6 * minute, 6 * minute, false},  // set right by NTP, perhaps
+		{3 * minute, 90 * minute, 7 * minute, false}, // a leap
+		{4 * minute, 91 * minute, 8 * minute, false},
+		{5 * minute, 9 * minute, 9 * minute, false},      // and back
+		{99 * minute, 103 * minute, 103 * minute, false}, // nobody wrote meanwhile, or the machine slept
+		{100 * minute, 900 * minute, 104 * minute, false},
+		{101 * minute, 901 * minute, 901 * minute, true},
+		{102 * minute, 800 * minute, 901 * minute, false},
+	} {
+		now, boot = time.UnixMilli(0).Add(step.wall), step.boot
+		if step.agreed {
+			s.follow(now)
+		}
+		got, err := s.take(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.pass()
+		if want := step.want.Milliseconds(); got != want {
+			t.Errorf("%v after the start the clock shows %v: stamp %v, want %v", step.boot, step.wall, time.Duration(got)*time.Millisecond, step.want)
+		}
+	}
+}
+
 // While one command waits for Raft to take it, the others' waits for their turn
 // end with them, and a new term opens.
 func TestStampsAreNotWaitedForBeyondTheCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newStamps(time.Now)
+		s := newStamps(time.Now, bootTime)
 		if _, err := s.take(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -281,5 +318,20 @@ func TestCommandIDsAscend(t *testing.T) {
 			t.Fatalf("%x comes after %x", next, last)
 		}
 		last = next
+	}
+}
+
+func TestWhyAReadWasNotAdmitted(t *testing.T) {
+	const now = lease.Instant(time.Hour)
+	for until, want := range map[lease.Instant]string{
+		lease.Never:                 "this node has no lease from a leader",
+		now:                         "this node has had no lease from a leader for 1ms",
+		now - 1500*time.Microsecond: "this node has had no lease from a leader for 2ms",
+		now - 3*time.Second:         "this node has had no lease from a leader for 3s",
+		now + time.Millisecond:      "this node's state is behind what its lease asks for",
+	} {
+		if got := lacking(until, now); got != want {
+			t.Errorf("until %v: %q, want %q", until, got, want)
+		}
 	}
 }

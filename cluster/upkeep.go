@@ -28,7 +28,7 @@ func (n *Node) checkAfterCrash() error {
 			return
 		}
 		started := time.Now()
-		switch err := n.checkState(n.ctx); {
+		switch err := n.checkMarked(n.ctx); {
 		case n.ctx.Err() != nil:
 		case errors.Is(err, store.ErrDamaged):
 			n.fail(err)
@@ -39,6 +39,20 @@ func (n *Node) checkAfterCrash() error {
 		}
 	})
 	return nil
+}
+
+// checkMarked is checkState with a mark, for the next start, that it is under way.
+func (n *Node) checkMarked(ctx context.Context) error {
+	call := n.watch.enter("mark: state is read")
+	_, err := countMark(n.cfg.DataDir, readingMark)
+	n.watch.leave(call)
+	if err != nil {
+		return err
+	}
+	err = n.checkState(ctx)
+	call = n.watch.enter("mark: state was read")
+	defer n.watch.leave(call)
+	return errors.Join(err, unmark(n.cfg.DataDir, readingMark))
 }
 
 // checkState checks the whole state, but for the file's own structure where the

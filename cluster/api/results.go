@@ -107,7 +107,7 @@ func apiError(c *Call, err error) *Error {
 		return errUnavailable("its state has not reached the index of "+HeaderMinIndex, time.Second)
 	case errors.Is(err, cluster.ErrSealed):
 		return errUnavailable("it is sealed", 5*time.Second)
-	case errors.As(err, &full) && full.Node != full.Leader:
+	case errors.As(err, &full) && full.Node != "" && full.Node != full.Leader:
 		return errUnavailable("so many disks are nearly full, that of node "+full.Node+" among them, that no majority of the region has room, so no writes are taken", 5*time.Second)
 	case errors.As(err, &full):
 		return errUnavailable("the disk of node "+full.Leader+", which leads the region, is nearly full, so no writes are taken", 5*time.Second)
