@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -19,6 +20,8 @@ type leases struct {
 	layer *lease.Node
 	wake  chan struct{} // the loop has something to look at
 	acks  chan struct{} // a follower's state has moved on
+
+	failing atomic.Bool // the last renewal had no answer
 }
 
 func newLeases(n *Node, start uint64, members *appliedMembers) (*leases, error) {
@@ -57,8 +60,8 @@ func (l *leases) await(ctx context.Context) error {
 	caller := ctx
 	ctx, cancel := context.WithTimeout(ctx, n.cfg.Timing.LeaseWait)
 	defer cancel()
-	const look = 5 * time.Millisecond
-	ticker := time.NewTicker(look)
+	const lookInterval = 5 * time.Millisecond
+	ticker := time.NewTicker(lookInterval)
 	defer ticker.Stop()
 	for {
 		floor, ok := l.layer.Floor()
@@ -128,8 +131,8 @@ func (l *leases) run(ctx context.Context) {
 	}
 }
 
-// look wakes the loop.
-func (l *leases) look() {
+// tick wakes the loop.
+func (l *leases) tick() {
 	select {
 	case l.wake <- struct{}{}:
 	default:
@@ -139,7 +142,7 @@ func (l *leases) look() {
 // leaderChanged makes a renewal due at once.
 func (l *leases) leaderChanged() {
 	l.layer.RenewNow()
-	l.look()
+	l.tick()
 }
 
 // renew sends one renewal; it is not repeated if it is lost.
@@ -159,15 +162,8 @@ func (l *leases) renew(ctx context.Context) {
 	n.spawn(func() {
 		ctx, cancel := context.WithTimeout(ctx, n.cfg.Timing.Lease)
 		defer cancel()
-		client, err := n.peer(reign.id, reign.address)
-		if err != nil {
-			return
-		}
-		g, err := client.Renew(ctx, &clusterpb.RenewRequest{
-			Term: m.Term, Start: m.Name.Start, Seq: m.Name.Seq, Applied: m.Applied,
-			EchoTerm: m.Echo.Term, EchoSent: int64(m.Echo.Sent), Age: int64(m.Age),
-			DiskLow: n.space.Low(),
-		})
+		g, err := l.askRenewal(ctx, reign, m)
+		l.renewed(reign.id, g, err)
 		if err != nil || !g.Granted {
 			return
 		}
@@ -176,9 +172,41 @@ func (l *leases) renew(ctx context.Context) {
 			MinView: g.MinView, Length: time.Duration(g.Length),
 		})
 		if g.Length == 0 {
-			l.look()
+			l.tick()
 		}
 	})
+}
+
+func (l *leases) askRenewal(ctx context.Context, reign *reign, m lease.Renew) (*clusterpb.RenewResponse, error) {
+	n := l.node
+	client, err := n.peer(reign.id, reign.address)
+	if err != nil {
+		return nil, err
+	}
+	return client.Renew(ctx, &clusterpb.RenewRequest{
+		Term: m.Term, Start: m.Name.Start, Seq: m.Name.Seq, Applied: m.Applied,
+		EchoTerm: m.Echo.Term, EchoSent: int64(m.Echo.Sent), Age: int64(m.Age),
+		DiskLow: n.space.Low(),
+	})
+}
+
+// renewed counts what became of a renewal, and logs the first in a row that had no
+// answer.
+func (l *leases) renewed(leader string, g *clusterpb.RenewResponse, err error) {
+	n := l.node
+	switch {
+	case err != nil:
+		n.metrics.renewals.WithLabelValues(renewalFailed).Inc()
+		if !l.failing.Swap(true) && n.ctx.Err() == nil {
+			n.log.Warn("a renewal of the lease had no answer", "leader", leader, "error", err)
+		}
+		return
+	case g.Granted:
+		n.metrics.renewals.WithLabelValues(renewalGranted).Inc()
+	default:
+		n.metrics.renewals.WithLabelValues(renewalDenied).Inc()
+	}
+	l.failing.Store(false)
 }
 
 // sendAcks tells the leader of each move of this node's state: the newest index
@@ -214,14 +242,14 @@ func (l *leases) moved() {
 	case l.acks <- struct{}{}:
 	default:
 	}
-	l.look()
+	l.tick()
 }
 
 // release waits until the write at this index may be acknowledged.
 func (l *leases) release(ctx context.Context, term, index uint64) error {
 	done := make(chan error, 1)
 	l.layer.Await(term, index, func(err error) { done <- err })
-	l.look()
+	l.tick()
 	select {
 	case err := <-done:
 		return err
@@ -256,14 +284,14 @@ func (l *leases) successor(ctx context.Context) *reign {
 	n := l.node
 	ctx, cancel := context.WithTimeout(ctx, 2*n.cfg.Timing.Heartbeat)
 	defer cancel()
-	const look = 2 * time.Millisecond
+	const lookInterval = 2 * time.Millisecond
 	for {
 		reign := n.reigns.current()
 		switch {
 		case reign.id != "" && reign.id != n.cfg.NodeID, n.raft.State() == raft.Leader:
 			return reign
 		}
-		if reign.pause(ctx, look) != nil {
+		if reign.pause(ctx, lookInterval) != nil {
 			return reign
 		}
 	}
@@ -275,7 +303,7 @@ type leaseRaft struct{ n *Node }
 func (r leaseRaft) Term() uint64 { return r.n.raft.CurrentTerm() }
 
 func (r leaseRaft) Leading() uint64 {
-	if t := r.n.raft.CurrentTerm(); r.n.raft.State() == raft.Leader && r.n.raft.CurrentTerm() == t {
+	if t := r.n.raft.CurrentTerm(); r.n.leading(t) {
 		return t
 	}
 	return 0

@@ -137,7 +137,7 @@ func markFor(reason error) string {
 		return differsMark
 	case errors.Is(reason, store.ErrDamaged):
 		return badMark
-	case errors.Is(reason, errApply) && !errors.Is(reason, store.ErrUnknownCommand):
+	case errors.Is(reason, errPanic), errors.Is(reason, errApply) && !errors.Is(reason, store.ErrUnknownCommand):
 		return suspectMark
 	}
 	return ""
@@ -154,15 +154,15 @@ func (n *Node) withdraw() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), withdrawLimit)
 	defer cancel()
-	n.leases.leave(ctx)
-}
-
-// Healthy returns the fault that stops the node, nil when there is none.
-func (n *Node) Healthy() error {
-	if fault := n.fault.Load(); fault != nil {
-		return *fault
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		n.leases.leave(ctx)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done(): // a call that panicked may hold the lease's lock for ever
 	}
-	return nil
 }
 
 // Cipher returns a version of k, which was read from v, ready to use. Errors:

@@ -8,22 +8,18 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/hashicorp/raft"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	"meridian/cluster/clusterpb"
 	"meridian/cluster/transport"
+	"meridian/store"
 	"meridian/store/storepb"
 )
 
-const (
-	commandIDBytes = 16
-	commandVersion = 1
-	// maxCommand bounds a command in the log, in bytes. The largest, a key with
-	// all its tags and a policy, has less than 100 KiB.
-	maxCommand = 256 << 10
-	// maxWaiting bounds the writes that wait at the leader.
-	maxWaiting = 4096
-)
+// maxWaiting bounds the writes that wait at the leader.
+const maxWaiting = 4096
 
 // outcome is what one attempt to propose came to.
 type outcome = clusterpb.ProposeResponse_Outcome
@@ -59,14 +55,14 @@ func (n *Node) Propose(ctx context.Context, c *storepb.Command) (*storepb.Result
 		c.Id = newCommandID()
 	}
 	if c.Version == 0 {
-		c.Version = commandVersion
+		c.Version = store.CommandVersion
 	}
 	if c.Origin == nil {
 		c.Origin = new(storepb.Origin)
 	}
 	c.Origin.Node = n.cfg.NodeID
-	if reason := unfit(c); reason != "" {
-		return nil, fmt.Errorf("%w: %s", ErrRefused, reason)
+	if err := checkFit(c); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrRefused, err)
 	}
 	caller := ctx
 	ctx, cancel := context.WithTimeout(ctx, n.cfg.Timing.Hold)
@@ -78,6 +74,11 @@ func (n *Node) Propose(ctx context.Context, c *storepb.Command) (*storepb.Result
 	}
 	n.metrics.write(time.Since(started), err)
 	return result, err
+}
+
+// ownOrigin is that of writes that nobody asked for but the region itself.
+func (n *Node) ownOrigin() *storepb.Origin {
+	return &storepb.Origin{Principal: "meridian", Node: n.cfg.NodeID}
 }
 
 // newCommandID is unique and begins with the time, so that the results of recent
@@ -151,6 +152,9 @@ func (n *Node) forward(ctx context.Context, reign *reign, c *storepb.Command) at
 	ctx, sent := transport.WatchSend(ctx)
 	answer, err := client.Propose(ctx, &clusterpb.ProposeRequest{Command: data, HoldMs: uint32(max(hold.Milliseconds(), 1))})
 	if err != nil {
+		if status.Code(err) == codes.PermissionDenied { // before anything was done
+			return attempt{outcome: refused, reason: fmt.Errorf("%w: %w", ErrRefused, err)}
+		}
 		if sent.Left() {
 			return attempt{outcome: unknown, reason: err}
 		}
@@ -187,7 +191,7 @@ func (n *Node) proposeHere(ctx context.Context, c *storepb.Command) attempt {
 	if err := n.stopped(); err != nil {
 		return attempt{outcome: notLeader, reason: err}
 	}
-	if full := n.withoutRoom(t); full != "" && !freesSpace(c) {
+	if full := n.withoutRoom(t); full != "" && !allowedOnLowDisk(c) {
 		return attempt{outcome: diskIsFull, reason: &DiskFullError{Leader: n.cfg.NodeID, Node: full}}
 	}
 	if n.waiting.Add(1) > maxWaiting {
@@ -268,7 +272,7 @@ func outcomeOf(f raft.ApplyFuture) attempt {
 		return attempt{outcome: unknown, reason: err}
 	}
 	switch r := f.Response().(type) {
-	case applied:
+	case applyResult:
 		return attempt{outcome: decided, result: r.result, term: r.term}
 	case error:
 		return attempt{outcome: unknown, reason: r}
@@ -277,10 +281,10 @@ func outcomeOf(f raft.ApplyFuture) attempt {
 	}
 }
 
-// freesSpace tells commands that must go through on a nearly full disk, because
+// allowedOnLowDisk tells commands that must go through on a nearly full disk, because
 // they take material out of use or keep it from being destroyed. Destroying is
 // not among them: it cannot be taken back, and waits until there is room.
-func freesSpace(c *storepb.Command) bool {
+func allowedOnLowDisk(c *storepb.Command) bool {
 	switch c.Body.(type) {
 	case *storepb.Command_DisableKey, *storepb.Command_ScheduleKeyDeletion, *storepb.Command_CancelKeyDeletion, *storepb.Command_DeleteAlias:
 		return true
