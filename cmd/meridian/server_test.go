@@ -61,6 +61,10 @@ func TestServerLifecycle(t *testing.T) {
 	id := makeKey(t, c)
 	blob := must[cryptAnswer](t, c, "Encrypt", map[string]string{"KeyId": id, "Plaintext": "aGVsbG8="}).CiphertextBlob
 
+	// The node serves some milliseconds before it says so.
+	if !eventually(func() bool { return slices.Contains(logEvents(t, node), "server_ready") }) {
+		t.Error("the log never says that the server is ready")
+	}
 	r.stop(node)
 	events := logEvents(t, node)
 	for _, want := range []string{"server_starting", "listening", "server_ready", "server_stopping", "server_stopped"} {
