@@ -29,8 +29,8 @@ type Config struct {
 	DataDir string  // made, 0700, when it is missing
 	Voters  []Voter // of the region, this node among them
 
-	// Transport is the cluster listener; Region, NodeID, Logger, PeerID
-	// and Member are filled in here.
+	// Transport is the cluster listener; Region, NodeID, Logger, PeerID,
+	// Member, Admit and Panicked are filled in here.
 	Transport transport.Config
 	// Seal holds the root key. Nil: the node replicates, but stays sealed.
 	Seal    seal.Provider

@@ -32,13 +32,6 @@ const (
 // greeted answers a voter that is about to take part, or asks again.
 func (n *Node) greeted(sender string, incarnation []byte) (*clusterpb.GreetResponse, error) {
 	answer := &clusterpb.GreetResponse{Incarnation: n.identity.incarnation}
-	if n.running.Load() && !n.isMember(sender) {
-		return nil, status.Errorf(codes.FailedPrecondition, "region %s is already formed, %s is not a member", n.cfg.Region, sender)
-	}
-	if !n.isVoter(sender) {
-		answer.Reason = fmt.Sprintf("node %q is not among the voters of node %q", sender, n.cfg.NodeID)
-		return answer, nil
-	}
 	known, err := n.registered(sender)
 	if err != nil {
 		return nil, err
@@ -160,7 +153,7 @@ func (n *Node) greet(ctx context.Context, v Voter) error {
 	case answer.Replaced:
 		return ErrReplaced
 	case !answer.Accepted:
-		return errors.New(answer.Reason)
+		return fmt.Errorf("node %q did not record this node", v.ID)
 	}
 	accepted, err := n.identity.admitPeer(v.ID, answer.Incarnation)
 	if err != nil {

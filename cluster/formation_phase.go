@@ -57,6 +57,8 @@ var failedGreetings = []struct{ text, reason, repair string }{
 	{"timeout", "no answer", "check its address in bootstrap.voters, the network and the firewall"},
 }
 
+const sameVoters = "make bootstrap.voters the same on every node"
+
 // whyNotMet names the cause of a failed greeting, the same text while the cause
 // is the same, and what to do about it.
 func whyNotMet(err error) (reason, repair string) {
@@ -71,12 +73,15 @@ func whyNotMet(err error) (reason, repair string) {
 			return f.reason, f.repair
 		}
 	}
+	if status.Code(err) == codes.PermissionDenied {
+		return text, sameVoters
+	}
 	if status.Code(err) == codes.DeadlineExceeded {
 		return "no answer", "check its address in bootstrap.voters, the network and the firewall"
 	}
 	var own interface{ GRPCStatus() *status.Status }
 	if !errors.As(err, &own) {
-		return text, "make bootstrap.voters the same on every node"
+		return text, sameVoters
 	}
 	return text, "look into that node's log"
 }

@@ -15,8 +15,8 @@ import (
 	"meridian/store/storepb"
 )
 
-// internode answers the other nodes of the region. Who asks is known from the
-// certificate of the connection.
+// internode answers the other nodes of the region. Who may ask for what is
+// settled before, by admitted.
 type internode struct {
 	clusterpb.UnimplementedInternodeServer
 	node *Node
@@ -31,32 +31,12 @@ func (n *Node) peer(id, address string) (clusterpb.InternodeClient, error) {
 	return clusterpb.NewInternodeClient(conn), nil
 }
 
-// voter returns who asks, which has to be a voter of the region: certificates
-// outlive memberships.
-func (s *internode) voter(ctx context.Context) (string, error) {
-	sender, ok := transport.Sender(ctx)
-	if !ok {
-		return "", status.Error(codes.Unauthenticated, "no sender")
-	}
-	if !s.node.isVoter(sender) {
-		return "", status.Errorf(codes.PermissionDenied, "%s is not a member of region %s", sender, s.node.cfg.Region)
-	}
-	return sender, nil
-}
-
 var errForming = status.Error(codes.Unavailable, "the node does not take part in Raft yet")
 
 func (s *internode) Propose(ctx context.Context, r *clusterpb.ProposeRequest) (*clusterpb.ProposeResponse, error) {
-	sender, ok := transport.Sender(ctx)
-	if !ok {
-		return nil, status.Error(codes.Unauthenticated, "no sender")
-	}
 	n := s.node
 	if !n.running.Load() || n.stopped() != nil || n.term() == nil {
 		return &clusterpb.ProposeResponse{Outcome: notLeader}, nil
-	}
-	if !n.isMember(sender) {
-		return &clusterpb.ProposeResponse{Outcome: refused, Reason: "the sender is not a member of the region"}, nil
 	}
 	var c storepb.Command
 	if err := proto.Unmarshal(r.Command, &c); err != nil {
@@ -65,7 +45,7 @@ func (s *internode) Propose(ctx context.Context, r *clusterpb.ProposeRequest) (*
 	if reason := unfit(&c); reason != "" {
 		return &clusterpb.ProposeResponse{Outcome: refused, Reason: reason}, nil
 	}
-	if c.GetOrigin().GetNode() != sender {
+	if c.GetOrigin().GetNode() != transport.Sender(ctx) {
 		return &clusterpb.ProposeResponse{Outcome: refused, Reason: "the command's origin is not its sender"}, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, min(time.Duration(r.HoldMs)*time.Millisecond, n.cfg.Timing.Hold))
@@ -90,9 +70,6 @@ func (s *internode) Propose(ctx context.Context, r *clusterpb.ProposeRequest) (*
 }
 
 func (s *internode) ReadIndex(ctx context.Context, _ *clusterpb.ReadIndexRequest) (*clusterpb.ReadIndexResponse, error) {
-	if _, err := s.voter(ctx); err != nil {
-		return nil, err
-	}
 	n := s.node
 	if !n.running.Load() || n.stopped() != nil || n.term() == nil {
 		return &clusterpb.ReadIndexResponse{}, nil
@@ -107,9 +84,6 @@ func (s *internode) ReadIndex(ctx context.Context, _ *clusterpb.ReadIndexRequest
 // Confirm answers with the term after the question came in: no vote beyond it
 // was given before.
 func (s *internode) Confirm(ctx context.Context, _ *clusterpb.ConfirmRequest) (*clusterpb.ConfirmResponse, error) {
-	if _, err := s.voter(ctx); err != nil {
-		return nil, err
-	}
 	n := s.node
 	if !n.running.Load() {
 		return nil, errForming
@@ -121,10 +95,7 @@ func (s *internode) Confirm(ctx context.Context, _ *clusterpb.ConfirmRequest) (*
 	}, nil
 }
 
-func (s *internode) Describe(ctx context.Context, _ *clusterpb.DescribeRequest) (*clusterpb.DescribeResponse, error) {
-	if _, err := s.voter(ctx); err != nil {
-		return nil, err
-	}
+func (s *internode) Describe(_ context.Context, _ *clusterpb.DescribeRequest) (*clusterpb.DescribeResponse, error) {
 	data, err := json.Marshal(s.node.Status())
 	if err != nil {
 		return nil, status.Error(codes.Internal, err.Error())
@@ -133,9 +104,5 @@ func (s *internode) Describe(ctx context.Context, _ *clusterpb.DescribeRequest) 
 }
 
 func (s *internode) Greet(ctx context.Context, r *clusterpb.GreetRequest) (*clusterpb.GreetResponse, error) {
-	sender, ok := transport.Sender(ctx)
-	if !ok {
-		return nil, status.Error(codes.Unauthenticated, "no sender")
-	}
-	return s.node.greeted(sender, r.Incarnation)
+	return s.node.greeted(transport.Sender(ctx), r.Incarnation)
 }

@@ -6,16 +6,13 @@ import (
 
 	"meridian/cluster/clusterpb"
 	"meridian/cluster/lease"
+	"meridian/cluster/transport"
 )
 
-// Renew, Ack and Left are the messages of the lease layer. Who sends is known
-// from the certificate of the connection.
+// Renew, Ack and Left are the messages of the lease layer.
 
 func (s *internode) Renew(ctx context.Context, r *clusterpb.RenewRequest) (*clusterpb.RenewResponse, error) {
-	sender, err := s.voter(ctx)
-	if err != nil {
-		return nil, err
-	}
+	sender := transport.Sender(ctx)
 	n := s.node
 	if !n.running.Load() {
 		return nil, errForming
@@ -35,10 +32,7 @@ func (s *internode) Renew(ctx context.Context, r *clusterpb.RenewRequest) (*clus
 }
 
 func (s *internode) Ack(ctx context.Context, r *clusterpb.AckRequest) (*clusterpb.AckResponse, error) {
-	sender, err := s.voter(ctx)
-	if err != nil {
-		return nil, err
-	}
+	sender := transport.Sender(ctx)
 	if s.node.running.Load() {
 		s.node.leases.layer.OnAck(lease.NodeID(sender), lease.Ack{Applied: r.Applied})
 	}
@@ -46,10 +40,7 @@ func (s *internode) Ack(ctx context.Context, r *clusterpb.AckRequest) (*clusterp
 }
 
 func (s *internode) Left(ctx context.Context, r *clusterpb.LeftRequest) (*clusterpb.LeftResponse, error) {
-	sender, err := s.voter(ctx)
-	if err != nil {
-		return nil, err
-	}
+	sender := transport.Sender(ctx)
 	if s.node.running.Load() {
 		s.node.leases.layer.OnLeft(lease.NodeID(sender), lease.Left{Term: r.Term, Name: lease.Name{Start: r.Start, Seq: r.Seq}})
 	}

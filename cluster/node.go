@@ -137,7 +137,7 @@ func markFor(reason error) string {
 		return differsMark
 	case errors.Is(reason, store.ErrDamaged):
 		return badMark
-	case errors.Is(reason, errApply) && !errors.Is(reason, store.ErrUnknownCommand):
+	case errors.Is(reason, errPanic), errors.Is(reason, errApply) && !errors.Is(reason, store.ErrUnknownCommand):
 		return suspectMark
 	}
 	return ""
@@ -154,7 +154,15 @@ func (n *Node) withdraw() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), withdrawLimit)
 	defer cancel()
-	n.leases.leave(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		n.leases.leave(ctx)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done(): // a call that panicked may hold the lease's lock for ever
+	}
 }
 
 // Healthy returns the fault that stops the node, nil when there is none.

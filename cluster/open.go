@@ -137,7 +137,9 @@ func (n *Node) openTransport() error {
 		}
 		return "", false
 	}
+	// Not the members: a leader may be newer than what this node's log shows.
 	cfg.Member = n.isVoter
+	cfg.Admit, cfg.Panicked = n.admit, n.panicked
 	var err error
 	if n.transport, err = transport.Open(cfg); err != nil {
 		return err

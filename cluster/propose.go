@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/hashicorp/raft"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	"meridian/cluster/clusterpb"
@@ -151,6 +153,9 @@ func (n *Node) forward(ctx context.Context, reign *reign, c *storepb.Command) at
 	ctx, sent := transport.WatchSend(ctx)
 	answer, err := client.Propose(ctx, &clusterpb.ProposeRequest{Command: data, HoldMs: uint32(max(hold.Milliseconds(), 1))})
 	if err != nil {
+		if status.Code(err) == codes.PermissionDenied { // before anything was done
+			return attempt{outcome: refused, reason: fmt.Errorf("%w: %w", ErrRefused, err)}
+		}
 		if sent.Left() {
 			return attempt{outcome: unknown, reason: err}
 		}

@@ -1,7 +1,9 @@
 package cluster_test
 
 import (
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -9,6 +11,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"meridian/cluster"
 	"meridian/cluster/clusterpb"
 	"meridian/cluster/clustertest"
 	"meridian/cluster/transport"
@@ -45,19 +48,55 @@ func TestRegionDoesNotListenToANodeThatIsNoMember(t *testing.T) {
 		t.Errorf("term %d of leader %q; before %d", after.Term, after.LeaderID, before.Term)
 	}
 
-	conn, err := tr.Client(voter.ID, voter.Address)
+	refusesEveryCall(t, tr, voter)
+}
+
+// Nor does a place among the voters that a node was configured with.
+func TestRegionDoesNotAnswerAVoterThatNeverBecameAMember(t *testing.T) {
+	const rogue = "planned-9"
+	var listed atomic.Bool
+	r := clustertest.New(t, clustertest.Options{Configure: func(_ int, c *cluster.Config) {
+		if listed.Load() {
+			c.Voters = append(slices.Clone(c.Voters), cluster.Voter{ID: rogue, Address: "127.0.0.1:1"})
+		}
+	}})
+	victim := r.Follower()
+	must(t, r.Stop(victim))
+	listed.Store(true)
+	must(t, r.Start(victim))
+	r.WaitReady()
+	c := r.Stranger(rogue).Transport
+	c.Region, c.NodeID = regionName, rogue
+	tr, err := transport.Open(c)
 	must(t, err)
-	node, ctx := clusterpb.NewInternodeClient(conn), within(t, 30*time.Second)
-	for name, call := range map[string]func() error{
-		"Confirm":   func() error { _, err := node.Confirm(ctx, &clusterpb.ConfirmRequest{}); return err },
-		"ReadIndex": func() error { _, err := node.ReadIndex(ctx, &clusterpb.ReadIndexRequest{}); return err },
-		"Describe":  func() error { _, err := node.Describe(ctx, &clusterpb.DescribeRequest{}); return err },
-		"Renew":     func() error { _, err := node.Renew(ctx, &clusterpb.RenewRequest{}); return err },
-		"Ack":       func() error { _, err := node.Ack(ctx, &clusterpb.AckRequest{}); return err },
-		"Left":      func() error { _, err := node.Left(ctx, &clusterpb.LeftRequest{}); return err },
-	} {
-		if err := call(); status.Code(err) != codes.PermissionDenied || !strings.Contains(err.Error(), rogue) {
+	tr.Start()
+	defer func() { _ = tr.Close() }()
+	refusesEveryCall(t, tr, r.Config(victim).Voters[victim])
+}
+
+// refusesEveryCall makes every call of the service with an empty message.
+func refusesEveryCall(t *testing.T, from *transport.Transport, to cluster.Voter) {
+	t.Helper()
+	conn, err := from.Client(to.ID, to.Address)
+	must(t, err)
+	ctx, service := within(t, 30*time.Second), clusterpb.Internode_ServiceDesc
+	refused := func(name string, err error) {
+		t.Helper()
+		code := status.Code(err)
+		// A node that would join a region learns that it is too late.
+		late := name == "Greet" && code == codes.FailedPrecondition
+		if code != codes.PermissionDenied && !late || !strings.Contains(err.Error(), "is not a member") {
 			t.Errorf("%s: %v; want PermissionDenied", name, err)
 		}
+	}
+	for _, m := range service.Methods {
+		refused(m.MethodName, conn.Invoke(ctx, "/"+service.ServiceName+"/"+m.MethodName, &clusterpb.AckRequest{}, &clusterpb.AckResponse{}))
+	}
+	for _, s := range service.Streams {
+		stream, err := conn.NewStream(ctx, &s, "/"+service.ServiceName+"/"+s.StreamName)
+		must(t, err)
+		must(t, stream.SendMsg(&clusterpb.AckRequest{}))
+		must(t, stream.CloseSend())
+		refused(s.StreamName, stream.RecvMsg(&clusterpb.AckResponse{}))
 	}
 }

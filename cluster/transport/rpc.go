@@ -12,7 +12,6 @@ import (
 	"google.golang.org/grpc/backoff"
 	grpccredentials "google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
-	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/stats"
 )
 
@@ -24,9 +23,11 @@ const authType = "meridian-mtls"
 
 type clientKey struct{ nodeID, address string }
 
-func newServer() *grpc.Server {
+func newServer(t *Transport) *grpc.Server {
 	return grpc.NewServer(
 		grpc.Creds(&handshaken{}),
+		grpc.UnaryInterceptor(t.unary),
+		grpc.StreamInterceptor(t.stream),
 		grpc.MaxRecvMsgSize(MaxMessage),
 		grpc.MaxConcurrentStreams(4096),
 		grpc.ConnectionTimeout(handshakeTimeout),
@@ -69,16 +70,6 @@ func (t *Transport) Client(nodeID, address string) (*grpc.ClientConn, error) {
 	}
 	t.clients[key] = conn
 	return conn, nil
-}
-
-// Sender returns the id of the node that made a call, from its certificate.
-func Sender(ctx context.Context) (nodeID string, ok bool) {
-	p, ok := peer.FromContext(ctx)
-	if !ok {
-		return "", false
-	}
-	info, ok := p.AuthInfo.(authInfo)
-	return info.nodeID, ok
 }
 
 // Sent tells whether a call left this node. A call that failed before is known

@@ -66,6 +66,14 @@ type Config struct {
 	// Member tells which nodes may open Raft streams. Nil: any of the region.
 	Member func(nodeID string) bool
 
+	// Admit returns the gRPC status with which a node's call of a method, by its
+	// full name, is refused. Nil: any node of the region may make any call.
+	Admit func(nodeID, method string) error
+
+	// Panicked is told of a panic in a method's handler, which is answered with
+	// an internal error. Nil: the panic ends the process.
+	Panicked func(error)
+
 	// Seams for tests; nil means package net.
 	Listen func(network, address string) (net.Listener, error)
 	Dial   func(ctx context.Context, network, address string) (net.Conn, error)
@@ -151,7 +159,7 @@ func Open(cfg Config) (*Transport, error) {
 	}
 	t.raft = newRaftLayer(t)
 	t.rpc = newRPCListener(listener.Addr())
-	t.server = newServer()
+	t.server = newServer(t)
 	return t, nil
 }
 
