@@ -204,18 +204,18 @@ func (n *Node) snapshotCovering(ctx context.Context, index uint64) (*raft.Snapsh
 		if err := n.futures.give(ctx, func() raft.Future { return n.raft.Snapshot() }); err != nil {
 			n.log.Info("raft made no snapshot", "error", err)
 		}
-		meta, _, _ = n.snapshots.newest()
+		meta, _, err = n.snapshots.newest()
 	}
-	if meta == nil || meta.Index < index {
+	if err != nil || meta == nil || meta.Index < index {
 		// Raft makes none while it replays its log, and has no leader for that
 		// if the node that asks is needed for one.
-		err = n.snapshotState(n.store)
-		if meta, _, _ = n.snapshots.newest(); meta == nil {
-			return nil, err
+		made := n.snapshotState(n.store)
+		if meta, _, err = n.snapshots.newest(); err != nil || meta == nil {
+			return nil, errors.Join(errors.New("this node has no snapshot to give"), made, err)
 		}
-	}
-	if meta.Index < index {
-		return nil, fmt.Errorf("this node's state is at %d, not at %d", meta.Index, index)
+		if meta.Index < index {
+			return nil, errors.Join(fmt.Errorf("this node's state is at %d, not at %d", meta.Index, index), made)
+		}
 	}
 	return meta, nil
 }
