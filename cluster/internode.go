@@ -12,6 +12,7 @@ import (
 
 	"meridian/cluster/clusterpb"
 	"meridian/cluster/transport"
+	"meridian/store"
 	"meridian/store/storepb"
 )
 
@@ -75,10 +76,29 @@ func (s *internode) ReadIndex(ctx context.Context, _ *clusterpb.ReadIndexRequest
 		return &clusterpb.ReadIndexResponse{}, nil
 	}
 	index, err := n.leaderReads.shared(ctx)
-	if err != nil {
+	switch {
+	case err == nil:
+	case isPassing(err):
 		return &clusterpb.ReadIndexResponse{}, nil
+	default:
+		n.calmLog.Error("a read index was not found out", "error", err)
+		return nil, status.Error(codes.Internal, err.Error())
 	}
 	return &clusterpb.ReadIndexResponse{Leading: true, Index: index}, nil
+}
+
+// isPassing tells errors that an election, a stop or a peer that is away explain.
+func isPassing(err error) bool {
+	for _, passing := range []error{errNotLeading, errNoLeader, ErrStopped, store.ErrClosed, context.Canceled, context.DeadlineExceeded} {
+		if errors.Is(err, passing) {
+			return true
+		}
+	}
+	switch status.Code(err) { // of a call to another node
+	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled:
+		return true
+	}
+	return false
 }
 
 // Confirm answers with the term after the question came in: no vote beyond it

@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -19,6 +20,8 @@ type leases struct {
 	layer *lease.Node
 	wake  chan struct{} // the loop has something to look at
 	acks  chan struct{} // a follower's state has moved on
+
+	failing atomic.Bool // the last renewal had no answer
 }
 
 func newLeases(n *Node, start uint64, members *appliedMembers) (*leases, error) {
@@ -159,15 +162,8 @@ func (l *leases) renew(ctx context.Context) {
 	n.spawn(func() {
 		ctx, cancel := context.WithTimeout(ctx, n.cfg.Timing.Lease)
 		defer cancel()
-		client, err := n.peer(reign.id, reign.address)
-		if err != nil {
-			return
-		}
-		g, err := client.Renew(ctx, &clusterpb.RenewRequest{
-			Term: m.Term, Start: m.Name.Start, Seq: m.Name.Seq, Applied: m.Applied,
-			EchoTerm: m.Echo.Term, EchoSent: int64(m.Echo.Sent), Age: int64(m.Age),
-			DiskLow: n.space.Low(),
-		})
+		g, err := l.askRenewal(ctx, reign, m)
+		l.renewed(reign.id, g, err)
 		if err != nil || !g.Granted {
 			return
 		}
@@ -179,6 +175,38 @@ func (l *leases) renew(ctx context.Context) {
 			l.look()
 		}
 	})
+}
+
+func (l *leases) askRenewal(ctx context.Context, reign *reign, m lease.Renew) (*clusterpb.RenewResponse, error) {
+	n := l.node
+	client, err := n.peer(reign.id, reign.address)
+	if err != nil {
+		return nil, err
+	}
+	return client.Renew(ctx, &clusterpb.RenewRequest{
+		Term: m.Term, Start: m.Name.Start, Seq: m.Name.Seq, Applied: m.Applied,
+		EchoTerm: m.Echo.Term, EchoSent: int64(m.Echo.Sent), Age: int64(m.Age),
+		DiskLow: n.space.Low(),
+	})
+}
+
+// renewed counts what became of a renewal, and logs the first in a row that had no
+// answer.
+func (l *leases) renewed(leader string, g *clusterpb.RenewResponse, err error) {
+	n := l.node
+	switch {
+	case err != nil:
+		n.metrics.renewals.WithLabelValues(renewalFailed).Inc()
+		if !l.failing.Swap(true) && n.ctx.Err() == nil {
+			n.log.Warn("a renewal of the lease had no answer", "leader", leader, "error", err)
+		}
+		return
+	case g.Granted:
+		n.metrics.renewals.WithLabelValues(renewalGranted).Inc()
+	default:
+		n.metrics.renewals.WithLabelValues(renewalDenied).Inc()
+	}
+	l.failing.Store(false)
 }
 
 // sendAcks tells the leader of each move of this node's state: the newest index

@@ -21,6 +21,7 @@ type metrics struct {
 	clocks     prometheus.Gauge
 
 	leaseRefusals prometheus.Counter
+	renewals      *prometheus.CounterVec
 
 	seeding                        prometheus.Gauge
 	rebuilds                       *prometheus.CounterVec
@@ -34,6 +35,12 @@ type metrics struct {
 var (
 	rebuildSources = []string{"log", restoreSnapshot.String(), labelState.String(), fetchState.String()}
 	writeOutcomes  = []string{"decided", "unknown", "throttled", "disk_full", "unavailable", "refused"}
+)
+
+const (
+	renewalGranted = "granted"
+	renewalDenied  = "denied"
+	renewalFailed  = "failed"
 )
 
 // latencies are the buckets of all durations here, in seconds.
@@ -63,6 +70,9 @@ func newMetrics(n *Node) *metrics {
 	m.leaseRefusals = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "meridian_lease_refused_reads_total", Help: "Reads refused because this node had no lease.",
 	})
+	m.renewals = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "meridian_lease_renewals_total", Help: "Lease renewals sent to the leader, by what became of them: granted, denied (it does not lead, or not yet), failed (no answer).",
+	}, []string{"outcome"})
 	m.seeding = prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "meridian_state_seeding", Help: "1 while the node waits for another node to give it the region's state.",
 	})
@@ -87,11 +97,14 @@ func newMetrics(n *Node) *metrics {
 	for _, outcome := range writeOutcomes {
 		m.writes.WithLabelValues(outcome)
 	}
+	for _, outcome := range []string{renewalGranted, renewalDenied, renewalFailed} {
+		m.renewals.WithLabelValues(outcome)
+	}
 	for _, v := range []verdict{agreed, unsettled, outvoted} {
 		m.comparisons.WithLabelValues(v.String())
 	}
 	m.readRounds.WithLabelValues("answered")
-	m.collectors = []prometheus.Collector{m.seeding, m.rebuilds, m.rebuiltAt, m.comparedAt, m.comparisons, m.differs, m.leaseRefusals, m.writes, m.writeTime, m.readRounds, m.roundTime, m.storageOps, m.clocks}
+	m.collectors = []prometheus.Collector{m.seeding, m.rebuilds, m.rebuiltAt, m.comparedAt, m.comparisons, m.differs, m.leaseRefusals, m.renewals, m.writes, m.writeTime, m.readRounds, m.roundTime, m.storageOps, m.clocks}
 	gauge := func(name, help string, value func() float64) {
 		m.collectors = append(m.collectors, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
 	}

@@ -128,7 +128,14 @@ func (n *Node) keepUnsealed() {
 		}
 		for {
 			region, ok, err := n.regionNow()
-			if err != nil || !ok {
+			if err != nil {
+				n.log.Error("the region's keyring cannot be read", "error", err)
+				if !retry.wait(n.ctx) {
+					return
+				}
+				continue
+			}
+			if !ok {
 				break
 			}
 			if n.keyring.Load() != nil && len(region.Keyrings) > 0 && bytes.Equal(open, region.Keyrings[0].Ciphertext) {

@@ -7,6 +7,9 @@ import (
 	"sync"
 	"time"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
 	"meridian/cluster/clusterpb"
 )
 
@@ -167,6 +170,10 @@ func (s *internode) CompareState(ctx context.Context, r *clusterpb.CompareStateR
 	}
 	hash, known := n.store.HashAt(r.Index)
 	region, formed, err := n.regionNow()
+	if err != nil && !isPassing(err) {
+		n.calmLog.Error("the state was not compared with another node's", "error", err)
+		return nil, status.Error(codes.Internal, err.Error())
+	}
 	if !known || !formed || err != nil {
 		return &clusterpb.CompareStateResponse{}, nil
 	}
