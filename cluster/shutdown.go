@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"github.com/hashicorp/raft"
-
-	"meridian/store"
 )
 
 // transferLimit bounds the hand-over of leadership at a clean stop.
@@ -89,9 +87,7 @@ func (n *Node) close() (err error) {
 			ring.Close()
 		}
 		if n.store != nil {
-			if closed := n.store.Close(); !errors.Is(closed, store.ErrClosed) {
-				err = errors.Join(err, closed)
-			}
+			err = errors.Join(err, n.store.Close())
 		}
 		if n.raftDB != nil {
 			err = errors.Join(err, n.raftDB.Close())

@@ -39,8 +39,8 @@ func (s *Store) Applied() (index, term uint64) {
 	return p.index, p.term
 }
 
-// Close waits for open views and snapshots and closes the file. Later calls
-// return ErrClosed. After a panic in bbolt the file stays open until the
+// Close waits for open views and snapshots and closes the file. Later calls of
+// other methods return ErrClosed; closing again does nothing. After a panic in bbolt the file stays open until the
 // process ends.
 func (s *Store) Close() error {
 	s.write.Lock()
