@@ -44,7 +44,7 @@ func cipherFixtureOf(t testing.TB, algorithm crypto.Algorithm) (c *ciphers, ring
 			Keyrings: []*storepb.WrappedKeyring{{Provider: "file", KeyId: "k", Ciphertext: []byte("c")}}, Canary: []byte("c"), FeatureLevel: store.FeatureLevel}}},
 		{Body: &storepb.Command_CreateKey{CreateKey: &storepb.CreateKey{KeyId: key[:], VersionId: version[:], Algorithm: uint32(algorithm), Wrapped: wrapped, Creator: "1"}}},
 	} {
-		c.Version, c.Id, c.StampUnixMs, c.Origin = commandVersion, id(byte(10+i)), time.Now().UnixMilli(), &storepb.Origin{Node: "a"}
+		c.Version, c.Id, c.StampUnixMs, c.Origin = store.CommandVersion, id(byte(10+i)), time.Now().UnixMilli(), &storepb.Origin{Node: "a"}
 		data, err := proto.Marshal(c)
 		must(err)
 		entries = append(entries, store.Entry{Index: uint64(i + 1), Term: 1, Data: data})

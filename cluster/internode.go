@@ -43,8 +43,8 @@ func (s *internode) Propose(ctx context.Context, r *clusterpb.ProposeRequest) (*
 	if err := proto.Unmarshal(r.Command, &c); err != nil {
 		return &clusterpb.ProposeResponse{Outcome: refused, Reason: err.Error()}, nil
 	}
-	if reason := unfit(&c); reason != "" {
-		return &clusterpb.ProposeResponse{Outcome: refused, Reason: reason}, nil
+	if err := checkFit(&c); err != nil {
+		return &clusterpb.ProposeResponse{Outcome: refused, Reason: err.Error()}, nil
 	}
 	if c.GetOrigin().GetNode() != transport.Sender(ctx) {
 		return &clusterpb.ProposeResponse{Outcome: refused, Reason: "the command's origin is not its sender"}, nil

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"meridian/cluster/lease"
+	"meridian/store"
 	"meridian/store/storepb"
 )
 
@@ -223,12 +224,12 @@ func TestDueWorkNeedsClocksThatAgree(t *testing.T) {
 func TestCommandsThatAreNotUnderstoodAreNotProposed(t *testing.T) {
 	fit := func() *storepb.Command {
 		return &storepb.Command{
-			Version: commandVersion, Id: make([]byte, commandIDBytes), Origin: &storepb.Origin{Node: "a"},
+			Version: store.CommandVersion, Id: make([]byte, store.CommandIDBytes), Origin: &storepb.Origin{Node: "a"},
 			Body: &storepb.Command_CreateKey{CreateKey: &storepb.CreateKey{Tags: []*storepb.Tag{{Key: "k"}, {Key: "l"}}}},
 		}
 	}
-	if reason := unfit(fit()); reason != "" {
-		t.Fatalf("a plain command is unfit: %s", reason)
+	if err := checkFit(fit()); err != nil {
+		t.Fatalf("a plain command is unfit: %v", err)
 	}
 	unknown := []byte{0xf8, 0x3f, 0x01} // field 1023, varint 1
 	for name, spoil := range map[string]func(*storepb.Command){
@@ -242,7 +243,7 @@ func TestCommandsThatAreNotUnderstoodAreNotProposed(t *testing.T) {
 	} {
 		c := fit()
 		spoil(c)
-		if unfit(c) == "" {
+		if checkFit(c) == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}
@@ -314,7 +315,7 @@ func TestCommandIDsAscend(t *testing.T) {
 	last := newCommandID()
 	for range 1000 {
 		next := newCommandID()
-		if len(next) != commandIDBytes || bytes.Compare(last, next) >= 0 {
+		if len(next) != store.CommandIDBytes || bytes.Compare(last, next) >= 0 {
 			t.Fatalf("%x comes after %x", next, last)
 		}
 		last = next

@@ -14,18 +14,12 @@ import (
 
 	"meridian/cluster/clusterpb"
 	"meridian/cluster/transport"
+	"meridian/store"
 	"meridian/store/storepb"
 )
 
-const (
-	commandIDBytes = 16
-	commandVersion = 1
-	// maxCommand bounds a command in the log, in bytes. The largest, a key with
-	// all its tags and a policy, has less than 100 KiB.
-	maxCommand = 256 << 10
-	// maxWaiting bounds the writes that wait at the leader.
-	maxWaiting = 4096
-)
+// maxWaiting bounds the writes that wait at the leader.
+const maxWaiting = 4096
 
 // outcome is what one attempt to propose came to.
 type outcome = clusterpb.ProposeResponse_Outcome
@@ -61,14 +55,14 @@ func (n *Node) Propose(ctx context.Context, c *storepb.Command) (*storepb.Result
 		c.Id = newCommandID()
 	}
 	if c.Version == 0 {
-		c.Version = commandVersion
+		c.Version = store.CommandVersion
 	}
 	if c.Origin == nil {
 		c.Origin = new(storepb.Origin)
 	}
 	c.Origin.Node = n.cfg.NodeID
-	if reason := unfit(c); reason != "" {
-		return nil, fmt.Errorf("%w: %s", ErrRefused, reason)
+	if err := checkFit(c); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrRefused, err)
 	}
 	caller := ctx
 	ctx, cancel := context.WithTimeout(ctx, n.cfg.Timing.Hold)

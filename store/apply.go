@@ -7,15 +7,11 @@ import (
 
 	"go.etcd.io/bbolt"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"meridian/crypto"
 	"meridian/store/internal/record"
 	"meridian/store/storepb"
 )
-
-// commandVersion is the version of storepb.Command that this build applies.
-const commandVersion = 1
 
 // maxStampMs is the end of the year 9999. A later stamp is refused, since time
 // never goes back in the state and sums with it could overflow.
@@ -165,40 +161,10 @@ func decodeCommand(data []byte) (*storepb.Command, error) {
 	if err := proto.Unmarshal(data, c); err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrUnknownCommand, err)
 	}
-	if c.Version != commandVersion {
-		return nil, fmt.Errorf("%w: command version %d", ErrUnknownCommand, c.Version)
-	}
-	if name := unknownField(c.ProtoReflect()); name != "" {
-		return nil, fmt.Errorf("%w: unknown field in %s", ErrUnknownCommand, name)
-	}
-	if c.Body == nil {
-		return nil, fmt.Errorf("%w: command without a body", ErrUnknownCommand)
+	if err := CheckCommand(c); err != nil {
+		return nil, err
 	}
 	return c, nil
-}
-
-// unknownField returns the name of a message inside m that holds fields
-// unknown to this build, or nothing.
-func unknownField(m protoreflect.Message) (in protoreflect.FullName) {
-	if len(m.GetUnknown()) > 0 {
-		return m.Descriptor().FullName()
-	}
-	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
-		if f.Message() == nil {
-			return true
-		}
-		if !f.IsList() {
-			in = unknownField(v.Message())
-			return in == ""
-		}
-		for i := range v.List().Len() {
-			if in = unknownField(v.List().Get(i).Message()); in != "" {
-				return false
-			}
-		}
-		return true
-	})
-	return in
 }
 
 // command applies a command once: time and id first, then what has expired,
@@ -211,10 +177,10 @@ func (a *applier) command(c *storepb.Command) (*storepb.Result, error) {
 	a.stamp = max(c.StampUnixMs, a.state.LastStampMs)
 	a.state.LastStampMs = a.stamp
 	a.principal = c.GetOrigin().GetPrincipal()
-	if len(c.Id) != record.IDBytes {
+	if len(c.Id) != CommandIDBytes {
 		return invalid("command id of %d bytes", len(c.Id)).at(a.index), a.prune()
 	}
-	id := [record.IDBytes]byte(c.Id)
+	id := [CommandIDBytes]byte(c.Id)
 	hash, err := bodyHash(c)
 	if err != nil {
 		return nil, err
@@ -235,7 +201,7 @@ func (a *applier) command(c *storepb.Command) (*storepb.Result, error) {
 }
 
 // once applies a command that has not been applied before.
-func (a *applier) once(id [record.IDBytes]byte, c *storepb.Command) (*storepb.Result, error) {
+func (a *applier) once(id [CommandIDBytes]byte, c *storepb.Command) (*storepb.Result, error) {
 	if fresh, err := a.useNonce(id, c.Nonce); err != nil || !fresh {
 		return &storepb.Result{Code: storepb.Code_NONCE_USED}, err
 	}

@@ -83,7 +83,7 @@ func (r *region) reopen() {
 func (r *region) command(body any) *storepb.Command {
 	r.ids++
 	c := &storepb.Command{
-		Version:     commandVersion,
+		Version:     CommandVersion,
 		Id:          binary.BigEndian.AppendUint64(make([]byte, 8), r.ids),
 		StampUnixMs: r.stamp,
 		Origin:      &storepb.Origin{Node: "n1", RequestId: "request", Principal: "acs:ram::1:root"},

@@ -14,7 +14,7 @@ import (
 )
 
 // commandVersion is the version of the commands made here.
-const commandVersion = 1
+const commandVersion = store.CommandVersion
 
 // subject is what a write is about, for the message of a refusal.
 type subject struct {
