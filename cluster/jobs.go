@@ -156,7 +156,7 @@ func (n *Node) rotate(t *openTerm, k *store.Key) error {
 		return err
 	}
 	result, err := n.Propose(t.ctx, &storepb.Command{
-		Origin: &storepb.Origin{Principal: "meridian"},
+		Origin: n.ownOrigin(),
 		Body: &storepb.Command_RotateKey{RotateKey: &storepb.RotateKey{
 			KeyId: k.ID[:], VersionId: version[:], Algorithm: uint32(crypto.AlgorithmXAES256GCM), Wrapped: wrapped, ExpectedPrimary: k.PrimaryVersion[:],
 		}},
@@ -187,7 +187,7 @@ func (n *Node) destroyDue(t *openTerm, now time.Time) error {
 		c.KeyIds = append(c.KeyIds, id[:])
 	}
 	result, err := n.Propose(t.ctx, &storepb.Command{
-		Origin: &storepb.Origin{Principal: "meridian"},
+		Origin: n.ownOrigin(),
 		Body:   &storepb.Command_DestroyKeys{DestroyKeys: c},
 	})
 	if err != nil {

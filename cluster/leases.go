@@ -60,8 +60,8 @@ func (l *leases) await(ctx context.Context) error {
 	caller := ctx
 	ctx, cancel := context.WithTimeout(ctx, n.cfg.Timing.LeaseWait)
 	defer cancel()
-	const look = 5 * time.Millisecond
-	ticker := time.NewTicker(look)
+	const lookInterval = 5 * time.Millisecond
+	ticker := time.NewTicker(lookInterval)
 	defer ticker.Stop()
 	for {
 		floor, ok := l.layer.Floor()
@@ -131,8 +131,8 @@ func (l *leases) run(ctx context.Context) {
 	}
 }
 
-// look wakes the loop.
-func (l *leases) look() {
+// tick wakes the loop.
+func (l *leases) tick() {
 	select {
 	case l.wake <- struct{}{}:
 	default:
@@ -142,7 +142,7 @@ func (l *leases) look() {
 // leaderChanged makes a renewal due at once.
 func (l *leases) leaderChanged() {
 	l.layer.RenewNow()
-	l.look()
+	l.tick()
 }
 
 // renew sends one renewal; it is not repeated if it is lost.
@@ -172,7 +172,7 @@ func (l *leases) renew(ctx context.Context) {
 			MinView: g.MinView, Length: time.Duration(g.Length),
 		})
 		if g.Length == 0 {
-			l.look()
+			l.tick()
 		}
 	})
 }
@@ -242,14 +242,14 @@ func (l *leases) moved() {
 	case l.acks <- struct{}{}:
 	default:
 	}
-	l.look()
+	l.tick()
 }
 
 // release waits until the write at this index may be acknowledged.
 func (l *leases) release(ctx context.Context, term, index uint64) error {
 	done := make(chan error, 1)
 	l.layer.Await(term, index, func(err error) { done <- err })
-	l.look()
+	l.tick()
 	select {
 	case err := <-done:
 		return err
@@ -284,14 +284,14 @@ func (l *leases) successor(ctx context.Context) *reign {
 	n := l.node
 	ctx, cancel := context.WithTimeout(ctx, 2*n.cfg.Timing.Heartbeat)
 	defer cancel()
-	const look = 2 * time.Millisecond
+	const lookInterval = 2 * time.Millisecond
 	for {
 		reign := n.reigns.current()
 		switch {
 		case reign.id != "" && reign.id != n.cfg.NodeID, n.raft.State() == raft.Leader:
 			return reign
 		}
-		if reign.pause(ctx, look) != nil {
+		if reign.pause(ctx, lookInterval) != nil {
 			return reign
 		}
 	}
@@ -303,7 +303,7 @@ type leaseRaft struct{ n *Node }
 func (r leaseRaft) Term() uint64 { return r.n.raft.CurrentTerm() }
 
 func (r leaseRaft) Leading() uint64 {
-	if t := r.n.raft.CurrentTerm(); r.n.raft.State() == raft.Leader && r.n.raft.CurrentTerm() == t {
+	if t := r.n.raft.CurrentTerm(); r.n.leading(t) {
 		return t
 	}
 	return 0

@@ -53,14 +53,14 @@ var errApply = errors.New("applying entries")
 // Apply is required by raft.FSM; Raft uses ApplyBatch.
 func (m *machine) Apply(entry *raft.Log) any { return m.ApplyBatch([]*raft.Log{entry})[0] }
 
-// applied is the response to a command, with the term of its log entry.
-type applied struct {
+// applyResult is the response to a command, with the term of its log entry.
+type applyResult struct {
 	result *storepb.Result
 	term   uint64
 }
 
 // ApplyBatch applies committed entries in one transaction. Each response is an
-// applied, nil for a configuration, or an error when storage failed.
+// applyResult, nil for a configuration, or an error when storage failed.
 func (m *machine) ApplyBatch(logs []*raft.Log) []any {
 	responses := make([]any, len(logs))
 	results, err := m.apply(logs)
@@ -69,7 +69,7 @@ func (m *machine) ApplyBatch(logs []*raft.Log) []any {
 		case err != nil:
 			responses[i] = err
 		case results[i] != nil:
-			responses[i] = applied{results[i], logs[i].Term}
+			responses[i] = applyResult{results[i], logs[i].Term}
 		}
 	}
 	return responses

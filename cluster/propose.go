@@ -76,6 +76,11 @@ func (n *Node) Propose(ctx context.Context, c *storepb.Command) (*storepb.Result
 	return result, err
 }
 
+// ownOrigin is that of writes that nobody asked for but the region itself.
+func (n *Node) ownOrigin() *storepb.Origin {
+	return &storepb.Origin{Principal: "meridian", Node: n.cfg.NodeID}
+}
+
 // newCommandID is unique and begins with the time, so that the results of recent
 // commands lie beside each other in the state: fewer pages to write for a batch.
 func newCommandID() []byte {
@@ -186,7 +191,7 @@ func (n *Node) proposeHere(ctx context.Context, c *storepb.Command) attempt {
 	if err := n.stopped(); err != nil {
 		return attempt{outcome: notLeader, reason: err}
 	}
-	if full := n.withoutRoom(t); full != "" && !freesSpace(c) {
+	if full := n.withoutRoom(t); full != "" && !allowedOnLowDisk(c) {
 		return attempt{outcome: diskIsFull, reason: &DiskFullError{Leader: n.cfg.NodeID, Node: full}}
 	}
 	if n.waiting.Add(1) > maxWaiting {
@@ -267,7 +272,7 @@ func outcomeOf(f raft.ApplyFuture) attempt {
 		return attempt{outcome: unknown, reason: err}
 	}
 	switch r := f.Response().(type) {
-	case applied:
+	case applyResult:
 		return attempt{outcome: decided, result: r.result, term: r.term}
 	case error:
 		return attempt{outcome: unknown, reason: r}
@@ -276,10 +281,10 @@ func outcomeOf(f raft.ApplyFuture) attempt {
 	}
 }
 
-// freesSpace tells commands that must go through on a nearly full disk, because
+// allowedOnLowDisk tells commands that must go through on a nearly full disk, because
 // they take material out of use or keep it from being destroyed. Destroying is
 // not among them: it cannot be taken back, and waits until there is room.
-func freesSpace(c *storepb.Command) bool {
+func allowedOnLowDisk(c *storepb.Command) bool {
 	switch c.Body.(type) {
 	case *storepb.Command_DisableKey, *storepb.Command_ScheduleKeyDeletion, *storepb.Command_CancelKeyDeletion, *storepb.Command_DeleteAlias:
 		return true

@@ -63,7 +63,7 @@ func (n *Node) ReadWith(ctx context.Context, o ReadOptions, f func(v *store.View
 			return n.readFailed(err)
 		}
 		index := view.Index()
-		if err = look(view, f); errors.Is(err, store.ErrDamaged) {
+		if err = probe(view, f); errors.Is(err, store.ErrDamaged) {
 			return n.readFailed(err)
 		}
 		if fresh.Check(ticket, index) == nil {
@@ -72,9 +72,9 @@ func (n *Node) ReadWith(ctx context.Context, o ReadOptions, f func(v *store.View
 	}
 }
 
-// look gives the view back also when f panics: an open view holds its pages, and
+// probe gives the view back also when f panics: an open view holds its pages, and
 // a stop, for ever.
-func look(view *store.View, f func(v *store.View) error) error {
+func probe(view *store.View, f func(v *store.View) error) error {
 	defer view.Close()
 	return f(view)
 }

@@ -74,7 +74,7 @@ func (n *Node) makeRegion(ctx context.Context) error {
 		return err
 	}
 	result, err := n.Propose(ctx, &storepb.Command{
-		Origin: &storepb.Origin{Principal: "meridian"},
+		Origin: n.ownOrigin(),
 		Body: &storepb.Command_InitRegion{InitRegion: &storepb.InitRegion{
 			ClusterId: clusterID, DataEpoch: epoch, Region: n.cfg.Region, Account: n.cfg.Account,
 			Keyrings:     []*storepb.WrappedKeyring{{Provider: wrapped.Provider, KeyId: wrapped.KeyID, Ciphertext: wrapped.Ciphertext}},
@@ -241,7 +241,7 @@ func (n *Node) register() (done bool, err error) {
 	}
 	if known == nil {
 		result, err := n.Propose(n.ctx, &storepb.Command{
-			Origin: &storepb.Origin{Principal: "meridian"},
+			Origin: n.ownOrigin(),
 			Body: &storepb.Command_RegisterNode{RegisterNode: &storepb.RegisterNode{
 				Id: n.cfg.NodeID, Incarnation: n.identity.incarnation,
 			}},

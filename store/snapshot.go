@@ -104,16 +104,9 @@ func (sn *Snapshot) trailer(size int64) *storepb.SnapshotTrailer {
 func readSnapshot(r io.Reader, w io.Writer) (*storepb.SnapshotTrailer, error) {
 	sum := sha256.New()
 	in := io.TeeReader(r, sum)
-	header := make([]byte, len(snapshotMagic)+8)
-	if err := readFull(in, header, "header"); err != nil {
+	size, err := readHeader(in)
+	if err != nil {
 		return nil, err
-	}
-	if string(header[:len(snapshotMagic)]) != snapshotMagic {
-		return nil, fmt.Errorf("%w: unknown format %q", ErrSnapshot, header[:len(snapshotMagic)])
-	}
-	size := binary.BigEndian.Uint64(header[len(snapshotMagic):])
-	if size > 1<<62 {
-		return nil, fmt.Errorf("%w: database of %d bytes", ErrSnapshot, size)
 	}
 	if n, err := io.CopyN(w, in, int64(size)); errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("%w: ends after %d of %d bytes", ErrSnapshot, n, size)
@@ -140,6 +133,25 @@ func readSnapshot(r io.Reader, w io.Writer) (*storepb.SnapshotTrailer, error) {
 		return nil, fmt.Errorf("%w: trailer of another database", ErrSnapshot)
 	}
 	return trailer, nil
+}
+
+// snapshotHeaderBytes is the length of what comes before the database.
+const snapshotHeaderBytes = len(snapshotMagic) + 8
+
+// readHeader returns the bytes of the database.
+func readHeader(r io.Reader) (size uint64, err error) {
+	header := make([]byte, snapshotHeaderBytes)
+	if err := readFull(r, header, "header"); err != nil {
+		return 0, err
+	}
+	if string(header[:len(snapshotMagic)]) != snapshotMagic {
+		return 0, fmt.Errorf("%w: unknown format %q", ErrSnapshot, header[:len(snapshotMagic)])
+	}
+	size = binary.BigEndian.Uint64(header[len(snapshotMagic):])
+	if size > 1<<62 {
+		return 0, fmt.Errorf("%w: database of %d bytes", ErrSnapshot, size)
+	}
+	return size, nil
 }
 
 func readTrailer(r io.Reader) (*storepb.SnapshotTrailer, error) {
