@@ -20,8 +20,7 @@ import (
 // was called. After a pause of the process such an answer may be old, and the
 // proof with it.
 type confirmer struct {
-	need   int // other voters that must confirm
-	voters int
+	need int // other voters that must confirm
 
 	mu     sync.Mutex
 	round  uint64         // newest round asked for
@@ -50,7 +49,7 @@ func newConfirmer(others []raft.Server, self bool) *confirmer {
 		own = 1
 	}
 	return &confirmer{
-		need: voters/2 + 1 - own, voters: voters,
+		need:   voters/2 + 1 - own,
 		wanted: make(chan struct{}), moved: make(chan struct{}),
 		done: make([]uint64, len(others)), clocks: make([]clockReading, len(others)),
 	}
@@ -157,7 +156,7 @@ func (n *Node) confirmWith(t *openTerm, i int, server raft.Server) {
 		if !ok {
 			return
 		}
-		answer, clock, err := n.askTerm(t.ctx, server, t.number)
+		answer, clock, err := n.askTerm(t.ctx, server)
 		switch {
 		case err != nil: // the round stays open: ask again
 			pause = nextPause(pause)
@@ -175,7 +174,7 @@ func (n *Node) confirmWith(t *openTerm, i int, server raft.Server) {
 	}
 }
 
-func (n *Node) askTerm(ctx context.Context, server raft.Server, term uint64) (uint64, clockReading, error) {
+func (n *Node) askTerm(ctx context.Context, server raft.Server) (uint64, clockReading, error) {
 	client, err := n.peer(string(server.ID), string(server.Address))
 	if err != nil {
 		return 0, clockReading{}, err
@@ -183,7 +182,7 @@ func (n *Node) askTerm(ctx context.Context, server raft.Server, term uint64) (ui
 	ctx, cancel := context.WithTimeout(ctx, n.confirmTimeout())
 	defer cancel()
 	sent := n.cfg.Now()
-	answer, err := client.Confirm(ctx, &clusterpb.ConfirmRequest{Term: term})
+	answer, err := client.Confirm(ctx, &clusterpb.ConfirmRequest{})
 	if err != nil {
 		return 0, clockReading{}, err
 	}

@@ -148,8 +148,7 @@ func (r *readIndex) ask() (uint64, error) {
 	case "":
 		return 0, errNoLeader
 	case n.cfg.NodeID:
-		index, _, err := n.leaderIndex(ctx)
-		return index, err
+		return n.leaderIndex(ctx)
 	}
 	ctx, end := reign.during(ctx)
 	defer end()

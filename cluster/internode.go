@@ -111,7 +111,6 @@ func (s *internode) Confirm(ctx context.Context, _ *clusterpb.ConfirmRequest) (*
 	return &clusterpb.ConfirmResponse{
 		Term:       n.raft.CurrentTerm(),
 		WallUnixMs: n.cfg.Now().UnixMilli(),
-		Applied:    n.machine.applied.value.Load(),
 	}, nil
 }
 

@@ -165,14 +165,6 @@ func (n *Node) withdraw() {
 	}
 }
 
-// Healthy returns the fault that stops the node, nil when there is none.
-func (n *Node) Healthy() error {
-	if fault := n.fault.Load(); fault != nil {
-		return *fault
-	}
-	return nil
-}
-
 // Cipher returns a version of k, which was read from v, ready to use. Errors:
 // ErrSealed, store.ErrVersionNotFound.
 func (n *Node) Cipher(v *store.View, k *store.Key, version crypto.VersionID) (*crypto.XAES, error) {

@@ -139,21 +139,21 @@ var errNotLeading = errors.New("cluster: not the leader")
 // leaderIndex returns an index that covers every write acknowledged before the
 // call, and whatever a read on any node has shown before it. Order matters: the index is read first, and then the
 // proof that no later leader existed at that moment.
-func (n *Node) leaderIndex(ctx context.Context) (index, term uint64, err error) {
+func (n *Node) leaderIndex(ctx context.Context) (index uint64, err error) {
 	t := n.term()
 	if t == nil {
-		return 0, 0, errNotLeading
+		return 0, errNotLeading
 	}
 	if index, err = n.committedIndex(); err != nil {
-		return 0, 0, err
+		return 0, err
 	}
 	if err := t.confirm.quorum(ctx, t.ctx); err != nil {
-		return 0, 0, fmt.Errorf("%w: %w", errNotLeading, err)
+		return 0, fmt.Errorf("%w: %w", errNotLeading, err)
 	}
 	if !n.leading(t.number) {
-		return 0, 0, errNotLeading
+		return 0, errNotLeading
 	}
-	return index, t.number, nil
+	return index, nil
 }
 
 // committedIndex is the FSM index of the newest entry that is known to be

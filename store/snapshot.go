@@ -50,9 +50,6 @@ func (sn *Snapshot) Configuration() (index uint64, data []byte, err error) {
 	return sn.v.Configuration()
 }
 
-// Size returns the bytes that Persist writes, about: the database's.
-func (sn *Snapshot) Size() int64 { return sn.v.tx.Size() }
-
 // Release ends the snapshot. It is called once, whether Persist was or not.
 func (sn *Snapshot) Release() { sn.v.Close() }
 

@@ -247,7 +247,6 @@ type ReadIndexResponse struct {
 	// False: the receiver could not prove that it leads.
 	Leading       bool   `protobuf:"varint,1,opt,name=leading,proto3" json:"leading,omitempty"`
 	Index         uint64 `protobuf:"varint,2,opt,name=index,proto3" json:"index,omitempty"`
-	Term          uint64 `protobuf:"varint,3,opt,name=term,proto3" json:"term,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -296,16 +295,8 @@ func (x *ReadIndexResponse) GetIndex() uint64 {
 	return 0
 }
 
-func (x *ReadIndexResponse) GetTerm() uint64 {
-	if x != nil {
-		return x.Term
-	}
-	return 0
-}
-
 type ConfirmRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Term          uint64                 `protobuf:"varint,1,opt,name=term,proto3" json:"term,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -340,19 +331,11 @@ func (*ConfirmRequest) Descriptor() ([]byte, []int) {
 	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{4}
 }
 
-func (x *ConfirmRequest) GetTerm() uint64 {
-	if x != nil {
-		return x.Term
-	}
-	return 0
-}
-
 type ConfirmResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The receiver's Raft term, read after the request came in.
 	Term          uint64 `protobuf:"varint,1,opt,name=term,proto3" json:"term,omitempty"`
 	WallUnixMs    int64  `protobuf:"varint,2,opt,name=wall_unix_ms,json=wallUnixMs,proto3" json:"wall_unix_ms,omitempty"`
-	Applied       uint64 `protobuf:"varint,3,opt,name=applied,proto3" json:"applied,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -397,13 +380,6 @@ func (x *ConfirmResponse) GetTerm() uint64 {
 func (x *ConfirmResponse) GetWallUnixMs() int64 {
 	if x != nil {
 		return x.WallUnixMs
-	}
-	return 0
-}
-
-func (x *ConfirmResponse) GetApplied() uint64 {
-	if x != nil {
-		return x.Applied
 	}
 	return 0
 }
@@ -832,7 +808,6 @@ type GreetResponse struct {
 	// True: the sender's id belongs to other data than the sender's.
 	Replaced      bool   `protobuf:"varint,2,opt,name=replaced,proto3" json:"replaced,omitempty"`
 	Incarnation   []byte `protobuf:"bytes,3,opt,name=incarnation,proto3" json:"incarnation,omitempty"`
-	Reason        string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -886,13 +861,6 @@ func (x *GreetResponse) GetIncarnation() []byte {
 		return x.Incarnation
 	}
 	return nil
-}
-
-func (x *GreetResponse) GetReason() string {
-	if x != nil {
-		return x.Reason
-	}
-	return ""
 }
 
 type CompareStateRequest struct {
@@ -1310,18 +1278,15 @@ const file_cluster_clusterpb_internode_proto_rawDesc = "" +
 	"\x11OUTCOME_THROTTLED\x10\x04\x12\x15\n" +
 	"\x11OUTCOME_DISK_FULL\x10\x05\x12\x13\n" +
 	"\x0fOUTCOME_REFUSED\x10\x06\"\x12\n" +
-	"\x10ReadIndexRequest\"W\n" +
+	"\x10ReadIndexRequest\"I\n" +
 	"\x11ReadIndexResponse\x12\x18\n" +
 	"\aleading\x18\x01 \x01(\bR\aleading\x12\x14\n" +
-	"\x05index\x18\x02 \x01(\x04R\x05index\x12\x12\n" +
-	"\x04term\x18\x03 \x01(\x04R\x04term\"$\n" +
-	"\x0eConfirmRequest\x12\x12\n" +
-	"\x04term\x18\x01 \x01(\x04R\x04term\"a\n" +
+	"\x05index\x18\x02 \x01(\x04R\x05indexJ\x04\b\x03\x10\x04\"\x16\n" +
+	"\x0eConfirmRequestJ\x04\b\x01\x10\x02\"M\n" +
 	"\x0fConfirmResponse\x12\x12\n" +
 	"\x04term\x18\x01 \x01(\x04R\x04term\x12 \n" +
 	"\fwall_unix_ms\x18\x02 \x01(\x03R\n" +
-	"wallUnixMs\x12\x18\n" +
-	"\aapplied\x18\x03 \x01(\x04R\aapplied\"\xcb\x01\n" +
+	"wallUnixMsJ\x04\b\x03\x10\x04\"\xcb\x01\n" +
 	"\fRenewRequest\x12\x12\n" +
 	"\x04term\x18\x01 \x01(\x04R\x04term\x12\x14\n" +
 	"\x05start\x18\x02 \x01(\x04R\x05start\x12\x10\n" +
@@ -1349,12 +1314,11 @@ const file_cluster_clusterpb_internode_proto_rawDesc = "" +
 	"\x03seq\x18\x03 \x01(\x04R\x03seq\"\x0e\n" +
 	"\fLeftResponse\"0\n" +
 	"\fGreetRequest\x12 \n" +
-	"\vincarnation\x18\x01 \x01(\fR\vincarnation\"\x81\x01\n" +
+	"\vincarnation\x18\x01 \x01(\fR\vincarnation\"o\n" +
 	"\rGreetResponse\x12\x1a\n" +
 	"\baccepted\x18\x01 \x01(\bR\baccepted\x12\x1a\n" +
 	"\breplaced\x18\x02 \x01(\bR\breplaced\x12 \n" +
-	"\vincarnation\x18\x03 \x01(\fR\vincarnation\x12\x16\n" +
-	"\x06reason\x18\x04 \x01(\tR\x06reason\"^\n" +
+	"\vincarnation\x18\x03 \x01(\fR\vincarnationJ\x04\b\x04\x10\x05\"^\n" +
 	"\x13CompareStateRequest\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x12\n" +
 	"\x04hash\x18\x02 \x01(\fR\x04hash\x12\x1d\n" +

@@ -101,7 +101,7 @@ func (c Config) validate() error {
 
 // Stats counts what a node has done since it started.
 type Stats struct {
-	Renewals, Grants, EmptyGrants, Refusals, ClockJumps, Released uint64
+	Renewals, Grants, EmptyGrants, ClockJumps, Released uint64
 }
 
 // Node is the lease layer of one server: holder always, grantor while it leads.

@@ -34,7 +34,6 @@ const (
 	Code_KEY_NOT_FOUND       Code = 2
 	Code_ALIAS_NOT_FOUND     Code = 3
 	Code_ALIAS_EXISTS        Code = 4
-	Code_VERSION_NOT_FOUND   Code = 5
 	Code_KEY_STATE           Code = 6 // the key's state refuses it
 	Code_LIMIT               Code = 7
 	Code_NONCE_USED          Code = 8
@@ -57,7 +56,6 @@ var (
 		2:  "KEY_NOT_FOUND",
 		3:  "ALIAS_NOT_FOUND",
 		4:  "ALIAS_EXISTS",
-		5:  "VERSION_NOT_FOUND",
 		6:  "KEY_STATE",
 		7:  "LIMIT",
 		8:  "NONCE_USED",
@@ -77,7 +75,6 @@ var (
 		"KEY_NOT_FOUND":       2,
 		"ALIAS_NOT_FOUND":     3,
 		"ALIAS_EXISTS":        4,
-		"VERSION_NOT_FOUND":   5,
 		"KEY_STATE":           6,
 		"LIMIT":               7,
 		"NONCE_USED":          8,
@@ -1601,14 +1598,13 @@ const file_store_storepb_command_proto_rawDesc = "" +
 	"aliasKeyId\x12\x1c\n" +
 	"\tdestroyed\x18\n" +
 	" \x03(\fR\tdestroyed\x12\x17\n" +
-	"\anot_due\x18\v \x03(\fR\x06notDue*\xc7\x02\n" +
+	"\anot_due\x18\v \x03(\fR\x06notDue*\xb6\x02\n" +
 	"\x04Code\x12\x14\n" +
 	"\x10CODE_UNSPECIFIED\x10\x00\x12\x06\n" +
 	"\x02OK\x10\x01\x12\x11\n" +
 	"\rKEY_NOT_FOUND\x10\x02\x12\x13\n" +
 	"\x0fALIAS_NOT_FOUND\x10\x03\x12\x10\n" +
-	"\fALIAS_EXISTS\x10\x04\x12\x15\n" +
-	"\x11VERSION_NOT_FOUND\x10\x05\x12\r\n" +
+	"\fALIAS_EXISTS\x10\x04\x12\r\n" +
 	"\tKEY_STATE\x10\x06\x12\t\n" +
 	"\x05LIMIT\x10\a\x12\x0e\n" +
 	"\n" +
@@ -1623,7 +1619,7 @@ const file_store_storepb_command_proto_rawDesc = "" +
 	"\x0eREGION_MISSING\x10\x0e\x12\x0f\n" +
 	"\vNODE_EXISTS\x10\x0f\x12\v\n" +
 	"\aINVALID\x10\x10\x12\x16\n" +
-	"\x12UNSUPPORTED_ORIGIN\x10\x11B\x18Z\x16meridian/store/storepbb\x06proto3"
+	"\x12UNSUPPORTED_ORIGIN\x10\x11\"\x04\b\x05\x10\x05B\x18Z\x16meridian/store/storepbb\x06proto3"
 
 var (
 	file_store_storepb_command_proto_rawDescOnce sync.Once
