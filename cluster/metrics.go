@@ -32,10 +32,7 @@ type metrics struct {
 	raftSink   prometheus.Collector
 }
 
-var (
-	rebuildSources = []string{"log", restoreSnapshot.String(), labelState.String(), fetchState.String()}
-	writeOutcomes  = []string{"decided", "unknown", "throttled", "disk_full", "unavailable", "refused"}
-)
+var rebuildSources = []string{"log", restoreSnapshot.String(), labelState.String(), fetchState.String()}
 
 const (
 	renewalGranted = "granted"
@@ -46,73 +43,60 @@ const (
 // latencies are the buckets of all durations here, in seconds.
 var latencies = prometheus.ExponentialBuckets(0.0001, 2.5, 14)
 
+// outcomes has, for every counter by outcome, the values that are shown from the
+// start: an alert on the rise of one has to see it at 0.
+var outcomes = struct{ writes, readRounds, renewals, comparisons []string }{
+	writes:      []string{"decided", "unknown", "throttled", "disk_full", "unavailable", "refused"},
+	readRounds:  []string{"answered", "failed"},
+	renewals:    []string{renewalGranted, renewalDenied, renewalFailed},
+	comparisons: []string{agreed.String(), unsettled.String(), outvoted.String()},
+}
+
 func newMetrics(n *Node) *metrics {
-	m := &metrics{
-		writes: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "meridian_cluster_writes_total", Help: "Writes taken by this node, by how they ended.",
-		}, []string{"outcome"}),
-		writeTime: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "meridian_cluster_write_seconds", Help: "Time from taking a write to its outcome.", Buckets: latencies,
-		}),
-		readRounds: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "meridian_cluster_read_index_rounds_total", Help: "Questions for a read index, each for many reads, by outcome.",
-		}, []string{"outcome"}),
-		roundTime: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "meridian_cluster_read_index_seconds", Help: "Time of one question for a read index.", Buckets: latencies,
-		}),
-		storageOps: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "meridian_cluster_storage_seconds", Help: "Time of calls to the Raft log on disk.", Buckets: latencies,
-		}, []string{"operation"}),
-		clocks: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "meridian_cluster_clock_alarm", Help: "1 on a leader that rotates and destroys no keys because no quorum of the voters has a clock close to its own.",
-		}),
-	}
+	m := &metrics{}
+	m.makeCalls()
+	m.makeLease()
+	m.makeState()
+	m.makeNode(n)
+	m.collectors = append(m.collectors, newReadiness(n))
+	return m
+}
+
+// makeCalls makes the figures of writes, reads and the disk under them.
+func (m *metrics) makeCalls() {
+	m.writes = m.counters("meridian_cluster_writes_total", "Writes taken by this node, by how they ended.", "outcome", outcomes.writes)
+	m.writeTime = m.histogram("meridian_cluster_write_seconds", "Time from taking a write to its outcome.")
+	m.readRounds = m.counters("meridian_cluster_read_index_rounds_total", "Questions for a read index, each for many reads, by outcome.", "outcome", outcomes.readRounds)
+	m.roundTime = m.histogram("meridian_cluster_read_index_seconds", "Time of one question for a read index.")
+	m.storageOps = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "meridian_cluster_storage_seconds", Help: "Time of calls to the Raft log on disk.", Buckets: latencies,
+	}, []string{"operation"})
+	m.clocks = m.gauge("meridian_cluster_clock_alarm", "1 on a leader that rotates and destroys no keys because no quorum of the voters has a clock close to its own.")
+	m.collectors = append(m.collectors, m.storageOps)
+}
+
+func (m *metrics) makeLease() {
 	m.leaseRefusals = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "meridian_lease_refused_reads_total", Help: "Reads refused because this node had no lease.",
 	})
-	m.renewals = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "meridian_lease_renewals_total", Help: "Lease renewals sent to the leader, by what became of them: granted, denied (it does not lead, or not yet), failed (no answer).",
-	}, []string{"outcome"})
-	m.seeding = prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "meridian_state_seeding", Help: "1 while the node waits for another node to give it the region's state.",
-	})
-	m.rebuilds = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "meridian_state_rebuilds_total", Help: "Starts of this process at which the state was rebuilt, by what from: log, snapshot (of this node), state (which got a new snapshot), peer.",
-	}, []string{"source"})
-	m.rebuiltAt = prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "meridian_state_rebuilt_timestamp_seconds", Help: "When the state was rebuilt at the start of this process; 0: it was not.",
-	})
-	m.comparedAt = prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "meridian_state_compared_timestamp_seconds", Help: "When the state was last found equal to that of a majority of the region.",
-	})
-	m.comparisons = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "meridian_state_comparisons_total", Help: "Comparisons of the state with the other nodes', by what they came to: agreed, unsettled (no majority known), outvoted.",
-	}, []string{"outcome"})
-	m.differs = prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "meridian_state_differs", Help: "1 when the last comparison found another state at the same index on some node.",
-	})
-	for _, source := range rebuildSources {
-		m.rebuilds.WithLabelValues(source)
-	}
-	for _, outcome := range writeOutcomes {
-		m.writes.WithLabelValues(outcome)
-	}
-	for _, outcome := range []string{renewalGranted, renewalDenied, renewalFailed} {
-		m.renewals.WithLabelValues(outcome)
-	}
-	for _, v := range []verdict{agreed, unsettled, outvoted} {
-		m.comparisons.WithLabelValues(v.String())
-	}
-	m.readRounds.WithLabelValues("answered")
-	m.collectors = []prometheus.Collector{m.seeding, m.rebuilds, m.rebuiltAt, m.comparedAt, m.comparisons, m.differs, m.leaseRefusals, m.renewals, m.writes, m.writeTime, m.readRounds, m.roundTime, m.storageOps, m.clocks}
+	m.collectors = append(m.collectors, m.leaseRefusals)
+	m.renewals = m.counters("meridian_lease_renewals_total", "Lease renewals sent to the leader, by what became of them: granted, denied (it does not lead, or not yet), failed (no answer).", "outcome", outcomes.renewals)
+}
+
+// makeState makes the figures of the state's rebuilding and comparing.
+func (m *metrics) makeState() {
+	m.seeding = m.gauge("meridian_state_seeding", "1 while the node waits for another node to give it the region's state.")
+	m.rebuilds = m.counters("meridian_state_rebuilds_total", "Starts of this process at which the state was rebuilt, by what from: log, snapshot (of this node), state (which got a new snapshot), peer.", "source", rebuildSources)
+	m.rebuiltAt = m.gauge("meridian_state_rebuilt_timestamp_seconds", "When the state was rebuilt at the start of this process; 0: it was not.")
+	m.comparedAt = m.gauge("meridian_state_compared_timestamp_seconds", "When the state was last found equal to that of a majority of the region.")
+	m.comparisons = m.counters("meridian_state_comparisons_total", "Comparisons of the state with the other nodes', by what they came to: agreed, unsettled (no majority known), outvoted.", "outcome", outcomes.comparisons)
+	m.differs = m.gauge("meridian_state_differs", "1 when the last comparison found another state at the same index on some node.")
+}
+
+// makeNode makes the figures that are read off the node when they are asked for.
+func (m *metrics) makeNode(n *Node) {
 	gauge := func(name, help string, value func() float64) {
 		m.collectors = append(m.collectors, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
-	}
-	flag := func(b bool) float64 {
-		if b {
-			return 1
-		}
-		return 0
 	}
 	gauge("meridian_raft_is_leader", "1 on the leader, 0 elsewhere.", func() float64 { return flag(n.running.Load() && n.raft.State() == raft.Leader) })
 	gauge("meridian_raft_term", "Raft's current term.", func() float64 {
@@ -133,8 +117,35 @@ func newMetrics(n *Node) *metrics {
 	gauge("meridian_cluster_writes_waiting", "Writes under way at this leader.", func() float64 { return float64(n.waiting.Load()) })
 	gauge("meridian_cluster_disk_free_bytes", "Free bytes on the volume of the data folder.", func() float64 { return float64(n.space.left.Load()) })
 	gauge("meridian_cluster_disk_low", "1 while writes are refused for lack of space.", func() float64 { return flag(n.space.Low()) })
-	m.collectors = append(m.collectors, newReadiness(n))
-	return m
+}
+
+func (m *metrics) counters(name, help, label string, values []string) *prometheus.CounterVec {
+	c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{label})
+	for _, value := range values {
+		c.WithLabelValues(value)
+	}
+	m.collectors = append(m.collectors, c)
+	return c
+}
+
+func (m *metrics) gauge(name, help string) prometheus.Gauge {
+	g := prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
+	m.collectors = append(m.collectors, g)
+	return g
+}
+
+// histogram is one of durations, in seconds.
+func (m *metrics) histogram(name, help string) prometheus.Histogram {
+	h := prometheus.NewHistogram(prometheus.HistogramOpts{Name: name, Help: help, Buckets: latencies})
+	m.collectors = append(m.collectors, h)
+	return h
+}
+
+func flag(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // register makes the figures visible, Raft's among them. Raft knows only one
@@ -174,7 +185,7 @@ func (m *metrics) unregister(from prometheus.Registerer) {
 }
 
 func (m *metrics) write(took time.Duration, err error) {
-	outcome := writeOutcomes[0]
+	outcome := "decided"
 	switch {
 	case err == nil:
 	case errors.Is(err, ErrOutcomeUnknown):
@@ -210,10 +221,7 @@ func (m *metrics) rebuilt(source string, at time.Time) {
 // compared notes what a comparison of states came to.
 func (m *metrics) compared(v verdict, differs bool, at time.Time) {
 	m.comparisons.WithLabelValues(v.String()).Inc()
-	m.differs.Set(0)
-	if differs {
-		m.differs.Set(1)
-	}
+	m.differs.Set(flag(differs))
 	if v == agreed {
 		m.comparedAt.Set(float64(at.Unix()))
 	}
@@ -223,10 +231,4 @@ func (m *metrics) storage(operation string, took time.Duration) {
 	m.storageOps.WithLabelValues(operation).Observe(took.Seconds())
 }
 
-func (m *metrics) clockAlarm(on bool) {
-	if on {
-		m.clocks.Set(1)
-		return
-	}
-	m.clocks.Set(0)
-}
+func (m *metrics) clockAlarm(on bool) { m.clocks.Set(flag(on)) }
