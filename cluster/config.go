@@ -63,7 +63,7 @@ type Config struct {
 type Timing struct {
 	Heartbeat   time.Duration // Raft's heartbeat and election timeout. Default: 500 ms
 	LeaderLease time.Duration // Raft's, at most Heartbeat. Default: half of it
-	Commit      time.Duration // idle followers learn of a commit after 1-2 of these. Default: 10 ms
+	Commit      time.Duration // followers learn of a commit after 1-2 of these if they are not told (announcer). Default: 200 ms
 	Hold        time.Duration // how long a write is held while there is no leader. Default: 8 s
 
 	Lease        time.Duration // how long a node may answer without hearing from the leader. Default: 4 heartbeats
@@ -106,7 +106,7 @@ func orDuration(d *time.Duration, usual time.Duration) {
 func (t *Timing) setDefaults() {
 	orDuration(&t.Heartbeat, 500*time.Millisecond)
 	orDuration(&t.LeaderLease, t.Heartbeat/2)
-	orDuration(&t.Commit, 10*time.Millisecond)
+	orDuration(&t.Commit, 200*time.Millisecond)
 	orDuration(&t.Hold, 8*time.Second)
 	orDuration(&t.Lease, 4*t.Heartbeat)
 	orDuration(&t.LeaseMargin, t.Lease/20)

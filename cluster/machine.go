@@ -28,6 +28,9 @@ type machine struct {
 	// changed is called with the keys whose material must leave the caches, or
 	// with all when the region is new or was replaced.
 	changed func(all bool, keys ...crypto.KeyID)
+	// committed is called with the last of the entries that are about to be
+	// applied; it does not block.
+	committed func(index, term uint64)
 	// moved is called when new views show a higher index.
 	moved   func()
 	members *appliedMembers
@@ -79,6 +82,8 @@ func (m *machine) apply(logs []*raft.Log) ([]*storepb.Result, error) {
 	if m.broken.Load() {
 		return nil, errBroken
 	}
+	last := logs[len(logs)-1]
+	m.committed(last.Index, last.Term)
 	entries := make([]store.Entry, len(logs))
 	for i, entry := range logs {
 		entries[i] = store.Entry{Index: entry.Index, Term: entry.Term, Data: entry.Data}
@@ -99,9 +104,9 @@ func (m *machine) apply(logs []*raft.Log) ([]*storepb.Result, error) {
 		err = fmt.Errorf("%d results for %d entries", len(results), len(entries))
 	}
 	if err != nil {
-		return nil, m.broke(fmt.Errorf("%w %d to %d: %w", errApply, logs[0].Index, logs[len(logs)-1].Index, err))
+		return nil, m.broke(fmt.Errorf("%w %d to %d: %w", errApply, logs[0].Index, last.Index, err))
 	}
-	m.handed = logs[len(logs)-1].Index
+	m.handed = last.Index
 	m.dropCiphers(results)
 	index, _ := m.store.Applied()
 	for _, e := range entries {

@@ -78,6 +78,7 @@ func (n *Node) start(ctx context.Context) error {
 	n.machine = &machine{
 		store: n.store, watch: n.watch, fail: n.fail, handed: data.snapshotFSM,
 		found: n.foundRegion, changed: n.dropCiphers, moved: n.leases.moved, members: members,
+		committed: newAnnouncer(n).committed,
 		ctx: n.ctx, hurry: n.unserving,
 	}
 	n.machine.applied.advance(data.applied)

@@ -22,7 +22,7 @@ const (
 	// How often a snapshot that is written looks at the free space, and waits until
 	// the disk has it: the state and the log on the same disk would else wait for
 	// all of it at its end.
-	settleBytes = 8 << 20
+	settleBytes = 2 << 20
 )
 
 // snapshots is Raft's snapshot store on disk. It stops a snapshot, also one that

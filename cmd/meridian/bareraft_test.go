@@ -39,7 +39,7 @@ func startBareRaft(b *testing.B) *bareRaft {
 		cfg.LocalID = raft.ServerID(fmt.Sprint("bare-", i))
 		cfg.Logger = hclog.NewNullLogger()
 		cfg.HeartbeatTimeout, cfg.ElectionTimeout, cfg.LeaderLeaseTimeout = 500*time.Millisecond, 500*time.Millisecond, 250*time.Millisecond
-		cfg.CommitTimeout = 10 * time.Millisecond // as a region's
+		cfg.CommitTimeout = 10 * time.Millisecond // what followers hear of a commit by
 		cfg.MaxAppendEntries = 64
 		cfg.BatchApplyCh = true
 		log, err := raftboltdb.New(raftboltdb.Options{Path: filepath.Join(dir, "raft.db"), BoltOptions: &bbolt.Options{FreelistType: bbolt.FreelistMapType, NoFreelistSync: true}})

@@ -122,6 +122,7 @@ func BenchmarkRegionReads(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 	b.ReportMetric(middle(cpu[0]), "µs-one-node")
 	b.ReportMetric(medianRatio(cpu[1], cpu[0]), "all-three/one")
+	b.ReportMetric(medianRatio(cpu[2], cpu[0]), "leader-of-three/one")
 	b.ReportMetric(medianRatio(cpu[3], cpu[2]), "follower/leader")
 }
 

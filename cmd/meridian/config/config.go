@@ -156,7 +156,7 @@ type Peer struct {
 // Raft holds the consensus timings; the same on every node of a region.
 type Raft struct {
 	HeartbeatTimeout  time.Duration `koanf:"heartbeat_timeout" help:"silence after which a follower suspects its leader; 500ms in one place, 1s up to 50ms apart"`
-	CommitTimeout     time.Duration `koanf:"commit_timeout" help:"delay after which followers hear of a commit when nothing else is written"`
+	CommitTimeout     time.Duration `koanf:"commit_timeout" help:"delay after which followers hear of a commit if what told them was lost"`
 	SnapshotInterval  time.Duration `koanf:"snapshot_interval" help:"how often to look whether a snapshot is due"`
 	SnapshotThreshold int           `koanf:"snapshot_threshold" help:"log entries after which one is"`
 	SnapshotMaxAge    time.Duration `koanf:"snapshot_max_age" help:"time after which one is, if anything changed"`
@@ -206,7 +206,7 @@ func Defaults() Config {
 			NoncesPerKey: api.DefaultNoncesPerKey, Connections: api.DefaultConnectionsPerAddress,
 		},
 		Raft: Raft{
-			HeartbeatTimeout: 500 * time.Millisecond, CommitTimeout: 10 * time.Millisecond,
+			HeartbeatTimeout: 500 * time.Millisecond, CommitTimeout: 200 * time.Millisecond,
 			SnapshotInterval: 2 * time.Minute, SnapshotThreshold: 8192, SnapshotMaxAge: 24 * time.Hour,
 			TrailingLogs: 10_240, Hold: 8 * time.Second, StateCheck: time.Minute,
 		},
