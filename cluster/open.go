@@ -79,7 +79,7 @@ func (n *Node) start(ctx context.Context) error {
 		store: n.store, watch: n.watch, fail: n.fail, handed: data.snapshotFSM,
 		found: n.foundRegion, changed: n.dropCiphers, moved: n.leases.moved, members: members,
 		committed: newAnnouncer(n).committed,
-		ctx: n.ctx, hurry: n.unserving,
+		ctx:       n.ctx, hurry: n.unserving,
 	}
 	n.machine.applied.advance(data.applied)
 	if !n.identity.isFormed() {

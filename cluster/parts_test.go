@@ -284,7 +284,7 @@ func TestConfigReportsEveryMistake(t *testing.T) {
 	}
 	c = Config{}
 	c.setDefaults()
-	if c.Timing.Heartbeat != 500*time.Millisecond || c.Timing.LeaderLease != 250*time.Millisecond || c.Timing.Commit != 10*time.Millisecond || c.Timing.Hold != 8*time.Second {
+	if c.Timing.Heartbeat != 500*time.Millisecond || c.Timing.LeaderLease != 250*time.Millisecond || c.Timing.Commit != 200*time.Millisecond || c.Timing.Hold != 8*time.Second {
 		t.Errorf("defaults %+v", c.Timing)
 	}
 }
