@@ -86,7 +86,6 @@ func (a *announcer) send(s raft.Server, c commit) {
 	request := &raft.AppendEntriesRequest{
 		RPCHeader:         raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax, ID: []byte(n.cfg.NodeID), Addr: self},
 		Term:              term,
-		Leader:            self,
 		PrevLogEntry:      c.index,
 		PrevLogTerm:       c.term,
 		LeaderCommitIndex: c.index,
