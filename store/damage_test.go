@@ -39,7 +39,10 @@ func TestDamageIsNeverAnAnswer(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	folder := t.TempDir()
 	path := ""
-	for round := range rounds {
+	// Where records lie in the file differs from run to run, so the least number
+	// of hits is waited for rather than hoped for.
+	const most = 16
+	for round := 0; round < rounds || noticed < rounds/8 && round < most*rounds; round++ {
 		at := random.IntN(len(good))
 		if round%3 == 0 {
 			at = at&^4095 + random.IntN(200) // page headers and the elements after them
