@@ -51,7 +51,7 @@ func (s *internode) Propose(ctx context.Context, r *clusterpb.ProposeRequest) (*
 	}
 	ctx, cancel := context.WithTimeout(ctx, min(time.Duration(r.HoldMs)*time.Millisecond, n.cfg.Timing.Hold))
 	defer cancel()
-	a := n.proposeHere(ctx, &c)
+	a := n.proposeHere(ctx, &c, r.Command)
 	answer := &clusterpb.ProposeResponse{Outcome: a.outcome}
 	if a.reason != nil {
 		answer.Reason = a.reason.Error()

@@ -245,19 +245,6 @@ func (l *leases) moved() {
 	l.tick()
 }
 
-// release waits until the write at this index may be acknowledged.
-func (l *leases) release(ctx context.Context, term, index uint64) error {
-	done := make(chan error, 1)
-	l.layer.Await(term, index, func(err error) { done <- err })
-	l.tick()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 // leave gives up the lease at a clean stop and tells the leader, so that no
 // write waits for this node. A node that has just handed leadership over first
 // learns who took it: its message ends the successor's assumption only if it

@@ -52,6 +52,7 @@ type Node struct {
 	open        atomic.Pointer[openTerm]
 	stamps      *stamps
 	futures     futures
+	gatherer    gatherer
 	rooms       rooms
 	waiting     atomic.Int64 // writes under way at this leader
 	freshness   Freshness

@@ -50,6 +50,7 @@ func (n *Node) start(ctx context.Context) error {
 	n.spawn(func() { n.watch.run(n.ctx) })
 	n.spawn(func() { n.space.run(n.ctx) })
 	n.stamps = newStamps(n.cfg.Now, n.cfg.BootTime)
+	n.gatherer.give = n.giveRaft
 	n.leaderReads = &readIndex{node: n}
 
 	if err := n.metrics.register(n.cfg.Metrics); err != nil {

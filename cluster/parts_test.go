@@ -23,22 +23,14 @@ import (
 func TestStampsNeverFall(t *testing.T) {
 	now := time.UnixMilli(5_000)
 	s := newStamps(func() time.Time { return now }, bootTime)
-	next := func() int64 {
-		got, err := s.take(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.pass()
-		return got
-	}
 	for _, step := range []struct{ clock, want int64 }{{5_000, 5_000}, {7_000, 7_000}, {6_000, 7_000}, {7_001, 7_001}} {
 		now = time.UnixMilli(step.clock)
-		if got := next(); got != step.want {
+		if got := s.next(); got != step.want {
 			t.Errorf("clock %d: stamp %d, want %d", step.clock, got, step.want)
 		}
 	}
 	s.raise(time.UnixMilli(9_000)) // of an earlier leader
-	if got := next(); got != 9_000 {
+	if got := s.next(); got != 9_000 {
 		t.Errorf("stamp %d below one in the state", got)
 	}
 }
@@ -68,38 +60,10 @@ func TestStampsDoNotLeapWithTheClock(t *testing.T) {
 		if step.agreed {
 			s.follow(now)
 		}
-		got, err := s.take(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.pass()
-		if want := step.want.Milliseconds(); got != want {
+		if got, want := s.next(), step.want.Milliseconds(); got != want {
 			t.Errorf("%v after the start the clock shows %v: stamp %v, want %v", step.boot, step.wall, time.Duration(got)*time.Millisecond, step.want)
 		}
 	}
-}
-
-// While one command waits for Raft to take it, the others' waits for their turn
-// end with them, and a new term opens.
-func TestStampsAreNotWaitedForBeyondTheCall(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newStamps(time.Now, bootTime)
-		if _, err := s.take(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		began := time.Now()
-		if _, err := s.take(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != time.Second {
-			t.Errorf("after %v: %v, want the deadline", time.Since(began), err)
-		}
-		later := time.Now().Add(time.Hour).Truncate(time.Millisecond)
-		s.raise(later)
-		s.pass()
-		if got, err := s.take(t.Context()); err != nil || got != later.UnixMilli() {
-			t.Errorf("stamp %d, %v; want %d", got, err, later.UnixMilli())
-		}
-	})
 }
 
 func TestIndexWatch(t *testing.T) {

@@ -38,6 +38,7 @@ type attempt struct {
 	outcome outcome
 	result  *storepb.Result // of decided
 	term    uint64          // of the log entry, of decided
+	index   uint64          // the same
 	reason  error           // of all others
 }
 
@@ -91,11 +92,15 @@ func newCommandID() []byte {
 // hold proposes until the outcome is definite or ctx ends. Once an attempt has
 // an unknown outcome, no later refusal makes it definite: only a result does.
 func (n *Node) hold(ctx context.Context, c *storepb.Command) (*storepb.Result, error) {
+	data, err := proto.Marshal(c)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrRefused, err)
+	}
 	var pause time.Duration
 	var doubt error // why an attempt's outcome is unknown
 	for {
 		reign := n.reigns.current()
-		a := n.propose(ctx, reign, c)
+		a := n.propose(ctx, reign, c, data)
 		switch a.outcome {
 		case decided:
 			return a.result, nil
@@ -123,22 +128,18 @@ func (n *Node) hold(ctx context.Context, c *storepb.Command) (*storepb.Result, e
 }
 
 // propose makes one attempt at the leader of a reign.
-func (n *Node) propose(ctx context.Context, reign *reign, c *storepb.Command) attempt {
+func (n *Node) propose(ctx context.Context, reign *reign, c *storepb.Command, data []byte) attempt {
 	switch reign.id {
 	case "":
 		return attempt{outcome: notLeader, reason: errNoLeader}
 	case n.cfg.NodeID:
-		return n.proposeHere(ctx, c)
+		return n.proposeHere(ctx, c, data)
 	}
-	return n.forward(ctx, reign, c)
+	return n.forward(ctx, reign, data)
 }
 
 // forward hands the command to the leader.
-func (n *Node) forward(ctx context.Context, reign *reign, c *storepb.Command) attempt {
-	data, err := proto.Marshal(c)
-	if err != nil {
-		return attempt{outcome: refused, reason: fmt.Errorf("%w: %w", ErrRefused, err)}
-	}
+func (n *Node) forward(ctx context.Context, reign *reign, data []byte) attempt {
 	client, err := n.peer(reign.id, reign.address)
 	if err != nil {
 		return attempt{outcome: notLeader, reason: err}
@@ -181,9 +182,9 @@ func (n *Node) forward(ctx context.Context, reign *reign, c *storepb.Command) at
 	return a
 }
 
-// proposeHere stamps the command, gives it to Raft and waits until it is applied
-// here and no node can answer from before it. It changes nothing of c but the stamp.
-func (n *Node) proposeHere(ctx context.Context, c *storepb.Command) attempt {
+// proposeHere has the command stamped and given to Raft, and waits until it is
+// applied here and no node can answer from before it. data is c, encoded.
+func (n *Node) proposeHere(ctx context.Context, c *storepb.Command, data []byte) attempt {
 	t := n.term()
 	if t == nil {
 		return attempt{outcome: notLeader, reason: errNotLeading}
@@ -202,61 +203,13 @@ func (n *Node) proposeHere(ctx context.Context, c *storepb.Command) attempt {
 		n.waiting.Add(-1)
 		return attempt{outcome: notLeader, reason: ErrStopped}
 	}
-	data, err := n.stamped(ctx, c)
-	if err != nil {
-		n.futures.end()
-		n.waiting.Add(-1)
-		if errors.Is(err, ErrRefused) {
-			return attempt{outcome: refused, reason: err}
-		}
-		return attempt{outcome: notLeader, reason: fmt.Errorf("waiting for Raft to take the writes before: %w", err)}
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		deadline = time.Now().Add(n.cfg.Timing.Hold)
 	}
-	enqueue := n.cfg.Timing.Hold
-	if deadline, ok := ctx.Deadline(); ok {
-		enqueue = max(min(enqueue, time.Until(deadline)), time.Millisecond) // 0 would be no limit
-	}
-	done := make(chan attempt, 1)
-	go func() {
-		future := n.raft.Apply(data, enqueue)
-		n.stamps.pass()
-		a := outcomeOf(future)
-		n.futures.end()
-		if a.outcome == decided {
-			// Refusals wait as well: they tell of the state.
-			if err := n.leases.release(t.ctx, a.term, future.Index()); err != nil {
-				a = attempt{outcome: unknown, reason: err}
-			}
-		}
-		done <- a
-		n.waiting.Add(-1)
-	}()
-	select {
-	case a := <-done:
-		return a
-	case <-ctx.Done():
-		return attempt{outcome: unknown, reason: ctx.Err()}
-	case <-n.ctx.Done():
-		return attempt{outcome: unknown, reason: ErrStopped}
-	}
-}
-
-// stamped waits for the command's turn, until ctx ends, and returns what goes into
-// the log. Without an error the turn is the caller's to pass on.
-func (n *Node) stamped(ctx context.Context, c *storepb.Command) ([]byte, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(n.ctx, cancel)()
-	stamp, err := n.stamps.take(ctx)
-	if err != nil {
-		return nil, err
-	}
-	c.StampUnixMs = stamp
-	data, err := proto.Marshal(c)
-	if err != nil {
-		n.stamps.pass()
-		return nil, fmt.Errorf("%w: %w", ErrRefused, err)
-	}
-	return data, nil
+	p := newProposal(data, deadline)
+	n.gatherer.add(p)
+	return p.wait(ctx, n.ctx)
 }
 
 // outcomeOf waits for a future and sorts its end into decided, not started and
@@ -273,7 +226,7 @@ func outcomeOf(f raft.ApplyFuture) attempt {
 	}
 	switch r := f.Response().(type) {
 	case applyResult:
-		return attempt{outcome: decided, result: r.result, term: r.term}
+		return attempt{outcome: decided, result: r.result, term: r.term, index: f.Index()}
 	case error:
 		return attempt{outcome: unknown, reason: r}
 	default:

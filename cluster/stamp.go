@@ -1,16 +1,17 @@
 package cluster
 
 import (
-	"context"
 	"sync"
 	"time"
+
+	"google.golang.org/protobuf/encoding/protowire"
 
 	"meridian/cluster/lease"
 )
 
 // stamps gives commands their time: the leader's wall clock, never lower than a
 // stamp before it, whatever the clock does. Commands enter the log in the order
-// of their stamps, because each has the turn until Raft has taken it.
+// of their stamps, because one goroutine stamps them and gives them to Raft.
 //
 // A stamp cannot be taken back, and what the state keeps for a time it forgets by
 // stamps: nonces of writes, for one. So a wall clock that leaps forward is not
@@ -19,17 +20,16 @@ import (
 type stamps struct {
 	now  func() time.Time
 	boot func() lease.Instant
-	turn chan struct{} // holds one while somebody has the turn
 
-	mu       sync.Mutex // not held while Raft is waited for
-	last     int64      // Unix milliseconds
-	followed bool       // the two below are known
-	wall     time.Time  // where the wall clock was last followed to
+	mu       sync.Mutex
+	last     int64     // Unix milliseconds
+	followed bool      // the two below are known
+	wall     time.Time // where the wall clock was last followed to
 	at       lease.Instant
 }
 
 func newStamps(now func() time.Time, boot func() lease.Instant) *stamps {
-	return &stamps{now: now, boot: boot, turn: make(chan struct{}, 1)}
+	return &stamps{now: now, boot: boot}
 }
 
 // follow takes a reading of the wall clock, of a moment ago, for right.
@@ -60,22 +60,22 @@ func (s *stamps) raise(t time.Time) {
 	}
 }
 
-// take waits for the turn and returns the next stamp; pass gives the turn on.
-// While Raft takes nothing, on a disk that hangs, the turn does not move, and the
-// wait ends with ctx.
-func (s *stamps) take(ctx context.Context) (unixMs int64, err error) {
-	if err := ctx.Err(); err != nil {
-		return 0, err
-	}
-	select {
-	case s.turn <- struct{}{}:
-	case <-ctx.Done():
-		return 0, ctx.Err()
-	}
+// next returns the next stamp.
+func (s *stamps) next() (unixMs int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.last = max(s.last, s.time().UnixMilli())
-	return s.last, nil
+	return s.last
 }
 
-func (s *stamps) pass() { <-s.turn }
+// stampField is the number of a command's stamp in its message.
+const stampField = protowire.Number(3)
+
+// stamped returns a copy of an encoded command with its stamp. In a message the
+// last value of a field counts, so a stamp from elsewhere has no effect.
+func stamped(command []byte, unixMs int64) []byte {
+	const most = 11 // bytes of the field
+	out := append(make([]byte, 0, len(command)+most), command...)
+	out = protowire.AppendTag(out, stampField, protowire.VarintType)
+	return protowire.AppendVarint(out, uint64(unixMs))
+}
