@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"meridian/cluster/boottime"
 	"meridian/cluster/transport"
 	"meridian/crypto"
 	"meridian/crypto/seal"
@@ -149,7 +150,7 @@ func (c *Config) setDefaults() {
 		c.Now = time.Now
 	}
 	if c.BootTime == nil {
-		c.BootTime = bootTime
+		c.BootTime = boottime.Now
 	}
 	if c.Exit == nil {
 		c.Exit = func(error) { os.Exit(1) }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
+	"meridian/cluster/boottime"
 	"meridian/crypto"
 	"meridian/store"
 )
@@ -26,7 +27,7 @@ func TestFaultInApplyStopsTheMachine(t *testing.T) {
 		fail:    func(err error) { faults = append(faults, err) },
 		found:   func([]byte, []byte) error { return nil },
 		changed: func(bool, ...crypto.KeyID) {},
-		moved:   func() {}, members: newAppliedMembers(bootTime), committed: func(uint64, uint64) {},
+		moved:   func() {}, members: newAppliedMembers(boottime.Now), committed: func(uint64, uint64) {},
 	}
 	good := &raft.Log{Index: 1, Term: 1, Type: raft.LogConfiguration, Data: raft.EncodeConfiguration(raft.Configuration{})}
 	if answer := m.ApplyBatch([]*raft.Log{good})[0]; answer != nil {
@@ -67,7 +68,7 @@ func TestNoSnapshotWhileTheLogIsReplayed(t *testing.T) {
 	open := func() *machine {
 		return &machine{store: s, watch: newWatchdog(time.Second, nil), fail: func(err error) { t.Error(err) },
 			found: func([]byte, []byte) error { return nil }, changed: func(bool, ...crypto.KeyID) {},
-			moved: func() {}, members: newAppliedMembers(bootTime), committed: func(uint64, uint64) {}}
+			moved: func() {}, members: newAppliedMembers(boottime.Now), committed: func(uint64, uint64) {}}
 	}
 	open().ApplyBatch([]*raft.Log{entry(1), entry(2), entry(3)})
 	again := open()

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"meridian/cluster/boottime"
 	"meridian/cluster/lease"
 	"meridian/store"
 	"meridian/store/storepb"
@@ -22,7 +23,7 @@ import (
 
 func TestStampsNeverFall(t *testing.T) {
 	now := time.UnixMilli(5_000)
-	s := newStamps(func() time.Time { return now }, bootTime)
+	s := newStamps(func() time.Time { return now }, boottime.Now)
 	for _, step := range []struct{ clock, want int64 }{{5_000, 5_000}, {7_000, 7_000}, {6_000, 7_000}, {7_001, 7_001}} {
 		now = time.UnixMilli(step.clock)
 		if got := s.next(); got != step.want {
