@@ -24,6 +24,7 @@ import (
 	"meridian/cluster/api/client"
 	"meridian/cmd/meridian/bench"
 	"meridian/cmd/meridian/config"
+	"meridian/cmd/meridian/devregion"
 	"meridian/crypto"
 )
 
@@ -96,6 +97,7 @@ func startCeiling() (*ceilingServer, error) {
 	s := &ceilingServer{key: bench.Key{ID: "ceiling", Secret: crypto.Secret(randomText(24)), Signature: client.V1}}
 	s.cmd = exec.Command(self, "bench", ceilingVerb)
 	s.cmd.Stderr = os.Stderr
+	s.cmd.Env = devregion.ServerEnvironment(os.Environ()) // as the servers it is compared with
 	if s.in, err = s.cmd.StdinPipe(); err != nil {
 		return nil, err
 	}

@@ -101,7 +101,7 @@ func (l *Launcher) Start(n *Node) (*Process, error) {
 	if cmd.Env == nil {
 		cmd.Env = os.Environ()
 	}
-	cmd.Env = append(cmd.Env, ParentPipe+"=3:"+strconv.FormatUint(l.inode, 10))
+	cmd.Env = append(ServerEnvironment(cmd.Env), ParentPipe+"=3:"+strconv.FormatUint(l.inode, 10))
 	dieWithParent(cmd)
 
 	started := make(chan error)
