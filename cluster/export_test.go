@@ -3,10 +3,13 @@ package cluster
 import (
 	"context"
 	"io"
+	"time"
 
 	"github.com/hashicorp/raft"
+	"google.golang.org/protobuf/proto"
 
 	"meridian/crypto"
+	"meridian/store/storepb"
 )
 
 // StateHash returns index and hash of the node's state as it is.
@@ -89,3 +92,19 @@ func (n *Node) IsReady(key crypto.KeyID) bool {
 
 // LookAtDisk measures the free space now.
 func (n *Node) LookAtDisk() { n.space.look() }
+
+// Forward sends commands to the leader in one call and returns the outcomes.
+func (n *Node) Forward(commands ...*storepb.Command) (outcomes []string, err error) {
+	var group []*proposal
+	for _, c := range commands {
+		data, err := proto.Marshal(c)
+		if err != nil {
+			return nil, err
+		}
+		group = append(group, newProposal(data, time.Now().Add(n.cfg.Timing.Hold)))
+	}
+	for _, a := range n.send(n.reigns.current(), group) {
+		outcomes = append(outcomes, a.outcome.String())
+	}
+	return outcomes, nil
+}

@@ -75,7 +75,7 @@ func (p *proposal) wait(ctx, node context.Context) attempt {
 		reason = ErrStopped
 	}
 	if !p.taken.Swap(true) {
-		return attempt{outcome: notLeader, reason: fmt.Errorf("waiting for Raft to take the writes before: %w", reason)}
+		return attempt{outcome: notLeader, reason: fmt.Errorf("waiting behind other writes: %w", reason)}
 	}
 	return attempt{outcome: unknown, reason: reason}
 }

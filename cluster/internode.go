@@ -34,40 +34,70 @@ func (n *Node) peer(id, address string) (clusterpb.InternodeClient, error) {
 
 var errForming = status.Error(codes.Unavailable, "the node does not take part in Raft yet")
 
+// Propose proposes all commands before it waits for the first, so that they go to
+// Raft together.
 func (s *internode) Propose(ctx context.Context, r *clusterpb.ProposeRequest) (*clusterpb.ProposeResponse, error) {
 	n := s.node
-	if !n.running.Load() || n.stopped() != nil || n.term() == nil {
-		return &clusterpb.ProposeResponse{Outcome: notLeader}, nil
-	}
-	var c storepb.Command
-	if err := proto.Unmarshal(r.Command, &c); err != nil {
-		return &clusterpb.ProposeResponse{Outcome: refused, Reason: err.Error()}, nil
-	}
-	if err := checkFit(&c); err != nil {
-		return &clusterpb.ProposeResponse{Outcome: refused, Reason: err.Error()}, nil
-	}
-	if c.GetOrigin().GetNode() != transport.Sender(ctx) {
-		return &clusterpb.ProposeResponse{Outcome: refused, Reason: "the command's origin is not its sender"}, nil
+	answer := &clusterpb.ProposeResponse{Proposed: make([]*clusterpb.Proposed, len(r.Commands))}
+	if !n.running.Load() {
+		for i := range answer.Proposed {
+			answer.Proposed[i] = &clusterpb.Proposed{Outcome: notLeader}
+		}
+		return answer, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, min(time.Duration(r.HoldMs)*time.Millisecond, n.cfg.Timing.Hold))
 	defer cancel()
-	a := n.proposeHere(ctx, &c, r.Command)
-	answer := &clusterpb.ProposeResponse{Outcome: a.outcome}
+	proposals := make([]*proposal, len(r.Commands))
+	for i, command := range r.Commands {
+		p := newProposal(command, n.deadline(ctx))
+		if a, ok := n.submitFor(transport.Sender(ctx), p); ok {
+			proposals[i] = p
+		} else {
+			answer.Proposed[i] = a.proposed()
+		}
+	}
+	for i, p := range proposals {
+		if p != nil {
+			answer.Proposed[i] = p.wait(ctx, n.ctx).proposed()
+		}
+	}
+	return answer, nil
+}
+
+// submitFor is submit for a command that another node made.
+func (n *Node) submitFor(sender string, p *proposal) (a attempt, ok bool) {
+	var c storepb.Command
+	err := proto.Unmarshal(p.command, &c)
+	if err == nil {
+		err = checkFit(&c)
+	}
+	if err == nil && c.GetOrigin().GetNode() != sender {
+		err = errors.New("the command's origin is not its sender")
+	}
+	if err != nil {
+		return attempt{outcome: refused, reason: err}, false
+	}
+	return n.submit(p, &c)
+}
+
+// proposed is an attempt as the node that took the write is told of it.
+func (a attempt) proposed() *clusterpb.Proposed {
+	p := &clusterpb.Proposed{Outcome: a.outcome}
 	if a.reason != nil {
-		answer.Reason = a.reason.Error()
+		p.Reason = a.reason.Error()
 	}
 	var full *DiskFullError
 	if errors.As(a.reason, &full) {
-		answer.Reason = full.Node
+		p.Reason = full.Node
 	}
 	if a.outcome == decided {
 		data, err := proto.Marshal(a.result)
 		if err != nil {
-			return &clusterpb.ProposeResponse{Outcome: unknown, Reason: err.Error()}, nil
+			return &clusterpb.Proposed{Outcome: unknown, Reason: err.Error()}
 		}
-		answer.Result = data
+		p.Result = data
 	}
-	return answer, nil
+	return p
 }
 
 func (s *internode) ReadIndex(ctx context.Context, _ *clusterpb.ReadIndexRequest) (*clusterpb.ReadIndexResponse, error) {

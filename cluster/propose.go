@@ -8,12 +8,9 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/hashicorp/raft"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	"meridian/cluster/clusterpb"
-	"meridian/cluster/transport"
 	"meridian/store"
 	"meridian/store/storepb"
 )
@@ -22,15 +19,15 @@ import (
 const maxWaiting = 4096
 
 // outcome is what one attempt to propose came to.
-type outcome = clusterpb.ProposeResponse_Outcome
+type outcome = clusterpb.Proposed_Outcome
 
 const (
-	decided    = clusterpb.ProposeResponse_OUTCOME_DECIDED
-	notLeader  = clusterpb.ProposeResponse_OUTCOME_NOT_LEADER
-	unknown    = clusterpb.ProposeResponse_OUTCOME_UNKNOWN
-	throttled  = clusterpb.ProposeResponse_OUTCOME_THROTTLED
-	diskIsFull = clusterpb.ProposeResponse_OUTCOME_DISK_FULL
-	refused    = clusterpb.ProposeResponse_OUTCOME_REFUSED
+	decided    = clusterpb.Proposed_OUTCOME_DECIDED
+	notLeader  = clusterpb.Proposed_OUTCOME_NOT_LEADER
+	unknown    = clusterpb.Proposed_OUTCOME_UNKNOWN
+	throttled  = clusterpb.Proposed_OUTCOME_THROTTLED
+	diskIsFull = clusterpb.Proposed_OUTCOME_DISK_FULL
+	refused    = clusterpb.Proposed_OUTCOME_REFUSED
 )
 
 // attempt is the outcome with what belongs to it.
@@ -138,78 +135,46 @@ func (n *Node) propose(ctx context.Context, reign *reign, c *storepb.Command, da
 	return n.forward(ctx, reign, data)
 }
 
-// forward hands the command to the leader.
-func (n *Node) forward(ctx context.Context, reign *reign, data []byte) attempt {
-	client, err := n.peer(reign.id, reign.address)
-	if err != nil {
-		return attempt{outcome: notLeader, reason: err}
-	}
-	hold := n.cfg.Timing.Hold
-	if deadline, ok := ctx.Deadline(); ok {
-		hold = time.Until(deadline)
-	}
-	ctx, end := reign.during(ctx)
-	defer end()
-	ctx, sent := transport.WatchSend(ctx)
-	answer, err := client.Propose(ctx, &clusterpb.ProposeRequest{Command: data, HoldMs: uint32(max(hold.Milliseconds(), 1))})
-	if err != nil {
-		if status.Code(err) == codes.PermissionDenied { // before anything was done
-			return attempt{outcome: refused, reason: fmt.Errorf("%w: %w", ErrRefused, err)}
-		}
-		if sent.Left() {
-			return attempt{outcome: unknown, reason: err}
-		}
-		return attempt{outcome: notLeader, reason: err}
-	}
-	a := attempt{outcome: answer.Outcome}
-	switch answer.Outcome {
-	case decided:
-		a.result = new(storepb.Result)
-		if err := proto.Unmarshal(answer.Result, a.result); err != nil {
-			return attempt{outcome: unknown, reason: fmt.Errorf("result of the leader: %w", err)}
-		}
-	case notLeader:
-		a.reason = errNotLeading
-	case throttled:
-		a.reason = ErrThrottled
-	case diskIsFull:
-		a.reason = &DiskFullError{Leader: reign.id, Node: answer.Reason}
-	case refused:
-		a.reason = fmt.Errorf("%w: %s", ErrRefused, answer.Reason)
-	default:
-		a = attempt{outcome: unknown, reason: fmt.Errorf("leader %s: %s", reign.id, answer.Reason)}
-	}
-	return a
-}
-
 // proposeHere has the command stamped and given to Raft, and waits until it is
 // applied here and no node can answer from before it. data is c, encoded.
 func (n *Node) proposeHere(ctx context.Context, c *storepb.Command, data []byte) attempt {
+	p := newProposal(data, n.deadline(ctx))
+	if a, ok := n.submit(p, c); !ok {
+		return a
+	}
+	return p.wait(ctx, n.ctx)
+}
+
+// deadline is that of ctx, for a write that is held no longer than Timing.Hold.
+func (n *Node) deadline(ctx context.Context) time.Time {
+	if d, ok := ctx.Deadline(); ok {
+		return d
+	}
+	return time.Now().Add(n.cfg.Timing.Hold)
+}
+
+// submit gives a proposal its place before Raft, or says why it has none.
+func (n *Node) submit(p *proposal, c *storepb.Command) (a attempt, ok bool) {
 	t := n.term()
 	if t == nil {
-		return attempt{outcome: notLeader, reason: errNotLeading}
+		return attempt{outcome: notLeader, reason: errNotLeading}, false
 	}
 	if err := n.stopped(); err != nil {
-		return attempt{outcome: notLeader, reason: err}
+		return attempt{outcome: notLeader, reason: err}, false
 	}
 	if full := n.withoutRoom(t); full != "" && !allowedOnLowDisk(c) {
-		return attempt{outcome: diskIsFull, reason: &DiskFullError{Leader: n.cfg.NodeID, Node: full}}
+		return attempt{outcome: diskIsFull, reason: &DiskFullError{Leader: n.cfg.NodeID, Node: full}}, false
 	}
 	if n.waiting.Add(1) > maxWaiting {
 		n.waiting.Add(-1)
-		return attempt{outcome: throttled, reason: ErrThrottled}
+		return attempt{outcome: throttled, reason: ErrThrottled}, false
 	}
 	if !n.futures.begin() {
 		n.waiting.Add(-1)
-		return attempt{outcome: notLeader, reason: ErrStopped}
+		return attempt{outcome: notLeader, reason: ErrStopped}, false
 	}
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		deadline = time.Now().Add(n.cfg.Timing.Hold)
-	}
-	p := newProposal(data, deadline)
 	n.gatherer.add(p)
-	return p.wait(ctx, n.ctx)
+	return attempt{}, true
 }
 
 // outcomeOf waits for a future and sorts its end into decided, not started and

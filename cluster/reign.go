@@ -15,6 +15,7 @@ type reign struct {
 	id, address string // empty: no leader is known
 	ctx         context.Context
 	end         context.CancelFunc
+	forwards    forwards // of writes to this leader
 }
 
 // reigns follows who leads.

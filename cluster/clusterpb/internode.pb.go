@@ -23,28 +23,28 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-type ProposeResponse_Outcome int32
+type Proposed_Outcome int32
 
 const (
-	ProposeResponse_OUTCOME_UNSPECIFIED ProposeResponse_Outcome = 0
+	Proposed_OUTCOME_UNSPECIFIED Proposed_Outcome = 0
 	// The command was applied or refused for good; result holds it.
-	ProposeResponse_OUTCOME_DECIDED ProposeResponse_Outcome = 1
+	Proposed_OUTCOME_DECIDED Proposed_Outcome = 1
 	// Certainly not proposed here: ask the leader.
-	ProposeResponse_OUTCOME_NOT_LEADER ProposeResponse_Outcome = 2
+	Proposed_OUTCOME_NOT_LEADER Proposed_Outcome = 2
 	// The command may or may not take effect.
-	ProposeResponse_OUTCOME_UNKNOWN ProposeResponse_Outcome = 3
+	Proposed_OUTCOME_UNKNOWN Proposed_Outcome = 3
 	// Certainly not proposed: too many writes are waiting.
-	ProposeResponse_OUTCOME_THROTTLED ProposeResponse_Outcome = 4
+	Proposed_OUTCOME_THROTTLED Proposed_Outcome = 4
 	// Certainly not proposed: the disk of the leader, or of so many nodes that
 	// no majority has room, is nearly full; reason is the id of one of them.
-	ProposeResponse_OUTCOME_DISK_FULL ProposeResponse_Outcome = 5
+	Proposed_OUTCOME_DISK_FULL Proposed_Outcome = 5
 	// Certainly not proposed: the leader does not understand the command.
-	ProposeResponse_OUTCOME_REFUSED ProposeResponse_Outcome = 6
+	Proposed_OUTCOME_REFUSED Proposed_Outcome = 6
 )
 
-// Enum value maps for ProposeResponse_Outcome.
+// Enum value maps for Proposed_Outcome.
 var (
-	ProposeResponse_Outcome_name = map[int32]string{
+	Proposed_Outcome_name = map[int32]string{
 		0: "OUTCOME_UNSPECIFIED",
 		1: "OUTCOME_DECIDED",
 		2: "OUTCOME_NOT_LEADER",
@@ -53,7 +53,7 @@ var (
 		5: "OUTCOME_DISK_FULL",
 		6: "OUTCOME_REFUSED",
 	}
-	ProposeResponse_Outcome_value = map[string]int32{
+	Proposed_Outcome_value = map[string]int32{
 		"OUTCOME_UNSPECIFIED": 0,
 		"OUTCOME_DECIDED":     1,
 		"OUTCOME_NOT_LEADER":  2,
@@ -64,38 +64,38 @@ var (
 	}
 )
 
-func (x ProposeResponse_Outcome) Enum() *ProposeResponse_Outcome {
-	p := new(ProposeResponse_Outcome)
+func (x Proposed_Outcome) Enum() *Proposed_Outcome {
+	p := new(Proposed_Outcome)
 	*p = x
 	return p
 }
 
-func (x ProposeResponse_Outcome) String() string {
+func (x Proposed_Outcome) String() string {
 	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
 }
 
-func (ProposeResponse_Outcome) Descriptor() protoreflect.EnumDescriptor {
+func (Proposed_Outcome) Descriptor() protoreflect.EnumDescriptor {
 	return file_cluster_clusterpb_internode_proto_enumTypes[0].Descriptor()
 }
 
-func (ProposeResponse_Outcome) Type() protoreflect.EnumType {
+func (Proposed_Outcome) Type() protoreflect.EnumType {
 	return &file_cluster_clusterpb_internode_proto_enumTypes[0]
 }
 
-func (x ProposeResponse_Outcome) Number() protoreflect.EnumNumber {
+func (x Proposed_Outcome) Number() protoreflect.EnumNumber {
 	return protoreflect.EnumNumber(x)
 }
 
-// Deprecated: Use ProposeResponse_Outcome.Descriptor instead.
-func (ProposeResponse_Outcome) EnumDescriptor() ([]byte, []int) {
-	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{1, 0}
+// Deprecated: Use Proposed_Outcome.Descriptor instead.
+func (Proposed_Outcome) EnumDescriptor() ([]byte, []int) {
+	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{2, 0}
 }
 
 type ProposeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// A marshalled store command, complete but for the leader's stamp.
-	Command []byte `protobuf:"bytes,1,opt,name=command,proto3" json:"command,omitempty"`
-	// Time that the sender still holds the write, in milliseconds.
+	// Marshalled store commands, complete but for the leader's stamp.
+	Commands [][]byte `protobuf:"bytes,1,rep,name=commands,proto3" json:"commands,omitempty"`
+	// Time that the sender still holds the writes, at most, in milliseconds.
 	HoldMs        uint32 `protobuf:"varint,2,opt,name=hold_ms,json=holdMs,proto3" json:"hold_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -131,9 +131,9 @@ func (*ProposeRequest) Descriptor() ([]byte, []int) {
 	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{0}
 }
 
-func (x *ProposeRequest) GetCommand() []byte {
+func (x *ProposeRequest) GetCommands() [][]byte {
 	if x != nil {
-		return x.Command
+		return x.Commands
 	}
 	return nil
 }
@@ -146,11 +146,9 @@ func (x *ProposeRequest) GetHoldMs() uint32 {
 }
 
 type ProposeResponse struct {
-	state   protoimpl.MessageState  `protogen:"open.v1"`
-	Outcome ProposeResponse_Outcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=meridian.cluster.v1.ProposeResponse_Outcome" json:"outcome,omitempty"`
-	// A marshalled store result.
-	Result        []byte `protobuf:"bytes,2,opt,name=result,proto3" json:"result,omitempty"`
-	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One for each command, in their order.
+	Proposed      []*Proposed `protobuf:"bytes,1,rep,name=proposed,proto3" json:"proposed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -185,21 +183,68 @@ func (*ProposeResponse) Descriptor() ([]byte, []int) {
 	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{1}
 }
 
-func (x *ProposeResponse) GetOutcome() ProposeResponse_Outcome {
+func (x *ProposeResponse) GetProposed() []*Proposed {
+	if x != nil {
+		return x.Proposed
+	}
+	return nil
+}
+
+type Proposed struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Outcome Proposed_Outcome       `protobuf:"varint,1,opt,name=outcome,proto3,enum=meridian.cluster.v1.Proposed_Outcome" json:"outcome,omitempty"`
+	// A marshalled store result.
+	Result        []byte `protobuf:"bytes,2,opt,name=result,proto3" json:"result,omitempty"`
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Proposed) Reset() {
+	*x = Proposed{}
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Proposed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Proposed) ProtoMessage() {}
+
+func (x *Proposed) ProtoReflect() protoreflect.Message {
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Proposed.ProtoReflect.Descriptor instead.
+func (*Proposed) Descriptor() ([]byte, []int) {
+	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Proposed) GetOutcome() Proposed_Outcome {
 	if x != nil {
 		return x.Outcome
 	}
-	return ProposeResponse_OUTCOME_UNSPECIFIED
+	return Proposed_OUTCOME_UNSPECIFIED
 }
 
-func (x *ProposeResponse) GetResult() []byte {
+func (x *Proposed) GetResult() []byte {
 	if x != nil {
 		return x.Result
 	}
 	return nil
 }
 
-func (x *ProposeResponse) GetReason() string {
+func (x *Proposed) GetReason() string {
 	if x != nil {
 		return x.Reason
 	}
@@ -214,7 +259,7 @@ type ReadIndexRequest struct {
 
 func (x *ReadIndexRequest) Reset() {
 	*x = ReadIndexRequest{}
-	mi := &file_cluster_clusterpb_internode_proto_msgTypes[2]
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -226,7 +271,7 @@ func (x *ReadIndexRequest) String() string {
 func (*ReadIndexRequest) ProtoMessage() {}
 
 func (x *ReadIndexRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_clusterpb_internode_proto_msgTypes[2]
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -239,7 +284,7 @@ func (x *ReadIndexRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadIndexRequest.ProtoReflect.Descriptor instead.
 func (*ReadIndexRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{2}
+	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{3}
 }
 
 type ReadIndexResponse struct {
@@ -253,7 +298,7 @@ type ReadIndexResponse struct {
 
 func (x *ReadIndexResponse) Reset() {
 	*x = ReadIndexResponse{}
-	mi := &file_cluster_clusterpb_internode_proto_msgTypes[3]
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -265,7 +310,7 @@ func (x *ReadIndexResponse) String() string {
 func (*ReadIndexResponse) ProtoMessage() {}
 
 func (x *ReadIndexResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_clusterpb_internode_proto_msgTypes[3]
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -278,7 +323,7 @@ func (x *ReadIndexResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadIndexResponse.ProtoReflect.Descriptor instead.
 func (*ReadIndexResponse) Descriptor() ([]byte, []int) {
-	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{3}
+	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ReadIndexResponse) GetLeading() bool {
@@ -303,7 +348,7 @@ type ConfirmRequest struct {
 
 func (x *ConfirmRequest) Reset() {
 	*x = ConfirmRequest{}
-	mi := &file_cluster_clusterpb_internode_proto_msgTypes[4]
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -315,7 +360,7 @@ func (x *ConfirmRequest) String() string {
 func (*ConfirmRequest) ProtoMessage() {}
 
 func (x *ConfirmRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_clusterpb_internode_proto_msgTypes[4]
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -328,7 +373,7 @@ func (x *ConfirmRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfirmRequest.ProtoReflect.Descriptor instead.
 func (*ConfirmRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{4}
+	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{5}
 }
 
 type ConfirmResponse struct {
@@ -342,7 +387,7 @@ type ConfirmResponse struct {
 
 func (x *ConfirmResponse) Reset() {
 	*x = ConfirmResponse{}
-	mi := &file_cluster_clusterpb_internode_proto_msgTypes[5]
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -354,7 +399,7 @@ func (x *ConfirmResponse) String() string {
 func (*ConfirmResponse) ProtoMessage() {}
 
 func (x *ConfirmResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_clusterpb_internode_proto_msgTypes[5]
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -367,7 +412,7 @@ func (x *ConfirmResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfirmResponse.ProtoReflect.Descriptor instead.
 func (*ConfirmResponse) Descriptor() ([]byte, []int) {
-	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{5}
+	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ConfirmResponse) GetTerm() uint64 {
@@ -403,7 +448,7 @@ type RenewRequest struct {
 
 func (x *RenewRequest) Reset() {
 	*x = RenewRequest{}
-	mi := &file_cluster_clusterpb_internode_proto_msgTypes[6]
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -415,7 +460,7 @@ func (x *RenewRequest) String() string {
 func (*RenewRequest) ProtoMessage() {}
 
 func (x *RenewRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_clusterpb_internode_proto_msgTypes[6]
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -428,7 +473,7 @@ func (x *RenewRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenewRequest.ProtoReflect.Descriptor instead.
 func (*RenewRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{6}
+	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *RenewRequest) GetTerm() uint64 {
@@ -503,7 +548,7 @@ type RenewResponse struct {
 
 func (x *RenewResponse) Reset() {
 	*x = RenewResponse{}
-	mi := &file_cluster_clusterpb_internode_proto_msgTypes[7]
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -515,7 +560,7 @@ func (x *RenewResponse) String() string {
 func (*RenewResponse) ProtoMessage() {}
 
 func (x *RenewResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_clusterpb_internode_proto_msgTypes[7]
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -528,7 +573,7 @@ func (x *RenewResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenewResponse.ProtoReflect.Descriptor instead.
 func (*RenewResponse) Descriptor() ([]byte, []int) {
-	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{7}
+	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *RenewResponse) GetGranted() bool {
@@ -589,7 +634,7 @@ type AckRequest struct {
 
 func (x *AckRequest) Reset() {
 	*x = AckRequest{}
-	mi := &file_cluster_clusterpb_internode_proto_msgTypes[8]
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -601,7 +646,7 @@ func (x *AckRequest) String() string {
 func (*AckRequest) ProtoMessage() {}
 
 func (x *AckRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_clusterpb_internode_proto_msgTypes[8]
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -614,7 +659,7 @@ func (x *AckRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AckRequest.ProtoReflect.Descriptor instead.
 func (*AckRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{8}
+	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *AckRequest) GetApplied() uint64 {
@@ -632,7 +677,7 @@ type AckResponse struct {
 
 func (x *AckResponse) Reset() {
 	*x = AckResponse{}
-	mi := &file_cluster_clusterpb_internode_proto_msgTypes[9]
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -644,7 +689,7 @@ func (x *AckResponse) String() string {
 func (*AckResponse) ProtoMessage() {}
 
 func (x *AckResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_clusterpb_internode_proto_msgTypes[9]
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -657,7 +702,7 @@ func (x *AckResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AckResponse.ProtoReflect.Descriptor instead.
 func (*AckResponse) Descriptor() ([]byte, []int) {
-	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{9}
+	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{10}
 }
 
 type LeftRequest struct {
@@ -671,7 +716,7 @@ type LeftRequest struct {
 
 func (x *LeftRequest) Reset() {
 	*x = LeftRequest{}
-	mi := &file_cluster_clusterpb_internode_proto_msgTypes[10]
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -683,7 +728,7 @@ func (x *LeftRequest) String() string {
 func (*LeftRequest) ProtoMessage() {}
 
 func (x *LeftRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_clusterpb_internode_proto_msgTypes[10]
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -696,7 +741,7 @@ func (x *LeftRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeftRequest.ProtoReflect.Descriptor instead.
 func (*LeftRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{10}
+	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *LeftRequest) GetTerm() uint64 {
@@ -728,7 +773,7 @@ type LeftResponse struct {
 
 func (x *LeftResponse) Reset() {
 	*x = LeftResponse{}
-	mi := &file_cluster_clusterpb_internode_proto_msgTypes[11]
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -740,7 +785,7 @@ func (x *LeftResponse) String() string {
 func (*LeftResponse) ProtoMessage() {}
 
 func (x *LeftResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_clusterpb_internode_proto_msgTypes[11]
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -753,7 +798,7 @@ func (x *LeftResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeftResponse.ProtoReflect.Descriptor instead.
 func (*LeftResponse) Descriptor() ([]byte, []int) {
-	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{11}
+	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{12}
 }
 
 type GreetRequest struct {
@@ -766,7 +811,7 @@ type GreetRequest struct {
 
 func (x *GreetRequest) Reset() {
 	*x = GreetRequest{}
-	mi := &file_cluster_clusterpb_internode_proto_msgTypes[12]
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -778,7 +823,7 @@ func (x *GreetRequest) String() string {
 func (*GreetRequest) ProtoMessage() {}
 
 func (x *GreetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_clusterpb_internode_proto_msgTypes[12]
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -791,7 +836,7 @@ func (x *GreetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GreetRequest.ProtoReflect.Descriptor instead.
 func (*GreetRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{12}
+	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *GreetRequest) GetIncarnation() []byte {
@@ -814,7 +859,7 @@ type GreetResponse struct {
 
 func (x *GreetResponse) Reset() {
 	*x = GreetResponse{}
-	mi := &file_cluster_clusterpb_internode_proto_msgTypes[13]
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -826,7 +871,7 @@ func (x *GreetResponse) String() string {
 func (*GreetResponse) ProtoMessage() {}
 
 func (x *GreetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_clusterpb_internode_proto_msgTypes[13]
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -839,7 +884,7 @@ func (x *GreetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GreetResponse.ProtoReflect.Descriptor instead.
 func (*GreetResponse) Descriptor() ([]byte, []int) {
-	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{13}
+	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *GreetResponse) GetAccepted() bool {
@@ -876,7 +921,7 @@ type CompareStateRequest struct {
 
 func (x *CompareStateRequest) Reset() {
 	*x = CompareStateRequest{}
-	mi := &file_cluster_clusterpb_internode_proto_msgTypes[14]
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -888,7 +933,7 @@ func (x *CompareStateRequest) String() string {
 func (*CompareStateRequest) ProtoMessage() {}
 
 func (x *CompareStateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_clusterpb_internode_proto_msgTypes[14]
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -901,7 +946,7 @@ func (x *CompareStateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompareStateRequest.ProtoReflect.Descriptor instead.
 func (*CompareStateRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{14}
+	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *CompareStateRequest) GetIndex() uint64 {
@@ -937,7 +982,7 @@ type CompareStateResponse struct {
 
 func (x *CompareStateResponse) Reset() {
 	*x = CompareStateResponse{}
-	mi := &file_cluster_clusterpb_internode_proto_msgTypes[15]
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -949,7 +994,7 @@ func (x *CompareStateResponse) String() string {
 func (*CompareStateResponse) ProtoMessage() {}
 
 func (x *CompareStateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_clusterpb_internode_proto_msgTypes[15]
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -962,7 +1007,7 @@ func (x *CompareStateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompareStateResponse.ProtoReflect.Descriptor instead.
 func (*CompareStateResponse) Descriptor() ([]byte, []int) {
-	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{15}
+	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *CompareStateResponse) GetKnown() bool {
@@ -996,7 +1041,7 @@ type FetchStateRequest struct {
 
 func (x *FetchStateRequest) Reset() {
 	*x = FetchStateRequest{}
-	mi := &file_cluster_clusterpb_internode_proto_msgTypes[16]
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1008,7 +1053,7 @@ func (x *FetchStateRequest) String() string {
 func (*FetchStateRequest) ProtoMessage() {}
 
 func (x *FetchStateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_clusterpb_internode_proto_msgTypes[16]
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1021,7 +1066,7 @@ func (x *FetchStateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchStateRequest.ProtoReflect.Descriptor instead.
 func (*FetchStateRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{16}
+	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *FetchStateRequest) GetMinIndex() uint64 {
@@ -1041,7 +1086,7 @@ type FetchStateResponse struct {
 
 func (x *FetchStateResponse) Reset() {
 	*x = FetchStateResponse{}
-	mi := &file_cluster_clusterpb_internode_proto_msgTypes[17]
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1053,7 +1098,7 @@ func (x *FetchStateResponse) String() string {
 func (*FetchStateResponse) ProtoMessage() {}
 
 func (x *FetchStateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_clusterpb_internode_proto_msgTypes[17]
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1066,7 +1111,7 @@ func (x *FetchStateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchStateResponse.ProtoReflect.Descriptor instead.
 func (*FetchStateResponse) Descriptor() ([]byte, []int) {
-	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{17}
+	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *FetchStateResponse) GetHeader() *StateHeader {
@@ -1100,7 +1145,7 @@ type StateHeader struct {
 
 func (x *StateHeader) Reset() {
 	*x = StateHeader{}
-	mi := &file_cluster_clusterpb_internode_proto_msgTypes[18]
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1112,7 +1157,7 @@ func (x *StateHeader) String() string {
 func (*StateHeader) ProtoMessage() {}
 
 func (x *StateHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_clusterpb_internode_proto_msgTypes[18]
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1125,7 +1170,7 @@ func (x *StateHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StateHeader.ProtoReflect.Descriptor instead.
 func (*StateHeader) Descriptor() ([]byte, []int) {
-	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{18}
+	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *StateHeader) GetIndex() uint64 {
@@ -1185,7 +1230,7 @@ type DescribeRequest struct {
 
 func (x *DescribeRequest) Reset() {
 	*x = DescribeRequest{}
-	mi := &file_cluster_clusterpb_internode_proto_msgTypes[19]
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1197,7 +1242,7 @@ func (x *DescribeRequest) String() string {
 func (*DescribeRequest) ProtoMessage() {}
 
 func (x *DescribeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_clusterpb_internode_proto_msgTypes[19]
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1210,7 +1255,7 @@ func (x *DescribeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DescribeRequest.ProtoReflect.Descriptor instead.
 func (*DescribeRequest) Descriptor() ([]byte, []int) {
-	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{19}
+	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{20}
 }
 
 type DescribeResponse struct {
@@ -1223,7 +1268,7 @@ type DescribeResponse struct {
 
 func (x *DescribeResponse) Reset() {
 	*x = DescribeResponse{}
-	mi := &file_cluster_clusterpb_internode_proto_msgTypes[20]
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1235,7 +1280,7 @@ func (x *DescribeResponse) String() string {
 func (*DescribeResponse) ProtoMessage() {}
 
 func (x *DescribeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_cluster_clusterpb_internode_proto_msgTypes[20]
+	mi := &file_cluster_clusterpb_internode_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1248,7 +1293,7 @@ func (x *DescribeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DescribeResponse.ProtoReflect.Descriptor instead.
 func (*DescribeResponse) Descriptor() ([]byte, []int) {
-	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{20}
+	return file_cluster_clusterpb_internode_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *DescribeResponse) GetStatusJson() []byte {
@@ -1262,12 +1307,14 @@ var File_cluster_clusterpb_internode_proto protoreflect.FileDescriptor
 
 const file_cluster_clusterpb_internode_proto_rawDesc = "" +
 	"\n" +
-	"!cluster/clusterpb/internode.proto\x12\x13meridian.cluster.v1\"C\n" +
-	"\x0eProposeRequest\x12\x18\n" +
-	"\acommand\x18\x01 \x01(\fR\acommand\x12\x17\n" +
-	"\ahold_ms\x18\x02 \x01(\rR\x06holdMs\"\xb3\x02\n" +
-	"\x0fProposeResponse\x12F\n" +
-	"\aoutcome\x18\x01 \x01(\x0e2,.meridian.cluster.v1.ProposeResponse.OutcomeR\aoutcome\x12\x16\n" +
+	"!cluster/clusterpb/internode.proto\x12\x13meridian.cluster.v1\"E\n" +
+	"\x0eProposeRequest\x12\x1a\n" +
+	"\bcommands\x18\x01 \x03(\fR\bcommands\x12\x17\n" +
+	"\ahold_ms\x18\x02 \x01(\rR\x06holdMs\"L\n" +
+	"\x0fProposeResponse\x129\n" +
+	"\bproposed\x18\x01 \x03(\v2\x1d.meridian.cluster.v1.ProposedR\bproposed\"\xa5\x02\n" +
+	"\bProposed\x12?\n" +
+	"\aoutcome\x18\x01 \x01(\x0e2%.meridian.cluster.v1.Proposed.OutcomeR\aoutcome\x12\x16\n" +
 	"\x06result\x18\x02 \x01(\fR\x06result\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\"\xa7\x01\n" +
 	"\aOutcome\x12\x17\n" +
@@ -1374,59 +1421,61 @@ func file_cluster_clusterpb_internode_proto_rawDescGZIP() []byte {
 }
 
 var file_cluster_clusterpb_internode_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_cluster_clusterpb_internode_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_cluster_clusterpb_internode_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_cluster_clusterpb_internode_proto_goTypes = []any{
-	(ProposeResponse_Outcome)(0), // 0: meridian.cluster.v1.ProposeResponse.Outcome
+	(Proposed_Outcome)(0),        // 0: meridian.cluster.v1.Proposed.Outcome
 	(*ProposeRequest)(nil),       // 1: meridian.cluster.v1.ProposeRequest
 	(*ProposeResponse)(nil),      // 2: meridian.cluster.v1.ProposeResponse
-	(*ReadIndexRequest)(nil),     // 3: meridian.cluster.v1.ReadIndexRequest
-	(*ReadIndexResponse)(nil),    // 4: meridian.cluster.v1.ReadIndexResponse
-	(*ConfirmRequest)(nil),       // 5: meridian.cluster.v1.ConfirmRequest
-	(*ConfirmResponse)(nil),      // 6: meridian.cluster.v1.ConfirmResponse
-	(*RenewRequest)(nil),         // 7: meridian.cluster.v1.RenewRequest
-	(*RenewResponse)(nil),        // 8: meridian.cluster.v1.RenewResponse
-	(*AckRequest)(nil),           // 9: meridian.cluster.v1.AckRequest
-	(*AckResponse)(nil),          // 10: meridian.cluster.v1.AckResponse
-	(*LeftRequest)(nil),          // 11: meridian.cluster.v1.LeftRequest
-	(*LeftResponse)(nil),         // 12: meridian.cluster.v1.LeftResponse
-	(*GreetRequest)(nil),         // 13: meridian.cluster.v1.GreetRequest
-	(*GreetResponse)(nil),        // 14: meridian.cluster.v1.GreetResponse
-	(*CompareStateRequest)(nil),  // 15: meridian.cluster.v1.CompareStateRequest
-	(*CompareStateResponse)(nil), // 16: meridian.cluster.v1.CompareStateResponse
-	(*FetchStateRequest)(nil),    // 17: meridian.cluster.v1.FetchStateRequest
-	(*FetchStateResponse)(nil),   // 18: meridian.cluster.v1.FetchStateResponse
-	(*StateHeader)(nil),          // 19: meridian.cluster.v1.StateHeader
-	(*DescribeRequest)(nil),      // 20: meridian.cluster.v1.DescribeRequest
-	(*DescribeResponse)(nil),     // 21: meridian.cluster.v1.DescribeResponse
+	(*Proposed)(nil),             // 3: meridian.cluster.v1.Proposed
+	(*ReadIndexRequest)(nil),     // 4: meridian.cluster.v1.ReadIndexRequest
+	(*ReadIndexResponse)(nil),    // 5: meridian.cluster.v1.ReadIndexResponse
+	(*ConfirmRequest)(nil),       // 6: meridian.cluster.v1.ConfirmRequest
+	(*ConfirmResponse)(nil),      // 7: meridian.cluster.v1.ConfirmResponse
+	(*RenewRequest)(nil),         // 8: meridian.cluster.v1.RenewRequest
+	(*RenewResponse)(nil),        // 9: meridian.cluster.v1.RenewResponse
+	(*AckRequest)(nil),           // 10: meridian.cluster.v1.AckRequest
+	(*AckResponse)(nil),          // 11: meridian.cluster.v1.AckResponse
+	(*LeftRequest)(nil),          // 12: meridian.cluster.v1.LeftRequest
+	(*LeftResponse)(nil),         // 13: meridian.cluster.v1.LeftResponse
+	(*GreetRequest)(nil),         // 14: meridian.cluster.v1.GreetRequest
+	(*GreetResponse)(nil),        // 15: meridian.cluster.v1.GreetResponse
+	(*CompareStateRequest)(nil),  // 16: meridian.cluster.v1.CompareStateRequest
+	(*CompareStateResponse)(nil), // 17: meridian.cluster.v1.CompareStateResponse
+	(*FetchStateRequest)(nil),    // 18: meridian.cluster.v1.FetchStateRequest
+	(*FetchStateResponse)(nil),   // 19: meridian.cluster.v1.FetchStateResponse
+	(*StateHeader)(nil),          // 20: meridian.cluster.v1.StateHeader
+	(*DescribeRequest)(nil),      // 21: meridian.cluster.v1.DescribeRequest
+	(*DescribeResponse)(nil),     // 22: meridian.cluster.v1.DescribeResponse
 }
 var file_cluster_clusterpb_internode_proto_depIdxs = []int32{
-	0,  // 0: meridian.cluster.v1.ProposeResponse.outcome:type_name -> meridian.cluster.v1.ProposeResponse.Outcome
-	19, // 1: meridian.cluster.v1.FetchStateResponse.header:type_name -> meridian.cluster.v1.StateHeader
-	1,  // 2: meridian.cluster.v1.Internode.Propose:input_type -> meridian.cluster.v1.ProposeRequest
-	3,  // 3: meridian.cluster.v1.Internode.ReadIndex:input_type -> meridian.cluster.v1.ReadIndexRequest
-	5,  // 4: meridian.cluster.v1.Internode.Confirm:input_type -> meridian.cluster.v1.ConfirmRequest
-	7,  // 5: meridian.cluster.v1.Internode.Renew:input_type -> meridian.cluster.v1.RenewRequest
-	9,  // 6: meridian.cluster.v1.Internode.Ack:input_type -> meridian.cluster.v1.AckRequest
-	11, // 7: meridian.cluster.v1.Internode.Left:input_type -> meridian.cluster.v1.LeftRequest
-	13, // 8: meridian.cluster.v1.Internode.Greet:input_type -> meridian.cluster.v1.GreetRequest
-	15, // 9: meridian.cluster.v1.Internode.CompareState:input_type -> meridian.cluster.v1.CompareStateRequest
-	17, // 10: meridian.cluster.v1.Internode.FetchState:input_type -> meridian.cluster.v1.FetchStateRequest
-	20, // 11: meridian.cluster.v1.Internode.Describe:input_type -> meridian.cluster.v1.DescribeRequest
-	2,  // 12: meridian.cluster.v1.Internode.Propose:output_type -> meridian.cluster.v1.ProposeResponse
-	4,  // 13: meridian.cluster.v1.Internode.ReadIndex:output_type -> meridian.cluster.v1.ReadIndexResponse
-	6,  // 14: meridian.cluster.v1.Internode.Confirm:output_type -> meridian.cluster.v1.ConfirmResponse
-	8,  // 15: meridian.cluster.v1.Internode.Renew:output_type -> meridian.cluster.v1.RenewResponse
-	10, // 16: meridian.cluster.v1.Internode.Ack:output_type -> meridian.cluster.v1.AckResponse
-	12, // 17: meridian.cluster.v1.Internode.Left:output_type -> meridian.cluster.v1.LeftResponse
-	14, // 18: meridian.cluster.v1.Internode.Greet:output_type -> meridian.cluster.v1.GreetResponse
-	16, // 19: meridian.cluster.v1.Internode.CompareState:output_type -> meridian.cluster.v1.CompareStateResponse
-	18, // 20: meridian.cluster.v1.Internode.FetchState:output_type -> meridian.cluster.v1.FetchStateResponse
-	21, // 21: meridian.cluster.v1.Internode.Describe:output_type -> meridian.cluster.v1.DescribeResponse
-	12, // [12:22] is the sub-list for method output_type
-	2,  // [2:12] is the sub-list for method input_type
-	2,  // [2:2] is the sub-list for extension type_name
-	2,  // [2:2] is the sub-list for extension extendee
-	0,  // [0:2] is the sub-list for field type_name
+	3,  // 0: meridian.cluster.v1.ProposeResponse.proposed:type_name -> meridian.cluster.v1.Proposed
+	0,  // 1: meridian.cluster.v1.Proposed.outcome:type_name -> meridian.cluster.v1.Proposed.Outcome
+	20, // 2: meridian.cluster.v1.FetchStateResponse.header:type_name -> meridian.cluster.v1.StateHeader
+	1,  // 3: meridian.cluster.v1.Internode.Propose:input_type -> meridian.cluster.v1.ProposeRequest
+	4,  // 4: meridian.cluster.v1.Internode.ReadIndex:input_type -> meridian.cluster.v1.ReadIndexRequest
+	6,  // 5: meridian.cluster.v1.Internode.Confirm:input_type -> meridian.cluster.v1.ConfirmRequest
+	8,  // 6: meridian.cluster.v1.Internode.Renew:input_type -> meridian.cluster.v1.RenewRequest
+	10, // 7: meridian.cluster.v1.Internode.Ack:input_type -> meridian.cluster.v1.AckRequest
+	12, // 8: meridian.cluster.v1.Internode.Left:input_type -> meridian.cluster.v1.LeftRequest
+	14, // 9: meridian.cluster.v1.Internode.Greet:input_type -> meridian.cluster.v1.GreetRequest
+	16, // 10: meridian.cluster.v1.Internode.CompareState:input_type -> meridian.cluster.v1.CompareStateRequest
+	18, // 11: meridian.cluster.v1.Internode.FetchState:input_type -> meridian.cluster.v1.FetchStateRequest
+	21, // 12: meridian.cluster.v1.Internode.Describe:input_type -> meridian.cluster.v1.DescribeRequest
+	2,  // 13: meridian.cluster.v1.Internode.Propose:output_type -> meridian.cluster.v1.ProposeResponse
+	5,  // 14: meridian.cluster.v1.Internode.ReadIndex:output_type -> meridian.cluster.v1.ReadIndexResponse
+	7,  // 15: meridian.cluster.v1.Internode.Confirm:output_type -> meridian.cluster.v1.ConfirmResponse
+	9,  // 16: meridian.cluster.v1.Internode.Renew:output_type -> meridian.cluster.v1.RenewResponse
+	11, // 17: meridian.cluster.v1.Internode.Ack:output_type -> meridian.cluster.v1.AckResponse
+	13, // 18: meridian.cluster.v1.Internode.Left:output_type -> meridian.cluster.v1.LeftResponse
+	15, // 19: meridian.cluster.v1.Internode.Greet:output_type -> meridian.cluster.v1.GreetResponse
+	17, // 20: meridian.cluster.v1.Internode.CompareState:output_type -> meridian.cluster.v1.CompareStateResponse
+	19, // 21: meridian.cluster.v1.Internode.FetchState:output_type -> meridian.cluster.v1.FetchStateResponse
+	22, // 22: meridian.cluster.v1.Internode.Describe:output_type -> meridian.cluster.v1.DescribeResponse
+	13, // [13:23] is the sub-list for method output_type
+	3,  // [3:13] is the sub-list for method input_type
+	3,  // [3:3] is the sub-list for extension type_name
+	3,  // [3:3] is the sub-list for extension extendee
+	0,  // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_cluster_clusterpb_internode_proto_init() }
@@ -1440,7 +1489,7 @@ func file_cluster_clusterpb_internode_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cluster_clusterpb_internode_proto_rawDesc), len(file_cluster_clusterpb_internode_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   21,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -37,7 +37,8 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 type InternodeClient interface {
-	// Propose hands a finished command to the leader.
+	// Propose hands finished commands to the leader, and returns once each has an
+	// outcome.
 	Propose(ctx context.Context, in *ProposeRequest, opts ...grpc.CallOption) (*ProposeResponse, error)
 	// ReadIndex asks the leader for an index that covers every write that was
 	// acknowledged before the call.
@@ -183,7 +184,8 @@ func (c *internodeClient) Describe(ctx context.Context, in *DescribeRequest, opt
 // All implementations must embed UnimplementedInternodeServer
 // for forward compatibility.
 type InternodeServer interface {
-	// Propose hands a finished command to the leader.
+	// Propose hands finished commands to the leader, and returns once each has an
+	// outcome.
 	Propose(context.Context, *ProposeRequest) (*ProposeResponse, error)
 	// ReadIndex asks the leader for an index that covers every write that was
 	// acknowledged before the call.
