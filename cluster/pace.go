@@ -7,13 +7,14 @@ import (
 )
 
 const (
-	// A snapshot rests after so many bytes, for as long as they took: the calls
-	// that are served meanwhile have half of the time of a core and of the disk
-	// for themselves.
+	// A snapshot rests after so many bytes, for a multiple of the time that they
+	// took: the calls that are served meanwhile have most of the time of a core and
+	// of the disk for themselves.
 	paceBytes = 1 << 20
+	restRatio = 4
 	// maxRest bounds a rest, so that a disk that is slow for another reason does
 	// not make a snapshot endless.
-	maxRest = 50 * time.Millisecond
+	maxRest = 200 * time.Millisecond
 )
 
 // pacedWriter writes with rests, until ctx ends.
@@ -37,7 +38,7 @@ func (p *pacedWriter) Write(b []byte) (int, error) {
 	}
 	p.written = 0
 	if !p.hurry() {
-		timer := time.NewTimer(min(time.Since(p.began), maxRest))
+		timer := time.NewTimer(min(restRatio*time.Since(p.began), maxRest))
 		defer timer.Stop()
 		select {
 		case <-timer.C:

@@ -5,27 +5,34 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
-func TestPacedWriterRestsAsLongAsItWorks(t *testing.T) {
-	const chunks, work = 4, 20 * time.Millisecond
-	slow := writerFunc(func(b []byte) (int, error) { time.Sleep(work); return len(b), nil })
-	for _, hurry := range []bool{false, true} {
-		began := time.Now()
-		w := newPacedWriter(t.Context(), slow, func() bool { return hurry })
-		for range chunks {
-			if n, err := w.Write(make([]byte, paceBytes)); n != paceBytes || err != nil {
-				t.Fatal(n, err)
+func TestPacedWriterRestsForAMultipleOfItsWork(t *testing.T) {
+	for _, tc := range []struct {
+		work  time.Duration
+		hurry bool
+		want  time.Duration // for each chunk
+	}{
+		{20 * time.Millisecond, false, 100 * time.Millisecond},
+		{20 * time.Millisecond, true, 20 * time.Millisecond},
+		{time.Second, false, time.Second + maxRest},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			slow := writerFunc(func(b []byte) (int, error) { time.Sleep(tc.work); return len(b), nil })
+			began := time.Now()
+			w := newPacedWriter(t.Context(), slow, func() bool { return tc.hurry })
+			const chunks = 4
+			for range chunks {
+				if n, err := w.Write(make([]byte, paceBytes)); n != paceBytes || err != nil {
+					t.Fatal(n, err)
+				}
 			}
-		}
-		least := chunks * work
-		if !hurry {
-			least *= 2
-		}
-		if took := time.Since(began); took < least {
-			t.Errorf("hurry %v: took %v, at least %v", hurry, took, least)
-		}
+			if took := time.Since(began); took != chunks*tc.want {
+				t.Errorf("work %v, hurry %v: took %v, want %v", tc.work, tc.hurry, took, chunks*tc.want)
+			}
+		})
 	}
 }
 
