@@ -116,6 +116,16 @@ func (m *metrics) makeNode(n *Node) {
 	gauge("meridian_cluster_healthy", "0 after a fault of storage.", func() float64 { return flag(n.fault.Load() == nil) })
 	gauge("meridian_cluster_writes_waiting", "Writes under way at this leader.", func() float64 { return float64(n.waiting.Load()) })
 	gauge("meridian_cluster_disk_free_bytes", "Free bytes on the volume of the data folder.", func() float64 { return float64(n.space.left.Load()) })
+	m.collectors = append(m.collectors, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name:        "meridian_certificate_not_after_seconds",
+		Help:        "When the listener's certificate expires, in seconds since 1970.",
+		ConstLabels: prometheus.Labels{"listener": "cluster"},
+	}, func() float64 {
+		if !n.running.Load() {
+			return 0
+		}
+		return float64(n.transport.CertificateEnd().Unix())
+	}))
 	gauge("meridian_cluster_disk_low", "1 while writes are refused for lack of space.", func() float64 { return flag(n.space.Low()) })
 }
 

@@ -66,6 +66,15 @@ func CheckCertificate(c Config) error {
 	return err
 }
 
+// CertificateEnd is when the certificate that this node shows expires.
+func (t *Transport) CertificateEnd() time.Time {
+	cert, err := t.credentials.certificate()
+	if err != nil {
+		return time.Time{} // never: the one that Open read stays
+	}
+	return cert.Leaf.NotAfter
+}
+
 // certificate returns the newest usable certificate.
 func (c *credentials) certificate() (*tls.Certificate, error) {
 	c.mu.Lock()

@@ -153,7 +153,7 @@ func TestServersOfARegion(t *testing.T) {
 			if !strings.Contains(text, "\n"+want+"\n") {
 				t.Errorf("%s does not report %q", n.ID, want)
 			}
-			for _, family := range []string{"go_goroutines", "process_resident_memory_bytes", "meridian_certificate_not_after_seconds"} {
+			for _, family := range []string{"go_goroutines", "process_resident_memory_bytes", `meridian_certificate_not_after_seconds{listener="api"}`, `meridian_certificate_not_after_seconds{listener="cluster"}`} {
 				if !strings.Contains(text, family) {
 					t.Errorf("%s has no family %s", n.ID, family)
 				}
