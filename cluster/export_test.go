@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"time"
 
@@ -108,3 +109,32 @@ func (n *Node) Forward(commands ...*storepb.Command) (outcomes []string, err err
 	}
 	return outcomes, nil
 }
+
+// ForwardPadded sends one command with so many bytes, by repeating its id.
+func (n *Node) ForwardPadded(c *storepb.Command, size int) (outcome string, err error) {
+	data, err := proto.Marshal(c)
+	if err != nil {
+		return "", err
+	}
+	field, err := proto.Marshal(&storepb.Command{Id: c.Id})
+	if err != nil {
+		return "", err
+	}
+	for size-len(data) >= 3*len(field) {
+		data = append(data, field...)
+	}
+	// The rest is one id that is longer, then nothing may follow but the true one.
+	longer, err := proto.Marshal(&storepb.Command{Id: make([]byte, size-len(data)-len(field)-2)})
+	if err != nil {
+		return "", err
+	}
+	data = append(append(data, longer...), field...)
+	if len(data) != size {
+		return "", fmt.Errorf("padded to %d bytes, not %d", len(data), size)
+	}
+	a := n.send(n.reigns.current(), []*proposal{newProposal(data, time.Now().Add(n.cfg.Timing.Hold))})
+	return a[0].outcome.String(), nil
+}
+
+// Waiting is the number of writes under way at this leader.
+func (n *Node) Waiting() int64 { return n.waiting.Load() }

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
@@ -30,9 +31,16 @@ const (
 	// lingerTime is short beside the syncs that each write waits for.
 	lingerTime = time.Millisecond
 	// maxForward and maxForwarded bound the commands of a call, in bytes and in
-	// number, so that request and answer stay below transport.MaxMessage.
+	// number.
 	maxForward   = transport.MaxMessage - 64<<10
 	maxForwarded = 64
+	// maxResult is more than a result can have, in bytes: it holds a key's record,
+	// with a description of 8,192 characters of up to four bytes.
+	maxResult = 64 << 10
+	// answerTime is what the leader's last word has to reach the node that took the
+	// writes before its own wait ends, or a write that was never begun would end
+	// with an unknown outcome.
+	answerTime = 100 * time.Millisecond
 )
 
 // forward hands the command to the leader.
@@ -92,12 +100,13 @@ func (f *forwards) take() (group []*proposal) {
 	size := 0
 	for len(f.queue) > 0 && len(group) < maxForwarded {
 		p := f.queue[0]
-		if size += len(p.command); size > maxForward && len(group) > 0 {
+		if size+len(p.command) > maxForward && len(group) > 0 {
 			break
 		}
 		f.queue = f.queue[1:]
 		if !p.taken.Swap(true) { // else nobody waits for it
 			group = append(group, p)
+			size += len(p.command)
 		}
 	}
 	return group
@@ -124,11 +133,12 @@ func (n *Node) send(reign *reign, group []*proposal) []attempt {
 			last = p.deadline
 		}
 	}
-	request.HoldMs = uint32(max(time.Until(last).Milliseconds(), 1))
+	hold := time.Until(last)
+	request.HoldMs = uint32(max((hold - min(answerTime, hold/4)).Milliseconds(), 1))
 	ctx, cancel := context.WithDeadline(reign.ctx, last)
 	defer cancel()
 	ctx, sent := transport.WatchSend(ctx)
-	answer, err := client.Propose(ctx, request)
+	answer, err := client.Propose(ctx, request, grpc.MaxCallRecvMsgSize(maxForwarded*maxResult))
 	switch {
 	case status.Code(err) == codes.PermissionDenied: // before anything was done
 		return all(attempt{outcome: refused, reason: fmt.Errorf("%w: %w", ErrRefused, err)})

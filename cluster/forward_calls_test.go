@@ -1,12 +1,15 @@
 package cluster_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"meridian/cluster"
 	"meridian/cluster/clustertest"
 	"meridian/crypto"
 	"meridian/store"
@@ -28,10 +31,105 @@ func TestCommandsOfOneCallAreJudgedEach(t *testing.T) {
 		}
 	}
 	self := n.Status().NodeID
-	got, err := n.Forward(describe(self), describe("another"), &storepb.Command{}, describe(self))
+	unfit := describe(self)
+	unfit.Id = unfit.Id[1:]
+	got, err := n.Forward(describe(self), describe("another"), unfit, &storepb.Command{}, describe(self))
 	must(t, err)
-	if want := []string{"OUTCOME_DECIDED", "OUTCOME_REFUSED", "OUTCOME_REFUSED", "OUTCOME_DECIDED"}; !slices.Equal(got, want) {
+	if want := []string{"OUTCOME_DECIDED", "OUTCOME_REFUSED", "OUTCOME_REFUSED", "OUTCOME_REFUSED", "OUTCOME_DECIDED"}; !slices.Equal(got, want) {
 		t.Errorf("outcomes %v, want %v", got, want)
+	}
+	// Fields that come twice are one after decoding, but the log takes the bytes.
+	const most = 256 << 10
+	for padded, want := range map[int]string{most: "OUTCOME_DECIDED", most + 1: "OUTCOME_REFUSED"} {
+		if got, err := n.ForwardPadded(describe(self), padded); err != nil || got != want {
+			t.Errorf("a command of %d bytes: %s, %v; want %s", padded, got, err, want)
+		}
+	}
+}
+
+// Results are larger than the commands that they answer: a call with as many as fit,
+// each with the longest description, is answered whole.
+func TestTheLargestAnswerOfACallArrives(t *testing.T) {
+	r := clustertest.New(t, clustertest.Options{})
+	n := r.Node(r.Follower())
+	ctx := within(t, time.Minute)
+	key, err := clustertest.CreateKey(ctx, n, regionName)
+	must(t, err)
+	must(t, clustertest.Decide(n.Propose(ctx, clustertest.Describe(key, strings.Repeat("\U0001f511", 8192)))))
+	var commands []*storepb.Command
+	for range 64 {
+		c, id := clustertest.Enable(key), crypto.NewKeyID()
+		c.Id, c.Version, c.Origin = id[:], store.CommandVersion, &storepb.Origin{Node: n.Status().NodeID, Principal: "test"}
+		commands = append(commands, c)
+	}
+	got, err := n.Forward(commands...)
+	must(t, err)
+	for _, outcome := range got {
+		if outcome != "OUTCOME_DECIDED" {
+			t.Fatalf("outcomes %v", got)
+		}
+	}
+}
+
+// A follower learns that the leader never began what waited behind other writes,
+// even if the leader's disk hangs for as long as the write is held. What the leader
+// had begun is unknown.
+func TestForwardedWritesThatWereNeverBegunAreDefinite(t *testing.T) {
+	r := clustertest.New(t, clustertest.Options{Configure: func(_ int, c *cluster.Config) {
+		calm(c)
+		c.Timing.Hold = 2 * time.Second
+	}})
+	leader, follower := r.Node(r.Leader()), r.Node(r.Follower())
+	waitFor(t, func() bool { return leader.Pending() == 0 })
+	release := leader.HangDisk()
+	defer release()
+	ctx := within(t, time.Minute)
+	first := make(chan error, 1)
+	go func() {
+		_, err := clustertest.CreateKey(ctx, follower, regionName)
+		first <- err
+	}()
+	waitFor(t, func() bool { return leader.Pending() > 0 })
+	const more = 20
+	others := make(chan error, more)
+	for range more {
+		go func() {
+			_, err := clustertest.CreateKey(ctx, follower, regionName)
+			others <- err
+		}()
+	}
+	if err := <-first; !errors.Is(err, cluster.ErrOutcomeUnknown) {
+		t.Errorf("begun: %v, want an unknown outcome", err)
+	}
+	for range more {
+		if err := <-others; !errors.Is(err, cluster.ErrUnavailable) || errors.Is(err, cluster.ErrOutcomeUnknown) {
+			t.Errorf("never begun: %v, want that it was not", err)
+		}
+	}
+}
+
+// A write that left for a leader that dies with it is not one that was never begun.
+func TestForwardedWriteToALeaderThatDiesIsUnknown(t *testing.T) {
+	r := clustertest.New(t, clustertest.Options{Configure: func(_ int, c *cluster.Config) { c.Timing.Hold = 4 * time.Second }})
+	taker := r.Follower()
+	leader, follower := r.Node(r.Leader()), r.Node(taker)
+	waitFor(t, func() bool { return leader.Pending() == 0 })
+	release := leader.HangDisk()
+	done := make(chan error, 1)
+	go func() {
+		_, err := clustertest.CreateKey(t.Context(), follower, regionName)
+		done <- err
+	}()
+	waitFor(t, func() bool { return leader.Pending() > 0 })
+	free := time.AfterFunc(100*time.Millisecond, release) // or it could not be stopped
+	defer free.Stop()
+	for i := range r.Len() {
+		if i != taker {
+			r.Kill(i)
+		}
+	}
+	if err := <-done; !errors.Is(err, cluster.ErrOutcomeUnknown) {
+		t.Errorf("%v, want an unknown outcome", err)
 	}
 }
 
@@ -58,6 +156,8 @@ func TestManyWritesThroughAFollower(t *testing.T) {
 		})
 	}
 	wg.Wait()
+	leader := r.Node(r.Leader())
+	waitFor(t, func() bool { return leader.Pending() == 0 && leader.Waiting() == 0 })
 	must(t, n.Read(ctx, func(v *store.View) error {
 		for i := range 250 {
 			if got, err := v.Alias(fmt.Sprintf("alias/many-%d", i)); err != nil || got != key {

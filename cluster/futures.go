@@ -12,7 +12,8 @@ import (
 // was given. A leader that is cut off answers when its lease ends.
 const drainLimit = 2 * time.Second
 
-// futures keeps account of what Raft owes an answer to. Raft never answers an
+// futures keeps account of what Raft owes an answer to, and of writes that wait for
+// the other nodes after it. Raft never answers an
 // entry that stands in its queue when it shuts down, so a node first stops
 // giving, then waits for the answers, then shuts Raft down.
 type futures struct {

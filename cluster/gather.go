@@ -77,7 +77,12 @@ func (p *proposal) wait(ctx, node context.Context) attempt {
 	if !p.taken.Swap(true) {
 		return attempt{outcome: notLeader, reason: fmt.Errorf("waiting behind other writes: %w", reason)}
 	}
-	return attempt{outcome: unknown, reason: reason}
+	select {
+	case a := <-p.done: // it came at the same time
+		return a
+	default:
+		return attempt{outcome: unknown, reason: reason}
+	}
 }
 
 // giveRaft hands a group to Raft and returns when all of it is answered, which is

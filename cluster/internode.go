@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -70,6 +71,9 @@ func (n *Node) submitFor(sender string, p *proposal) (a attempt, ok bool) {
 	err := proto.Unmarshal(p.command, &c)
 	if err == nil {
 		err = checkFit(&c)
+	}
+	if err == nil && len(p.command) > maxCommand { // what enters the log is this, not c encoded anew
+		err = fmt.Errorf("command of %d bytes, at most %d", len(p.command), maxCommand)
 	}
 	if err == nil && c.GetOrigin().GetNode() != sender {
 		err = errors.New("the command's origin is not its sender")

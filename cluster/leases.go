@@ -43,8 +43,7 @@ func newLeases(n *Node, start uint64, members *appliedMembers) (*leases, error) 
 }
 
 // Admit lets a read begin if the state is where some grant wants it. Whether that
-// grant is live is for Check: one look at the clock a read, which is a system
-// call, is enough. A read that Check has refused waits for a live grant, for no
+// grant is live is for Check: one look at the clock a read is enough. A read that Check has refused waits for a live grant, for no
 // longer than Timing.LeaseWait: a node that is cut off refuses, so that its
 // caller asks another.
 func (l *leases) Admit(ctx context.Context, again bool) (Ticket, error) {

@@ -95,7 +95,8 @@ type ProposeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Marshalled store commands, complete but for the leader's stamp.
 	Commands [][]byte `protobuf:"bytes,1,rep,name=commands,proto3" json:"commands,omitempty"`
-	// Time that the sender still holds the writes, at most, in milliseconds.
+	// Time that the sender still holds the last of the writes, in milliseconds: one
+	// that is held for less may take effect when nobody waits for it any more.
 	HoldMs        uint32 `protobuf:"varint,2,opt,name=hold_ms,json=holdMs,proto3" json:"hold_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -15,8 +15,9 @@ import (
 	"google.golang.org/grpc/stats"
 )
 
-// MaxMessage bounds an internode message, in bytes. The largest is a forwarded
-// command, some 100 KiB with all its tags and policies.
+// MaxMessage bounds an internode message, in bytes; a caller may allow a larger
+// answer. The largest is a call that forwards many commands; one of them has some
+// 100 KiB with all its tags and policies.
 const MaxMessage = 1 << 20
 
 const authType = "meridian-mtls"

@@ -11,7 +11,8 @@ import (
 // answers a few thousand calls a second is woken all the time, and has its
 // goroutines moved about, too. The monitor of a program that is to print a line
 // about its scheduler now and then does not sleep, but polls every 10 ms. So the
-// line is asked for, once in the longest interval there is, 24 days. An
+// line is asked for, once in the longest interval there is, 24 days, and at the start
+// on a host that has been up for longer. An
 // environment that says something about it already stays as it is. See
 // docs/performance.md.
 func ServerEnvironment(env []string) []string {
