@@ -71,43 +71,6 @@ func TestTheLargestAnswerOfACallArrives(t *testing.T) {
 	}
 }
 
-// A follower learns that the leader never began what waited behind other writes,
-// even if the leader's disk hangs for as long as the write is held. What the leader
-// had begun is unknown.
-func TestForwardedWritesThatWereNeverBegunAreDefinite(t *testing.T) {
-	r := clustertest.New(t, clustertest.Options{Configure: func(_ int, c *cluster.Config) {
-		calm(c)
-		c.Timing.Hold = 2 * time.Second
-	}})
-	leader, follower := r.Node(r.Leader()), r.Node(r.Follower())
-	waitFor(t, func() bool { return leader.Pending() == 0 })
-	release := leader.HangDisk()
-	defer release()
-	ctx := within(t, time.Minute)
-	first := make(chan error, 1)
-	go func() {
-		_, err := clustertest.CreateKey(ctx, follower, regionName)
-		first <- err
-	}()
-	waitFor(t, func() bool { return leader.Pending() > 0 })
-	const more = 20
-	others := make(chan error, more)
-	for range more {
-		go func() {
-			_, err := clustertest.CreateKey(ctx, follower, regionName)
-			others <- err
-		}()
-	}
-	if err := <-first; !errors.Is(err, cluster.ErrOutcomeUnknown) {
-		t.Errorf("begun: %v, want an unknown outcome", err)
-	}
-	for range more {
-		if err := <-others; !errors.Is(err, cluster.ErrUnavailable) || errors.Is(err, cluster.ErrOutcomeUnknown) {
-			t.Errorf("never begun: %v, want that it was not", err)
-		}
-	}
-}
-
 // A write that left for a leader that dies with it is not one that was never begun.
 func TestForwardedWriteToALeaderThatDiesIsUnknown(t *testing.T) {
 	r := clustertest.New(t, clustertest.Options{Configure: func(_ int, c *cluster.Config) { c.Timing.Hold = 4 * time.Second }})
