@@ -146,12 +146,19 @@ func (n *Node) send(reign *reign, group []*proposal) []attempt {
 		return all(attempt{outcome: unknown, reason: err})
 	case err != nil:
 		return all(attempt{outcome: notLeader, reason: err})
-	case len(answer.Proposed) != len(group):
-		return all(attempt{outcome: unknown, reason: fmt.Errorf("leader %s: %d outcomes of %d writes", reign.id, len(answer.Proposed), len(group))})
 	}
-	out := make([]attempt, len(group))
-	for i, p := range answer.Proposed {
-		out[i] = attemptOf(reign.id, p)
+	return attemptsOf(reign.id, answer.Proposed, len(group))
+}
+
+// attemptsOf is what the leader says came of the commands of a call.
+func attemptsOf(leader string, proposed []*clusterpb.Proposed, commands int) []attempt {
+	out := make([]attempt, commands)
+	for i := range out {
+		if len(proposed) == commands {
+			out[i] = attemptOf(leader, proposed[i])
+		} else {
+			out[i] = attempt{outcome: unknown, reason: fmt.Errorf("leader %s: %d outcomes of %d writes", leader, len(proposed), commands)}
+		}
 	}
 	return out
 }

@@ -96,6 +96,42 @@ func TestForwardedWriteToALeaderThatDiesIsUnknown(t *testing.T) {
 	}
 }
 
+// Writes that wait behind others at a leader that hangs were never begun, and the
+// callers of another node are told so: not one that the outcome is unknown, unless
+// the machine is so slow that the leader's word came too late.
+func TestForwardedWritesBehindAHungLeaderAreNotBegun(t *testing.T) {
+	r := clustertest.New(t, clustertest.Options{Configure: func(_ int, c *cluster.Config) { c.Timing.Hold = time.Second }})
+	leader, follower := r.Node(r.Leader()), r.Node(r.Follower())
+	waitFor(t, func() bool { return leader.Pending() == 0 })
+	release := leader.HangDisk()
+	defer release()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(func() { _, _ = clustertest.CreateKey(t.Context(), leader, regionName) })
+	waitFor(t, func() bool { return leader.Pending() > 0 })
+	const writes = 20
+	ends := make(chan error, writes)
+	for range writes {
+		wg.Go(func() {
+			_, err := clustertest.CreateKey(t.Context(), follower, regionName)
+			ends <- err
+		})
+	}
+	definite := 0
+	for range writes {
+		switch err := <-ends; {
+		case errors.Is(err, cluster.ErrOutcomeUnknown):
+		case errors.Is(err, cluster.ErrUnavailable):
+			definite++
+		default:
+			t.Errorf("%v, want ErrUnavailable", err)
+		}
+	}
+	if definite < writes/2 {
+		t.Errorf("%d of %d have a definite outcome", definite, writes)
+	}
+}
+
 // More writes at once than a call takes, through a follower: each is decided, and
 // by its own result.
 func TestManyWritesThroughAFollower(t *testing.T) {

@@ -95,9 +95,14 @@ func (n *Node) hold(ctx context.Context, c *storepb.Command) (*storepb.Result, e
 	}
 	var pause time.Duration
 	var doubt error // why an attempt's outcome is unknown
-	for {
+	var a attempt
+	for tried := false; ; tried = true {
 		reign := n.reigns.current()
-		a := n.propose(ctx, reign, c, data)
+		// A write that was not begun until now is not sent again so late that the
+		// leader's answer may miss the end of the wait: that would make it unknown.
+		if !tried || reign.id == n.cfg.NodeID || time.Until(n.deadline(ctx)) > answerTime {
+			a = n.propose(ctx, reign, c, data)
+		}
 		switch a.outcome {
 		case decided:
 			return a.result, nil
@@ -165,6 +170,15 @@ func (n *Node) submit(p *proposal, c *storepb.Command) (a attempt, ok bool) {
 	if full := n.withoutRoom(t); full != "" && !allowedOnLowDisk(c) {
 		return attempt{outcome: diskIsFull, reason: &DiskFullError{Leader: n.cfg.NodeID, Node: full}}, false
 	}
+	if a, ok := n.count(); !ok {
+		return a, false
+	}
+	n.gatherer.add(p)
+	return attempt{}, true
+}
+
+// count enters a proposal among those that wait, until it is answered.
+func (n *Node) count() (a attempt, ok bool) {
 	if n.waiting.Add(1) > maxWaiting {
 		n.waiting.Add(-1)
 		return attempt{outcome: throttled, reason: ErrThrottled}, false
@@ -173,7 +187,6 @@ func (n *Node) submit(p *proposal, c *storepb.Command) (a attempt, ok bool) {
 		n.waiting.Add(-1)
 		return attempt{outcome: notLeader, reason: ErrStopped}, false
 	}
-	n.gatherer.add(p)
 	return attempt{}, true
 }
 
