@@ -40,14 +40,14 @@ var (
 type keyCiphers struct{ versions []versionCipher }
 
 type versionCipher struct {
-	id   crypto.VersionID
-	xaes *crypto.XAES
+	id     crypto.VersionID
+	cipher crypto.Cipher
 }
 
-func (k *keyCiphers) find(version crypto.VersionID) *crypto.XAES {
+func (k *keyCiphers) find(version crypto.VersionID) crypto.Cipher {
 	for i := len(k.versions) - 1; i >= 0; i-- { // the newest is used most
 		if k.versions[i].id == version {
-			return k.versions[i].xaes
+			return k.versions[i].cipher
 		}
 	}
 	return nil
@@ -86,7 +86,7 @@ func (c *ciphers) dropAll(index uint64) {
 }
 
 // get returns the cipher of a version of the key, which belongs to the view.
-func (c *ciphers) get(ring *crypto.Keyring, v *store.View, id crypto.KeyID, version crypto.VersionID) (*crypto.XAES, error) {
+func (c *ciphers) get(ring *crypto.Keyring, v *store.View, id crypto.KeyID, version crypto.VersionID) (crypto.Cipher, error) {
 	if k, ok := c.cache.GetIfPresent(id); ok {
 		if x := k.find(version); x != nil {
 			return x, nil
@@ -97,7 +97,7 @@ func (c *ciphers) get(ring *crypto.Keyring, v *store.View, id crypto.KeyID, vers
 	if err != nil {
 		return nil, err
 	}
-	if record.Algorithm != crypto.AlgorithmXAES256GCM {
+	if !record.Algorithm.Symmetric() {
 		return nil, fmt.Errorf("%w: key %s, version %s: %v", errAlgorithm, id, version, record.Algorithm)
 	}
 	material, err := ring.Unwrap(crypto.MaterialOf(c.region, id, version, record.Algorithm), record.Wrapped)
@@ -107,7 +107,7 @@ func (c *ciphers) get(ring *crypto.Keyring, v *store.View, id crypto.KeyID, vers
 		}
 		return nil, fmt.Errorf("%w: key %s, version %s: %w", errMaterial, id, version, err)
 	}
-	x, err := crypto.NewXAES(material)
+	x, err := crypto.NewCipher(record.Algorithm, material)
 	material.Wipe()
 	if err != nil {
 		return nil, fmt.Errorf("%w: key %s, version %s: %w", errMaterial, id, version, err)

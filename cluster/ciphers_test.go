@@ -32,7 +32,7 @@ func cipherFixtureOf(t testing.TB, algorithm crypto.Algorithm) (c *ciphers, ring
 	must(err)
 	t.Cleanup(ring.Close)
 	key, version = crypto.NewKeyID(), crypto.NewVersionID()
-	wrapped, err := ring.Wrap(crypto.MaterialOf("r1", key, version, algorithm), crypto.NewMaterial())
+	wrapped, err := ring.Wrap(crypto.MaterialOf("r1", key, version, algorithm), crypto.NewMaterial(crypto.AlgorithmXAES256GCM))
 	must(err)
 	s, err := store.Open(store.Config{Path: filepath.Join(t.TempDir(), "state.db"), InitialMmapSize: 1 << 20})
 	must(err)
@@ -131,7 +131,7 @@ func TestCipherUnderAnotherKeyring(t *testing.T) {
 }
 
 func TestCipherOfAnUnknownAlgorithm(t *testing.T) {
-	c, ring, v, key, version := cipherFixtureOf(t, 2)
+	c, ring, v, key, version := cipherFixtureOf(t, 99)
 	_, err := c.get(ring, v, key, version)
 	if !errors.Is(err, errAlgorithm) || errors.Is(err, store.ErrDamaged) {
 		t.Fatalf("error %v, want errAlgorithm, which does not end the process", err)

@@ -34,7 +34,7 @@ func leaderClockJumps(t *testing.T, voterDown bool) {
 		ScheduleKeyDeletion: &storepb.ScheduleKeyDeletion{KeyId: doomed[:], Days: 7},
 	}})))
 	rotating, version := crypto.NewKeyID(), crypto.NewVersionID()
-	wrapped, err := r.Node(0).Wrap(crypto.MaterialOf(regionName, rotating, version, crypto.AlgorithmXAES256GCM), crypto.NewMaterial())
+	wrapped, err := r.Node(0).Wrap(crypto.MaterialOf(regionName, rotating, version, crypto.AlgorithmXAES256GCM), crypto.NewMaterial(crypto.AlgorithmXAES256GCM))
 	must(t, err)
 	must(t, clustertest.Decide(r.Node(0).Propose(ctx, &storepb.Command{Body: &storepb.Command_CreateKey{CreateKey: &storepb.CreateKey{
 		KeyId: rotating[:], VersionId: version[:], Algorithm: uint32(crypto.AlgorithmXAES256GCM), Wrapped: wrapped, Creator: clustertest.Account,

@@ -149,7 +149,7 @@ func (n *Node) dueRotations(now time.Time) ([]*store.Key, error) {
 
 func (n *Node) rotate(t *openTerm, k *store.Key) error {
 	version := crypto.NewVersionID()
-	material := crypto.NewMaterial()
+	material := crypto.NewMaterial(crypto.AlgorithmXAES256GCM)
 	defer material.Wipe()
 	wrapped, err := n.Wrap(crypto.MaterialOf(n.cfg.Region, k.ID, version, crypto.AlgorithmXAES256GCM), material)
 	if err != nil {

@@ -168,7 +168,7 @@ func (n *Node) withdraw() {
 
 // Cipher returns a version of k, which was read from v, ready to use. Errors:
 // ErrSealed, store.ErrVersionNotFound.
-func (n *Node) Cipher(v *store.View, k *store.Key, version crypto.VersionID) (*crypto.XAES, error) {
+func (n *Node) Cipher(v *store.View, k *store.Key, version crypto.VersionID) (crypto.Cipher, error) {
 	ring := n.keyring.Load()
 	if ring == nil {
 		return nil, ErrSealed

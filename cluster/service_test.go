@@ -27,7 +27,7 @@ func TestCipherOpensOnEveryNode(t *testing.T) {
 	ctx := within(t, 30*time.Second)
 	key, err := clustertest.CreateKey(ctx, r.Node(0), regionName)
 	must(t, err)
-	use := func(i int, f func(x *crypto.XAES) error) error {
+	use := func(i int, f func(x crypto.Cipher) error) error {
 		return r.Node(i).Read(ctx, func(v *store.View) error {
 			k, err := v.Key(key)
 			if err != nil {
@@ -41,9 +41,9 @@ func TestCipherOpensOnEveryNode(t *testing.T) {
 		})
 	}
 	var sealed []byte
-	must(t, use(0, func(x *crypto.XAES) error { sealed = x.Seal(nil, []byte("text"), []byte("aad")); return nil }))
+	must(t, use(0, func(x crypto.Cipher) error { sealed = x.Seal(nil, []byte("text"), []byte("aad")); return nil }))
 	for i := range r.Len() {
-		must(t, use(i, func(x *crypto.XAES) error {
+		must(t, use(i, func(x crypto.Cipher) error {
 			text, err := x.Open(nil, sealed, []byte("aad"))
 			if err == nil && !bytes.Equal(text, []byte("text")) {
 				return errors.New("other text")
@@ -150,7 +150,7 @@ func TestDueRotationMakesANewPrimaryVersion(t *testing.T) {
 	ctx := within(t, time.Minute)
 	n := r.Node(0)
 	id, version := crypto.NewKeyID(), crypto.NewVersionID()
-	wrapped, err := n.Wrap(crypto.MaterialOf(regionName, id, version, crypto.AlgorithmXAES256GCM), crypto.NewMaterial())
+	wrapped, err := n.Wrap(crypto.MaterialOf(regionName, id, version, crypto.AlgorithmXAES256GCM), crypto.NewMaterial(crypto.AlgorithmXAES256GCM))
 	must(t, err)
 	must(t, clustertest.Decide(n.Propose(ctx, &storepb.Command{Body: &storepb.Command_CreateKey{CreateKey: &storepb.CreateKey{
 		KeyId: id[:], VersionId: version[:], Algorithm: uint32(crypto.AlgorithmXAES256GCM), Wrapped: wrapped, Creator: clustertest.Account,

@@ -1,9 +1,6 @@
 package crypto
 
-import (
-	"crypto/rand"
-	"encoding/binary"
-)
+import "encoding/binary"
 
 // Purpose says what wrapped bytes are for, so that one kind can never be taken for another.
 type Purpose string
@@ -12,6 +9,7 @@ type Purpose string
 const (
 	PurposeMaterial  Purpose = "material"   // of a key version
 	PurposeAccessKey Purpose = "access-key" // the secret of an access key
+	PurposeImport    Purpose = "import"     // the private key of an import token
 	PurposeCanary    Purpose = "canary"     // a known text that shows that the keyring is the right one
 )
 
@@ -31,13 +29,6 @@ func MaterialOf(region string, key KeyID, version VersionID, algorithm Algorithm
 	return Binding{Region: region, KeyID: key, VersionID: version, Algorithm: algorithm, Purpose: PurposeMaterial}
 }
 
-// NewMaterial returns the material of a new key version: 32 random bytes.
-func NewMaterial() Secret {
-	material := make(Secret, KeyBytes)
-	rand.Read(material)
-	return material
-}
-
 // wrapDomain separates the AAD of wrapped bytes from every other use of a key.
 const wrapDomain = "meridian/wrapped/1"
 
@@ -46,8 +37,13 @@ const wrapDomain = "meridian/wrapped/1"
 //	"meridian/wrapped/1" || format || u32(epoch) || algorithm || u32(len) || region || key id || version id ||
 //	u32(len) || purpose || u32(len) || name
 func (b Binding) appendAAD(dst []byte, epoch uint32) []byte {
-	dst = append(dst, wrapDomain...)
-	dst = append(dst, wrappedFormat)
+	return b.appendTo(dst, wrapDomain, wrappedFormat, epoch)
+}
+
+// appendTo appends the place, after a domain and a format that say what for.
+func (b Binding) appendTo(dst []byte, domain string, format byte, epoch uint32) []byte {
+	dst = append(dst, domain...)
+	dst = append(dst, format)
 	dst = binary.BigEndian.AppendUint32(dst, epoch)
 	dst = append(dst, byte(b.Algorithm))
 	dst = binary.BigEndian.AppendUint32(dst, uint32(len(b.Region)))

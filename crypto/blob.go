@@ -7,20 +7,6 @@ import (
 	"slices"
 )
 
-// Algorithm says how a key version seals. The key version's record decides which one is used; a blob's must equal it.
-type Algorithm byte
-
-// AlgorithmXAES256GCM is XAES-256-GCM, the only symmetric algorithm there is.
-const AlgorithmXAES256GCM Algorithm = 1
-
-// String returns the algorithm's name.
-func (a Algorithm) String() string {
-	if a == AlgorithmXAES256GCM {
-		return "XAES-256-GCM"
-	}
-	return fmt.Sprintf("algorithm %d", byte(a))
-}
-
 // Sizes of a blob, in bytes.
 const (
 	// MaxBlobBytes bounds a whole blob. It leaves room for the largest plaintext that a region may be set to take.
@@ -60,7 +46,7 @@ type Header struct {
 // Format 1, lengths in bytes:
 //
 //	format      1   0x01
-//	algorithm   1   0x01: XAES-256-GCM
+//	algorithm   1   0x01: XAES-256-GCM, 0x02: XSM4-GCM
 //	flags       1   0x00: all bits reserved
 //	length      1   of region, 1 to 63
 //	region      n   lower-case letters, digits, hyphens
@@ -70,8 +56,8 @@ type Header struct {
 //	ciphertext  m   as long as the plaintext
 //	tag         16
 //
-// The header is everything before the nonce. A blob has at most 8192 bytes. The last three parts are XAES-256-GCM under
-// the material of the key version that the header names, with
+// The header is everything before the nonce. A blob has at most 8192 bytes. The last three parts are what the algorithm
+// makes, see [XAES] and [XSM4], under the material of the key version that the header names, with
 //
 //	AAD = "meridian/blob/1" || u32(length of header) || header || u32(pairs) || pairs
 //	pair = u32(length of name) || name || u32(length of value) || value
@@ -113,7 +99,7 @@ func ParseBlob(b []byte) (Blob, error) {
 		return Blob{}, fmt.Errorf("%w: format 0x%02x is unknown, this version reads format 0x%02x", ErrNotBlob, b[0], blobFormat)
 	case len(b) < minBlobBytes:
 		return Blob{}, fmt.Errorf("%w: shorter than the shortest, %d bytes", ErrNotBlob, minBlobBytes)
-	case Algorithm(b[1]) != AlgorithmXAES256GCM:
+	case !Algorithm(b[1]).Symmetric():
 		return Blob{}, fmt.Errorf("%w: algorithm 0x%02x is unknown", ErrNotBlob, b[1])
 	case b[2] != 0:
 		return Blob{}, fmt.Errorf("%w: reserved flags 0x%02x are set", ErrNotBlob, b[2])
@@ -148,11 +134,11 @@ func BlobBytes(region string, plaintext int) int {
 	return blobFixedBytes + len(region) + blobIDsBytes + Overhead + plaintext
 }
 
-// SealBlob seals plaintext under x in context c and appends the whole blob to dst. Errors: [ErrBlobTooLarge], or a
-// header that no blob can have. The room behind dst must not overlap plaintext.
-func SealBlob(dst []byte, x *XAES, h Header, c Context, plaintext []byte) ([]byte, error) {
-	if h.Algorithm != AlgorithmXAES256GCM {
-		return nil, fmt.Errorf("crypto: cannot seal a blob with %v", h.Algorithm)
+// SealBlob seals plaintext under x in context c and appends the whole blob to dst. The header's algorithm is the
+// cipher's. Errors: [ErrBlobTooLarge], or a header that no blob of this cipher can have. The room behind dst must not overlap plaintext.
+func SealBlob(dst []byte, x Cipher, h Header, c Context, plaintext []byte) ([]byte, error) {
+	if h.Algorithm != x.Algorithm() {
+		return nil, fmt.Errorf("crypto: a header of %v for a blob that %v seals", h.Algorithm, x.Algorithm())
 	}
 	if !ValidRegion(h.Region) {
 		return nil, fmt.Errorf("crypto: %q is no name of a region", h.Region)
@@ -183,7 +169,10 @@ func SealBlob(dst []byte, x *XAES, h Header, c Context, plaintext []byte) ([]byt
 // the blob was changed. The room behind dst must not overlap the blob.
 //
 // The caller has looked x up by the header's key and version, and has compared the header's algorithm with the record.
-func (b Blob) Open(dst []byte, x *XAES, c Context) ([]byte, error) {
+func (b Blob) Open(dst []byte, x Cipher, c Context) ([]byte, error) {
+	if b.Algorithm != x.Algorithm() {
+		return nil, ErrOpen
+	}
 	w := borrowWorkspace()
 	defer w.giveBack()
 	w.aad = appendBlobAAD(w.aad, b.header, c)

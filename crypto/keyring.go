@@ -1,6 +1,7 @@
 package crypto
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
@@ -174,18 +175,27 @@ func (k *Keyring) Unwrap(b Binding, wrapped []byte) (Secret, error) {
 	if err != nil {
 		return nil, err
 	}
-	i, found := slices.BinarySearchFunc(k.entries, epoch, func(e kek, epoch uint32) int { return int(int64(e.epoch) - int64(epoch)) })
+	e, found := k.kek(epoch)
 	if !found {
 		return nil, fmt.Errorf("%w: there is no KEK of epoch %d", ErrUnwrap, epoch)
 	}
 	w := borrowWorkspace()
 	defer w.giveBack()
 	w.aad = b.appendAAD(w.aad, epoch)
-	material, err := k.entries[i].xaes.open(w, make([]byte, 0, len(wrapped)-WrapOverhead), wrapped[wrappedHeaderBytes:], w.aad)
+	material, err := e.xaes.open(w, make([]byte, 0, len(wrapped)-WrapOverhead), wrapped[wrappedHeaderBytes:], w.aad)
 	if err != nil {
 		return nil, ErrUnwrap
 	}
 	return material, nil
+}
+
+// kek returns the KEK of an epoch. The caller holds the lock.
+func (k *Keyring) kek(epoch uint32) (kek, bool) {
+	i, found := slices.BinarySearchFunc(k.entries, epoch, func(e kek, epoch uint32) int { return cmp.Compare(e.epoch, epoch) })
+	if !found {
+		return kek{}, false
+	}
+	return k.entries[i], true
 }
 
 // WrappedEpoch returns the epoch of the KEK that wrapped the bytes, which is not authentic before Unwrap.

@@ -4,6 +4,7 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
+	"crypto/subtle"
 	"errors"
 	"fmt"
 	"slices"
@@ -49,16 +50,24 @@ func NewXAES(key []byte) (*XAES, error) {
 		return nil, fmt.Errorf("crypto: prepare AES-256: %w", err)
 	}
 	x := &XAES{block: block}
-	block.Encrypt(x.k1[:], x.k1[:]) // L
+	cmacSubkey(block, &x.k1)
+	return x, nil
+}
+
+// cmacSubkey turns zeros into K1 of a block cipher with blocks of 128 bits.
+func cmacSubkey(block cipher.Block, k1 *[aes.BlockSize]byte) {
+	block.Encrypt(k1[:], k1[:]) // L
 
 	// K1 is L doubled in GF(2^128), without a branch on key bits.
 	var carry byte
-	for i := len(x.k1) - 1; i >= 0; i-- {
-		carry, x.k1[i] = x.k1[i]>>7, x.k1[i]<<1|carry
+	for i := len(k1) - 1; i >= 0; i-- {
+		carry, k1[i] = k1[i]>>7, k1[i]<<1|carry
 	}
-	x.k1[len(x.k1)-1] ^= -carry & 0b10000111
-	return x, nil
+	k1[len(k1)-1] ^= -carry & 0b10000111
 }
+
+// Algorithm implements [Cipher].
+func (x *XAES) Algorithm() Algorithm { return AlgorithmXAES256GCM }
 
 // Seal encrypts plaintext, authenticates it with aad, and appends nonce (24), ciphertext and tag (16) to dst. The room
 // behind dst must not overlap plaintext or aad.
@@ -103,15 +112,8 @@ func (x *XAES) open(w *workspace, dst, sealed, aad []byte) ([]byte, error) {
 // gcm returns AES-256-GCM under the subkey of w.half: CMAC-AES256 in counter mode (SP 800-108r1 section 4.1) with a
 // counter of 16 bits, label "X" and the half nonce as context.
 func (x *XAES) gcm(w *workspace) cipher.AEAD {
-	for i := range byte(2) {
-		m := w.subkey[int(i)*aes.BlockSize:][:aes.BlockSize]
-		m[0], m[1], m[2], m[3] = 0, i+1, 'X', 0
-		copy(m[4:], w.half[:])
-		for j := range m {
-			m[j] ^= x.k1[j]
-		}
-		x.block.Encrypt(m, m)
-	}
+	deriveBlock(x.block, &x.k1, w.subkey[:aes.BlockSize], 1, &w.half)
+	deriveBlock(x.block, &x.k1, w.subkey[aes.BlockSize:], 2, &w.half)
 	block, err := aes.NewCipher(w.subkey[:])
 	if err != nil {
 		panic("crypto: AES-256 refuses a key of 32 bytes: " + err.Error())
@@ -123,10 +125,19 @@ func (x *XAES) gcm(w *workspace) cipher.AEAD {
 	return gcm
 }
 
+// deriveBlock fills m, one block, with the CMAC of that block of the counter mode which counter numbers.
+func deriveBlock(block cipher.Block, k1 *[aes.BlockSize]byte, m []byte, counter byte, half *[halfNonce]byte) {
+	m[0], m[1], m[2], m[3] = 0, counter, 'X', 0
+	copy(m[4:], half[:])
+	subtle.XORBytes(m, m, k1[:])
+	block.Encrypt(m, m)
+}
+
 // workspace is the memory of one operation. It comes from a pool because what is passed through the cipher interfaces
 // cannot stay on the stack.
 type workspace struct {
 	half   [halfNonce]byte
+	nonce  [NonceBytes - halfNonce]byte // the other half, where it is ours to draw
 	subkey [KeyBytes]byte
 	aad    []byte
 }

@@ -78,7 +78,7 @@ func (c *Call) newKey() (*storepb.CreateKey, error) {
 // addMaterial makes the first version of a key: its material leaves this node wrapped only.
 func (c *Call) addMaterial(body *storepb.CreateKey) (err error) {
 	version := crypto.NewVersionID()
-	material := crypto.NewMaterial()
+	material := crypto.NewMaterial(crypto.AlgorithmXAES256GCM)
 	defer material.Wipe()
 	binding := crypto.MaterialOf(c.server.cfg.RegionID, crypto.KeyID(body.KeyId), version, crypto.AlgorithmXAES256GCM)
 	body.VersionId = idBytes(version)

@@ -44,7 +44,7 @@ func (c *Call) readBlob() (crypto.Blob, error) {
 
 // openingKey finds the key that a blob names, judges permission and state, and returns the cipher of its version. The
 // record decides which algorithm opens it, never the blob.
-func (w *cryptoCall) openingKey(v *store.View, need Permission) (*store.Key, *crypto.XAES, error) {
+func (w *cryptoCall) openingKey(v *store.View, need Permission) (*store.Key, crypto.Cipher, error) {
 	k, err := w.keyByID(v, w.blob.KeyID, need.Action)
 	if err != nil {
 		return nil, nil, err
@@ -70,7 +70,7 @@ func (w *cryptoCall) openingKey(v *store.View, need Permission) (*store.Key, *cr
 }
 
 // open opens the blob of the request in context into scratch space.
-func (w *cryptoCall) open(x *crypto.XAES, context crypto.Context) ([]byte, error) {
+func (w *cryptoCall) open(x crypto.Cipher, context crypto.Context) ([]byte, error) {
 	plaintext, err := w.blob.Open(w.Scratch(w.blob.PlaintextBytes()), x, context)
 	if err != nil {
 		return nil, errBlob()

@@ -25,7 +25,7 @@ type Region interface {
 	// Propose carries a command to every node and returns what it did.
 	Propose(ctx context.Context, c *storepb.Command) (*storepb.Result, error)
 	// Cipher returns the ready cipher of a key version.
-	Cipher(v *store.View, k *store.Key, version crypto.VersionID) (*crypto.XAES, error)
+	Cipher(v *store.View, k *store.Key, version crypto.VersionID) (crypto.Cipher, error)
 	// Wrap seals key material under the key-encryption key of the region.
 	Wrap(b crypto.Binding, material []byte) ([]byte, error)
 }

@@ -377,7 +377,7 @@ func blobNaming(tb testing.TB, key string) string {
 	if !ok {
 		tb.Fatalf("%q is no key id", key)
 	}
-	x, err := crypto.NewXAES(crypto.NewMaterial())
+	x, err := crypto.NewXAES(crypto.NewMaterial(crypto.AlgorithmXAES256GCM))
 	if err != nil {
 		tb.Fatal(err)
 	}

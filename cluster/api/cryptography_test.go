@@ -312,7 +312,7 @@ func TestDamagedBlob(t *testing.T) {
 func TestUnknownAlgorithm(t *testing.T) {
 	h := newHarness(t, Limits{})
 	id, version := crypto.NewKeyID(), crypto.NewVersionID()
-	wrapped, err := h.Wrap(h.binding(id, version), crypto.NewMaterial())
+	wrapped, err := h.Wrap(h.binding(id, version), crypto.NewMaterial(crypto.AlgorithmXAES256GCM))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -362,7 +362,7 @@ func TestBlobOfAnotherRegion(t *testing.T) {
 func TestKeysOfAnotherSpec(t *testing.T) {
 	h := newHarness(t, Limits{})
 	id, version := crypto.NewKeyID(), crypto.NewVersionID()
-	wrapped, err := h.keyring.Wrap(h.binding(id, version), crypto.NewMaterial())
+	wrapped, err := h.keyring.Wrap(h.binding(id, version), crypto.NewMaterial(crypto.AlgorithmXAES256GCM))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -123,12 +123,12 @@ func (r *testRegion) Propose(_ context.Context, c *storepb.Command) (*storepb.Re
 	return results[0], nil
 }
 
-func (r *testRegion) Cipher(v *store.View, k *store.Key, version crypto.VersionID) (*crypto.XAES, error) {
+func (r *testRegion) Cipher(v *store.View, k *store.Key, version crypto.VersionID) (crypto.Cipher, error) {
 	if r.sealed {
 		return nil, cluster.ErrSealed
 	}
 	if x, ok := r.ciphers.Load(version); ok {
-		return x.(*crypto.XAES), nil
+		return x.(crypto.Cipher), nil
 	}
 	record, err := v.Version(k.ID, version)
 	if err != nil {
@@ -163,7 +163,7 @@ func (r *testRegion) rotate(tb testing.TB, keyID string) {
 	tb.Helper()
 	id, _ := crypto.ParseKeyID(keyID)
 	version := crypto.NewVersionID()
-	material := crypto.NewMaterial()
+	material := crypto.NewMaterial(crypto.AlgorithmXAES256GCM)
 	defer material.Wipe()
 	wrapped, err := r.keyring.Wrap(r.binding(id, version), material)
 	if err != nil {

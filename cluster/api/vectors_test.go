@@ -92,7 +92,7 @@ func (noRegion) Applied() uint64 { return 7 }
 func (noRegion) Propose(context.Context, *storepb.Command) (*storepb.Result, error) {
 	return nil, cluster.ErrUnavailable
 }
-func (noRegion) Cipher(*store.View, *store.Key, crypto.VersionID) (*crypto.XAES, error) {
+func (noRegion) Cipher(*store.View, *store.Key, crypto.VersionID) (crypto.Cipher, error) {
 	return nil, cluster.ErrUnavailable
 }
 func (noRegion) Wrap(crypto.Binding, []byte) ([]byte, error) { return nil, cluster.ErrUnavailable }

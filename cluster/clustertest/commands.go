@@ -12,7 +12,7 @@ import (
 // CreateKey makes a key with material on a node.
 func CreateKey(ctx context.Context, n *cluster.Node, region string) (crypto.KeyID, error) {
 	key, version := crypto.NewKeyID(), crypto.NewVersionID()
-	material := crypto.NewMaterial()
+	material := crypto.NewMaterial(crypto.AlgorithmXAES256GCM)
 	defer material.Wipe()
 	wrapped, err := n.Wrap(crypto.MaterialOf(region, key, version, crypto.AlgorithmXAES256GCM), material)
 	if err != nil {
