@@ -37,11 +37,11 @@ type subjectPublicKeyInfo struct {
 }
 
 var (
-	oidRSA       = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 1}     // RFC 8017
-	oidEC        = asn1.ObjectIdentifier{1, 2, 840, 10045, 2, 1}         // RFC 5480
-	oidP256      = asn1.ObjectIdentifier{1, 2, 840, 10045, 3, 1, 7}      // RFC 5480
-	oidSecp256k1 = asn1.ObjectIdentifier{1, 3, 132, 0, 10}               // SEC 2
-	oidSM2       = asn1.ObjectIdentifier{1, 2, 156, 10197, 1, 301}       // GM/T 0006
+	oidRSA       = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 1} // RFC 8017
+	oidEC        = asn1.ObjectIdentifier{1, 2, 840, 10045, 2, 1}     // RFC 5480
+	oidP256      = asn1.ObjectIdentifier{1, 2, 840, 10045, 3, 1, 7}  // RFC 5480
+	oidSecp256k1 = asn1.ObjectIdentifier{1, 3, 132, 0, 10}           // SEC 2
+	oidSM2       = asn1.ObjectIdentifier{1, 2, 156, 10197, 1, 301}   // GM/T 0006
 )
 
 // ParsePublicKey reads a SubjectPublicKeyInfo in DER, with nothing behind it. An RSA key has exactly the bits of its
