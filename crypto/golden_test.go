@@ -17,8 +17,9 @@ var update = flag.Bool("update", false, "write the golden files anew; a change i
 // goldenBlob is a blob that the reference sealed under a fixed nonce.
 type goldenBlob struct {
 	Name      string `json:"name"`
-	Material  string `json:"material"` // hex
-	Nonce     string `json:"nonce"`    // hex
+	Algorithm byte   `json:"algorithm,omitempty"` // none: 1
+	Material  string `json:"material"`            // hex
+	Nonce     string `json:"nonce"`               // hex
 	Region    string `json:"region"`
 	KeyID     string `json:"key_id"`
 	VersionID string `json:"version_id"`
@@ -35,12 +36,32 @@ var goldenBlobs = []goldenBlob{
 	{Name: "largest plaintext of the default setting", Region: strings.Repeat("r", 63), Context: `{"é":"e\u0301"}`, Plaintext: strings.Repeat("5a", 4096)},
 }
 
+// goldenSM4Blobs are blobs of XSM4-GCM.
+var goldenSM4Blobs = []goldenBlob{
+	{Name: "no context", Region: "cn-hangzhou", Plaintext: "48656c6c6f20776f726c64"},
+	{Name: "empty plaintext", Region: "a", Plaintext: ""},
+	{Name: "two pairs", Region: "cn-shanghai", Context: `{"tenant":"acme","purpose":"invoice"}`, Plaintext: strings.Repeat("00", 16)},
+	{Name: "largest plaintext of the default setting", Region: strings.Repeat("r", 63), Context: `{"é":"e\u0301"}`, Plaintext: strings.Repeat("5a", 4096)},
+}
+
 func TestGoldenBlobs(t *testing.T) {
-	path := filepath.Join("testdata", "blobs.json")
+	testGoldenBlobs(t, "blobs.json", AlgorithmXAES256GCM, goldenBlobs)
+}
+
+func TestGoldenSM4Blobs(t *testing.T) {
+	skipUnlessAvailable(t, AlgorithmXSM4GCM)
+	testGoldenBlobs(t, "blobs-sm4.json", AlgorithmXSM4GCM, goldenSM4Blobs)
+}
+
+func testGoldenBlobs(t *testing.T, name string, a Algorithm, goldenBlobs []goldenBlob) {
+	path := filepath.Join("testdata", name)
 	if *update {
 		for i := range goldenBlobs {
 			g := &goldenBlobs[i]
-			g.Material = hex.EncodeToString(counting(byte(16*i), KeyBytes))
+			if a != AlgorithmXAES256GCM {
+				g.Algorithm = byte(a)
+			}
+			g.Material = hex.EncodeToString(counting(byte(16*i), a.MaterialBytes()))
 			g.Nonce = hex.EncodeToString(counting(byte(0x80+i), NonceBytes))
 			g.KeyID = KeyID(counting(byte(0xa0+i), 16)).String()
 			g.VersionID = VersionID(counting(byte(0xc0+i), 16)).String()
@@ -70,10 +91,10 @@ func TestGoldenBlobs(t *testing.T) {
 			t.Errorf("%s: %v", g.Name, err)
 			continue
 		}
-		if b.Region != g.Region || b.KeyID.String() != g.KeyID || b.VersionID.String() != g.VersionID {
+		if b.Algorithm != a || b.Region != g.Region || b.KeyID.String() != g.KeyID || b.VersionID.String() != g.VersionID {
 			t.Errorf("%s: parsed to %+v", g.Name, b.Header)
 		}
-		got, err := b.Open(nil, mustXAES(t, mustHex(t, g.Material)), c)
+		got, err := b.Open(nil, mustCipher(t, a, mustHex(t, g.Material)), c)
 		if err != nil || hex.EncodeToString(got) != g.Plaintext {
 			t.Errorf("%s: opens to %x, %v", g.Name, got, err)
 		}
@@ -92,7 +113,11 @@ func (g goldenBlob) seal(t *testing.T) []byte {
 	if !ok {
 		t.Fatalf("%s: context %q", g.Name, g.Context)
 	}
-	return referenceBlob(mustHex(t, g.Material), mustHex(t, g.Nonce), g.Region, id, version, context, mustHex(t, g.Plaintext))
+	h := Header{AlgorithmXAES256GCM, g.Region, id, version}
+	if g.Algorithm != 0 {
+		h.Algorithm = Algorithm(g.Algorithm)
+	}
+	return referenceBlob(mustHex(t, g.Material), mustHex(t, g.Nonce), h, context, mustHex(t, g.Plaintext))
 }
 
 // goldenKeyring is a keyring of two epochs and bytes that each of them wrapped.

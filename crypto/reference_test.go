@@ -86,7 +86,11 @@ func referenceU32(n int) string {
 
 // referenceBlobHeader and referenceBlobAAD follow the specification at Blob.
 func referenceBlobHeader(region string, key, version [16]byte) string {
-	return "\x01\x01\x00" + string(rune(len(region))) + region + string(key[:]) + string(version[:])
+	return referenceHeader(Header{AlgorithmXAES256GCM, region, key, version})
+}
+
+func referenceHeader(h Header) string {
+	return "\x01" + string(rune(h.Algorithm)) + "\x00" + string(rune(len(h.Region))) + h.Region + string(h.KeyID[:]) + string(h.VersionID[:])
 }
 
 func referenceBlobAAD(header string, context map[string]string) []byte {
@@ -103,10 +107,14 @@ func referenceBlobAAD(header string, context map[string]string) []byte {
 	return []byte(strings.Join(parts, ""))
 }
 
-func referenceBlob(key, nonce []byte, region string, id, version [16]byte, context map[string]string, plaintext []byte) []byte {
-	header := referenceBlobHeader(region, id, version)
-	sealed := referenceSeal(key, nonce, plaintext, referenceBlobAAD(header, context))
-	return slices.Concat([]byte(header), nonce, sealed)
+// referenceBlob seals a blob under a chosen nonce.
+func referenceBlob(material, nonce []byte, h Header, context map[string]string, plaintext []byte) []byte {
+	header := referenceHeader(h)
+	seal := referenceSeal
+	if h.Algorithm == AlgorithmXSM4GCM {
+		seal = referenceXSM4Seal
+	}
+	return slices.Concat([]byte(header), nonce, seal(material, nonce, plaintext, referenceBlobAAD(header, context)))
 }
 
 // counting returns n bytes that count upwards from start.

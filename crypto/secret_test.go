@@ -103,7 +103,18 @@ func TestHoldersOfKeysRedactThemselves(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer k.Close()
-	for _, value := range []any{k, mustXAES(t, testKey), k.arena} {
+	values := []any{k, mustXAES(t, testKey), k.arena, testPair(t, AlgorithmRSA2048), testPair(t, AlgorithmECP256)}
+	for _, a := range []Algorithm{AlgorithmXSM4GCM, AlgorithmECP256K, AlgorithmSM2} {
+		if a.Available() != nil {
+			continue
+		}
+		if a.Symmetric() {
+			values = append(values, mustCipher(t, a, testKey[:a.MaterialBytes()]))
+		} else {
+			values = append(values, testPair(t, a))
+		}
+	}
+	for _, value := range values {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%x", "%q", "%s"} {
 			if text := fmt.Sprintf(verb, value); text != redacted {
 				t.Errorf("%s of %T is %s", verb, value, text)

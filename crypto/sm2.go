@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"fmt"
+	"slices"
 
 	"github.com/emmansun/gmsm/sm2"
 	"github.com/emmansun/gmsm/sm3"
@@ -68,9 +69,48 @@ func (k *sm2Private) sign(_ SignatureScheme, digest []byte) ([]byte, error) {
 	return sm2.SignASN1(rand.Reader, k.key, digest, nil)
 }
 
-// decrypt is GB/T 32918.4 section 7.1 over the library's arithmetic. The library's own decryption (v0.41.1) refuses a
-// ciphertext whose C2 is all zeros, where the standard refuses a mask of zeros: of plaintexts of one byte it would lose
-// one in 256. It also takes other forms of a ciphertext than the one that the API has.
+func (p *sm2Public) verify(_ SignatureScheme, digest, signature []byte) bool {
+	return sm2.VerifyASN1(p.key, digest, signature)
+}
+
+// Encryption and decryption are GB/T 32918.4 over the library's arithmetic, and not the library's own (v0.41.1). That
+// encrypts what nobody can decrypt where it has drawn twice, because a mask was all zeros, and it refuses a ciphertext
+// whose C2 is all zeros, where the standard refuses such a mask. Each happens to one plaintext of one byte in 256. It
+// also reads other forms of a ciphertext than the one that the API has.
+
+// encrypt is section 6.1.
+func (p *sm2Public) encrypt(_ EncryptionScheme, plaintext []byte) ([]byte, error) {
+	for {
+		ephemeral, err := sm2.GenerateKey(rand.Reader)
+		if err != nil {
+			return nil, err
+		}
+		ciphertext, err := p.encryptWith(ephemeral, plaintext)
+		if ciphertext != nil || err != nil {
+			return ciphertext, err
+		}
+	}
+}
+
+// encryptWith encrypts with the sender's key of one message. It returns nil if that gives a mask of zeros.
+func (p *sm2Public) encryptWith(ephemeral *sm2.PrivateKey, plaintext []byte) ([]byte, error) {
+	pair, err := ephemeral.ECDH()
+	if err != nil {
+		return nil, err
+	}
+	scalar := Secret(pair.Bytes())
+	defer scalar.Wipe()
+	shared := sm2Shared(p.key, scalar)
+	defer shared.Wipe()
+	mask, zeros := sm2Mask(shared, len(plaintext))
+	if zeros == 1 {
+		return nil, nil
+	}
+	subtle.XORBytes(mask, mask, plaintext)
+	return slices.Concat(pair.PublicKey().Bytes(), sm2Digest(shared, plaintext), mask), nil
+}
+
+// decrypt is section 7.1.
 func (k *sm2Private) decrypt(_ EncryptionScheme, ciphertext []byte) (Secret, error) {
 	size := len(ciphertext) - sm2Overhead
 	if size < 1 || size > maxSM2Plaintext || ciphertext[0] != uncompressed {
@@ -81,34 +121,42 @@ func (k *sm2Private) decrypt(_ EncryptionScheme, ciphertext []byte) (Secret, err
 	if err != nil {
 		return nil, ErrDecrypt
 	}
-	//lint:ignore SA1019 the curve is the library's own, in constant time, and it offers no other way to both coordinates
-	x, y := point.ScalarMult(point.X, point.Y, k.scalar)
-	shared := make(Secret, 2*scalarBytes)
+	shared := sm2Shared(point, k.scalar)
 	defer shared.Wipe()
-	x.FillBytes(shared[:scalarBytes])
-	y.FillBytes(shared[scalarBytes:])
-
-	plaintext := Secret(sm3.Kdf(shared, size))
-	masked := byte(0)
-	for _, b := range plaintext {
-		masked |= b
-	}
+	plaintext, zeros := sm2Mask(shared, size)
 	subtle.XORBytes(plaintext, plaintext, c2)
-	h := sm3.New()
-	h.Write(shared[:scalarBytes])
-	h.Write(plaintext)
-	h.Write(shared[scalarBytes:])
-	if subtle.ConstantTimeCompare(h.Sum(nil), c3)&(1-subtle.ConstantTimeByteEq(masked, 0)) != 1 {
+	if subtle.ConstantTimeCompare(sm2Digest(shared, plaintext), c3)&^zeros != 1 {
 		plaintext.Wipe()
 		return nil, ErrDecrypt
 	}
 	return plaintext, nil
 }
 
-func (p *sm2Public) verify(_ SignatureScheme, digest, signature []byte) bool {
-	return sm2.VerifyASN1(p.key, digest, signature)
+// sm2Shared returns the coordinates x2 and y2 of the point that sender and receiver have in common.
+func sm2Shared(point *ecdsa.PublicKey, scalar []byte) Secret {
+	//lint:ignore SA1019 the curve is the library's own, in constant time, and it offers no other way to both coordinates
+	x, y := point.ScalarMult(point.X, point.Y, scalar)
+	shared := make(Secret, 2*scalarBytes)
+	x.FillBytes(shared[:scalarBytes])
+	y.FillBytes(shared[scalarBytes:])
+	return shared
 }
 
-func (p *sm2Public) encrypt(_ EncryptionScheme, plaintext []byte) ([]byte, error) {
-	return sm2.Encrypt(rand.Reader, p.key, plaintext, sm2.NewPlainEncrypterOpts(sm2.MarshalUncompressed, sm2.C1C3C2))
+// sm2Mask derives what hides a plaintext of so many bytes; zeros is 1 if it hides nothing.
+func sm2Mask(shared Secret, size int) (mask Secret, zeros int) {
+	mask = sm3.Kdf(shared, size)
+	bits := byte(0)
+	for _, b := range mask {
+		bits |= b
+	}
+	return mask, subtle.ConstantTimeByteEq(bits, 0)
+}
+
+// sm2Digest returns C3.
+func sm2Digest(shared Secret, plaintext []byte) []byte {
+	h := sm3.New()
+	h.Write(shared[:scalarBytes])
+	h.Write(plaintext)
+	h.Write(shared[scalarBytes:])
+	return h.Sum(nil)
 }
