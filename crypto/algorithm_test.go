@@ -83,7 +83,7 @@ func TestSchemesAvailable(t *testing.T) {
 }
 
 // TestNotApproved goes through all that FIPS 140-only mode forbids: each is an error, none is a panic, and no key of
-// another kind is mistaken for one that may be used. TestFIPSModes runs it.
+// another kind is mistaken for one that may be used. TestFIPSOnlyMode runs it.
 func TestNotApproved(t *testing.T) {
 	if !fips140.Enforced() {
 		t.Skip("everything is allowed in this mode")

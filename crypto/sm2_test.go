@@ -118,7 +118,7 @@ func TestSM2EncryptionWithTheLibrary(t *testing.T) {
 func TestSM2SmallestPlaintexts(t *testing.T) {
 	k := testPair(t, AlgorithmSM2)
 	zeros := 0
-	for i := range 3000 {
+	for i := 0; i < 1000 || zeros == 0; i++ {
 		plaintext := []byte{byte(i)}
 		ciphertext := mustEncrypt(t, k.Public(), SM2PKE, plaintext)
 		if ciphertext[sm2Overhead] == 0 {
@@ -130,9 +130,6 @@ func TestSM2SmallestPlaintexts(t *testing.T) {
 		if got, err := k.Decrypt(SM2PKE, ciphertext); err != nil || !got.Equal(plaintext) {
 			t.Fatalf("byte %d, C2 %x: %v", i, ciphertext[sm2Overhead:], err)
 		}
-	}
-	if zeros == 0 {
-		t.Error("no C2 of zeros in 3000 ciphertexts: this test saw nothing")
 	}
 }
 
