@@ -80,6 +80,59 @@ func BenchmarkParseContext(b *testing.B) {
 	}
 }
 
+// BenchmarkSM4 is the same under XSM4-GCM.
+func BenchmarkSM4(b *testing.B) {
+	x, _ := testXSM4(b)
+	h := benchHeader
+	h.Algorithm = AlgorithmXSM4GCM
+	for _, size := range []int{32, 4096} {
+		dst, plaintext := make([]byte, 0, MaxBlobBytes), make([]byte, size)
+		b.Run(fmt.Sprintf("Seal%d", size), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := SealBlob(dst, x, h, Context{}, plaintext); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkPair is what the operations of key pairs cost, and what a cache miss costs after the unwrapping.
+func BenchmarkPair(b *testing.B) {
+	digest := make([]byte, DigestBytes)
+	run := func(name string, f func() error) {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if err := f(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+	for _, a := range pairAlgorithms {
+		if a.Available() != nil {
+			continue
+		}
+		k := testPair(b, a)
+		for _, s := range a.SignatureSchemes() {
+			signature := mustSign(b, k, s, digest)
+			run(fmt.Sprintf("%v/%s/Sign", a, s), func() error { _, err := k.Sign(s, digest); return err })
+			run(fmt.Sprintf("%v/%s/Verify", a, s), func() error { _, err := k.Public().Verify(s, digest, signature); return err })
+		}
+		for _, s := range a.EncryptionSchemes() {
+			if s.Available() != nil {
+				continue
+			}
+			ciphertext := mustEncrypt(b, k.Public(), s, digest)
+			run(fmt.Sprintf("%v/%s/Encrypt", a, s), func() error { _, err := k.Public().Encrypt(s, digest); return err })
+			run(fmt.Sprintf("%v/%s/Decrypt", a, s), func() error { _, err := k.Decrypt(s, ciphertext); return err })
+		}
+		material := mustMarshal(b, k)
+		run(fmt.Sprintf("%v/Parse", a), func() error { _, err := ParsePrivateKey(a, material); return err })
+	}
+}
+
 // BenchmarkNewXAES is what a cache miss costs after the unwrapping.
 func BenchmarkNewXAES(b *testing.B) {
 	key := counting(0, KeyBytes)
