@@ -250,19 +250,22 @@ func TestParsePublicKeyIsStrict(t *testing.T) {
 	for _, a := range pairAlgorithms {
 		t.Run(a.String(), func(t *testing.T) {
 			der := testPair(t, a).Public().DER()
-			for name, bad := range map[string][]byte{
-				"nothing":        nil,
-				"PEM":            pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}),
-				"a byte behind":  append(bytes.Clone(der), 0),
-				"itself twice":   append(bytes.Clone(der), der...),
-				"a long length":  longLength(t, der),
-				"unused bits":    withUnusedBits(t, der, 1),
-				"unused bits, 8": withUnusedBits(t, der, 8),
-				"garbage":        []byte("not a key at all"),
+			for _, test := range []struct {
+				name, reason string
+				der          []byte
+			}{
+				{"nothing", "no SubjectPublicKeyInfo in DER", nil},
+				{"garbage", "no SubjectPublicKeyInfo in DER", []byte("not a key at all")},
+				{"PEM", "no SubjectPublicKeyInfo in DER", pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})},
+				{"a long length", "no SubjectPublicKeyInfo in DER", longLength(t, der)},
+				{"a byte behind", "1 bytes behind", append(bytes.Clone(der), 0)},
+				{"itself twice", "bytes behind", append(bytes.Clone(der), der...)},
+				{"unused bits", "no SubjectPublicKeyInfo in DER", withUnusedBits(t, der, 1)},
+				{"unused bits, 8", "no SubjectPublicKeyInfo in DER", withUnusedBits(t, der, 8)},
 			} {
-				p, err := ParsePublicKey(a, bad)
-				if p != nil || !errors.Is(err, ErrPublicKey) {
-					t.Errorf("%s: %v", name, err)
+				p, err := ParsePublicKey(a, test.der)
+				if p != nil || !errors.Is(err, ErrPublicKey) || !strings.Contains(err.Error(), test.reason) {
+					t.Errorf("%s: %v, want %q in the reason", test.name, err, test.reason)
 				}
 			}
 			for n := range der {

@@ -58,8 +58,6 @@ func ParsePublicKey(a Algorithm, der []byte) (*PublicKey, error) {
 		return nil, badPublicKey("no SubjectPublicKeyInfo in DER")
 	case len(rest) != 0:
 		return nil, badPublicKey("%d bytes behind the SubjectPublicKeyInfo", len(rest))
-	case info.PublicKey.BitLength%8 != 0:
-		return nil, badPublicKey("a key of %d bits", info.PublicKey.BitLength)
 	}
 	var p *PublicKey
 	switch a {
@@ -73,7 +71,7 @@ func ParsePublicKey(a Algorithm, der []byte) (*PublicKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	// encoding/asn1 lets a few things pass that DER does not allow.
+	// One key has one form: this refuses bits that do not count, other parameters, and what else encoding/asn1 lets pass.
 	if !bytes.Equal(p.der, der) {
 		return nil, badPublicKey("no SubjectPublicKeyInfo in DER")
 	}

@@ -113,11 +113,11 @@ func (p *sm2Public) encryptWith(ephemeral *sm2.PrivateKey, plaintext []byte) ([]
 // decrypt is section 7.1.
 func (k *sm2Private) decrypt(_ EncryptionScheme, ciphertext []byte) (Secret, error) {
 	size := len(ciphertext) - sm2Overhead
-	if size < 1 || size > maxSM2Plaintext || ciphertext[0] != uncompressed {
+	if size < 1 || size > maxSM2Plaintext {
 		return nil, ErrDecrypt
 	}
 	c1, c3, c2 := ciphertext[:pointBytes], ciphertext[pointBytes:sm2Overhead], ciphertext[sm2Overhead:]
-	point, err := sm2.NewPublicKey(c1) // refuses what is not on the curve
+	point, err := sm2.NewPublicKey(c1) // refuses what is not uncompressed or not on the curve
 	if err != nil {
 		return nil, ErrDecrypt
 	}

@@ -199,3 +199,21 @@ func TestBlobIsTiedToItsAlgorithm(t *testing.T) {
 		}
 	}
 }
+
+// The algorithm in a header is checked, not merely authenticated: here a cipher has sealed what claims another's.
+func TestBlobOpensUnderItsAlgorithmOnly(t *testing.T) {
+	x := mustXAES(t, testKey)
+	for _, a := range []Algorithm{AlgorithmXAES256GCM, AlgorithmXSM4GCM} {
+		h := testHeader
+		h.Algorithm = a
+		header := referenceHeader(h)
+		b, err := ParseBlob(x.Seal([]byte(header), []byte("plaintext"), referenceBlobAAD(header, nil)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := b.Open(nil, x, Context{})
+		if a == x.Algorithm() && string(got) != "plaintext" || a != x.Algorithm() && !errors.Is(err, ErrOpen) {
+			t.Errorf("%v, sealed under %v: opens to %q, %v", a, x.Algorithm(), got, err)
+		}
+	}
+}
