@@ -157,12 +157,21 @@ func (n *Node) rotate(t *openTerm, k *store.Key) error {
 	}
 	result, err := n.Propose(t.ctx, &storepb.Command{
 		Origin: n.ownOrigin(),
-		Body: &storepb.Command_RotateKey{RotateKey: &storepb.RotateKey{
+		Body: &storepb.Command_AddKeyVersion{AddKeyVersion: &storepb.AddKeyVersion{
 			KeyId: k.ID[:], VersionId: version[:], Algorithm: uint32(crypto.AlgorithmXAES256GCM), Wrapped: wrapped, ExpectedPrimary: k.PrimaryVersion[:],
 		}},
 	})
 	if err != nil {
 		return err
+	}
+	if result.Code == storepb.Code_OK {
+		result, err = n.Propose(t.ctx, &storepb.Command{
+			Origin: n.ownOrigin(),
+			Body:   &storepb.Command_SwitchPrimary{SwitchPrimary: &storepb.SwitchPrimary{KeyId: k.ID[:], VersionId: version[:]}},
+		})
+		if err != nil {
+			return err
+		}
 	}
 	switch result.Code {
 	case storepb.Code_OK:

@@ -243,10 +243,30 @@ func (a *applier) body(c *storepb.Command) (*storepb.Result, error) {
 		return a.updateAlias(b.UpdateAlias)
 	case *storepb.Command_DeleteAlias:
 		return a.deleteAlias(b.DeleteAlias)
-	case *storepb.Command_RotateKey:
-		return a.rotateKey(b.RotateKey)
+	case *storepb.Command_AddKeyVersion:
+		return a.addKeyVersion(b.AddKeyVersion)
+	case *storepb.Command_SwitchPrimary:
+		return a.switchPrimary(b.SwitchPrimary)
 	case *storepb.Command_DestroyKeys:
 		return a.destroyKeys(b.DestroyKeys)
+	case *storepb.Command_SetDeletionProtection:
+		return a.setDeletionProtection(b.SetDeletionProtection)
+	case *storepb.Command_UpdateRotationPolicy:
+		return a.updateRotationPolicy(b.UpdateRotationPolicy)
+	case *storepb.Command_SetKeyPolicy:
+		return a.setKeyPolicy(b.SetKeyPolicy)
+	case *storepb.Command_TagKeys:
+		return a.tagKeys(b.TagKeys)
+	case *storepb.Command_UntagKeys:
+		return a.untagKeys(b.UntagKeys)
+	case *storepb.Command_CreateImportToken:
+		return a.createImportToken(b.CreateImportToken)
+	case *storepb.Command_ImportKeyMaterial:
+		return a.importKeyMaterial(b.ImportKeyMaterial)
+	case *storepb.Command_DeleteKeyMaterial:
+		return a.deleteKeyMaterial(b.DeleteKeyMaterial)
+	case *storepb.Command_ExpireKeyMaterial:
+		return a.expireKeyMaterial(b.ExpireKeyMaterial)
 	}
 	return nil, fmt.Errorf("%w: body %T", ErrUnknownCommand, c.Body)
 }

@@ -138,7 +138,8 @@ func (v *View) checkCounts(counts [record.Buckets]uint64) error {
 		{"tombstones", v.state.Tombstones, counts[record.Tombstones]},
 		{"nonces", v.state.Nonces, counts[record.Nonces]},
 		{"results", v.state.Results, counts[record.Results]},
-		{"expiries", v.state.Nonces + v.state.Results, counts[record.Expiry]},
+		{"import tokens", v.state.ImportTokens, counts[record.ImportTokens]},
+		{"expiries", v.state.Nonces + v.state.Results + v.state.ImportTokens, counts[record.Expiry]},
 	} {
 		if c.want != c.got {
 			return fmt.Errorf("%w: %d %s, counted %d", ErrDamaged, c.want, c.what, c.got)

@@ -60,14 +60,14 @@ func (a *applier) destroyKey(id crypto.KeyID, k *storepb.KeyRecord) error {
 		return damaged("key %s has %d versions, not %d", id, len(versions), k.Versions)
 	}
 	for _, key := range versions {
-		a.memos.versions.touch(versionName{id, crypto.VersionID(key[record.IDBytes:])}, a.index)
-		a.state.Versions--
-		if err := a.remove(record.Versions, key); err != nil {
+		if err := a.removeVersion(id, key); err != nil {
 			return err
 		}
 	}
-	if len(versions) == 0 {
-		versions = [][]byte{record.VersionKey(id, crypto.VersionID{})}
+	if len(versions) == 0 { // none ever, or material that was taken out before
+		none := make([]byte, record.IDBytes)
+		copy(none, k.ImportVersion)
+		versions = [][]byte{record.VersionKey(id, crypto.VersionID(none))}
 	}
 	for _, key := range versions {
 		a.state.Tombstones++
@@ -78,7 +78,7 @@ func (a *applier) destroyKey(id crypto.KeyID, k *storepb.KeyRecord) error {
 	if err := a.removeBelongings(id, k); err != nil {
 		return err
 	}
-	if err := a.moveDue(record.DueDeletion, id, deletionDue(k), 0); err != nil {
+	if err := a.moveDues(id, k, nil); err != nil {
 		return err
 	}
 	if err := a.remove(record.Created, record.CreatedKey(k.CreatedMs, id)); err != nil {

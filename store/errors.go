@@ -12,6 +12,8 @@ var (
 	ErrVersionNotFound = errors.New("store: key version not found")
 	// ErrAliasNotFound: the region has no such alias.
 	ErrAliasNotFound = errors.New("store: alias not found")
+	// ErrTokenNotFound: the region has no such import token, or it was used.
+	ErrTokenNotFound = errors.New("store: import token not found")
 
 	// ErrDamaged: what the file holds is not what was written. The file must
 	// be set aside and the state rebuilt from a snapshot or the other nodes.

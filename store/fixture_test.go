@@ -211,8 +211,28 @@ func setBody(c *storepb.Command, body any) {
 		c.Body = &storepb.Command_UpdateAlias{UpdateAlias: b}
 	case *storepb.DeleteAlias:
 		c.Body = &storepb.Command_DeleteAlias{DeleteAlias: b}
-	case *storepb.RotateKey:
-		c.Body = &storepb.Command_RotateKey{RotateKey: b}
+	case *storepb.AddKeyVersion:
+		c.Body = &storepb.Command_AddKeyVersion{AddKeyVersion: b}
+	case *storepb.SwitchPrimary:
+		c.Body = &storepb.Command_SwitchPrimary{SwitchPrimary: b}
+	case *storepb.SetDeletionProtection:
+		c.Body = &storepb.Command_SetDeletionProtection{SetDeletionProtection: b}
+	case *storepb.UpdateRotationPolicy:
+		c.Body = &storepb.Command_UpdateRotationPolicy{UpdateRotationPolicy: b}
+	case *storepb.SetKeyPolicy:
+		c.Body = &storepb.Command_SetKeyPolicy{SetKeyPolicy: b}
+	case *storepb.TagKeys:
+		c.Body = &storepb.Command_TagKeys{TagKeys: b}
+	case *storepb.UntagKeys:
+		c.Body = &storepb.Command_UntagKeys{UntagKeys: b}
+	case *storepb.CreateImportToken:
+		c.Body = &storepb.Command_CreateImportToken{CreateImportToken: b}
+	case *storepb.ImportKeyMaterial:
+		c.Body = &storepb.Command_ImportKeyMaterial{ImportKeyMaterial: b}
+	case *storepb.DeleteKeyMaterial:
+		c.Body = &storepb.Command_DeleteKeyMaterial{DeleteKeyMaterial: b}
+	case *storepb.ExpireKeyMaterial:
+		c.Body = &storepb.Command_ExpireKeyMaterial{ExpireKeyMaterial: b}
 	case *storepb.DestroyKeys:
 		c.Body = &storepb.Command_DestroyKeys{DestroyKeys: b}
 	default:

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"meridian/crypto"
+	"meridian/store/internal/record"
 	"meridian/store/storepb"
 )
 
@@ -57,7 +58,8 @@ type Key struct {
 	Created        time.Time
 	DeleteAt       time.Time        // zero unless PendingDeletion
 	PrimaryVersion crypto.VersionID // zero: none
-	Versions       int
+	NextVersion    crypto.VersionID // added, and about to become the primary one; zero: none
+	Versions       int              // with the next one
 
 	LastRotation     time.Time     // Created, until it is rotated
 	RotationInterval time.Duration // 0: no automatic rotation
@@ -68,6 +70,10 @@ type Key struct {
 
 	StateChanged   time.Time // Created, until the state changes
 	StateChangedBy string    // principal; empty until the state changes
+
+	MaterialExpires   time.Time        // of imported material; zero: never, or there is none
+	ImportVersion     crypto.VersionID // what was imported, also while it is deleted; zero: nothing yet
+	ImportFingerprint []byte           // of that material, see crypto.Keyring.Fingerprint
 
 	tags   int
 	policy bool
@@ -92,6 +98,14 @@ type Alias struct {
 // Tag is a tag of a key.
 type Tag struct {
 	Key, Value string
+}
+
+// ImportToken is a decoded import token.
+type ImportToken struct {
+	KeyID   crypto.KeyID
+	Wrapped []byte // the private key sealed under the region's KEK
+	Scheme  string // how the material comes encrypted, in the API's words
+	Expires time.Time
 }
 
 // KeyOf returns the key that a result carries, as it was after the command.
@@ -123,6 +137,8 @@ func keyOf(id crypto.KeyID, r *storepb.KeyRecord) (*Key, error) {
 		DeletionProtection:            r.DeletionProtection,
 		DeletionProtectionDescription: r.DeletionProtectionDescription,
 		StateChangedBy:                r.StateChangedBy,
+		MaterialExpires:               timeOf(r.MaterialExpiresMs),
+		ImportFingerprint:             r.ImportFingerprint,
 		tags:                          int(r.Tags),
 		policy:                        r.Policy,
 	}
@@ -133,12 +149,22 @@ func keyOf(id crypto.KeyID, r *storepb.KeyRecord) (*Key, error) {
 	if r.StateChangedMs != 0 {
 		k.StateChanged = timeOf(r.StateChangedMs)
 	}
-	switch len(r.PrimaryVersion) {
-	case 0:
-	case len(k.PrimaryVersion):
-		k.PrimaryVersion = crypto.VersionID(r.PrimaryVersion)
-	default:
-		return nil, damaged("key %s: primary version of %d bytes", id, len(r.PrimaryVersion))
+	for _, version := range []struct {
+		what string
+		raw  []byte
+		id   *crypto.VersionID
+	}{
+		{"primary", r.PrimaryVersion, &k.PrimaryVersion},
+		{"next", r.NextVersion, &k.NextVersion},
+		{"imported", r.ImportVersion, &k.ImportVersion},
+	} {
+		switch len(version.raw) {
+		case 0:
+		case record.IDBytes:
+			*version.id = crypto.VersionID(version.raw)
+		default:
+			return nil, damaged("key %s: %s version of %d bytes", id, version.what, len(version.raw))
+		}
 	}
 	if k.State < Enabled || k.State > PendingImport {
 		return nil, damaged("key %s: state %d", id, r.State)

@@ -51,7 +51,7 @@ func (a *applier) createKey(c *storepb.CreateKey) (*storepb.Result, error) {
 	}
 	if len(c.Wrapped) > 0 {
 		k.State, k.PrimaryVersion, k.Versions = storepb.KeyState_ENABLED, c.VersionId, 1
-		if err := a.putVersion(id, crypto.VersionID(c.VersionId), c.Algorithm, c.Wrapped); err != nil {
+		if err := a.putVersion(id, crypto.VersionID(c.VersionId), a.stamp, c.Algorithm, c.Wrapped); err != nil {
 			return nil, err
 		}
 	}
@@ -88,17 +88,29 @@ func checkNewKey(c *storepb.CreateKey) error {
 	if err := checkInterval(c.RotationIntervalMs); err != nil {
 		return err
 	}
-	for i, tag := range c.Tags {
-		for _, earlier := range c.Tags[:i] {
-			if tag.Key == earlier.Key {
-				return invalid("tag %q twice", tag.Key)
-			}
-		}
-		if tag.Key == "" || len(tag.Key) > maxNameBytes {
-			return invalid("tag key of %d bytes", len(tag.Key))
-		}
+	if err := checkSpec(c); err != nil {
+		return err
 	}
-	return nil
+	return checkTags(c.Tags)
+}
+
+// checkSpec refuses a key that its spec does not allow. Material is imported
+// for symmetric keys only, and only what the service made itself is rotated.
+func checkSpec(c *storepb.CreateKey) error {
+	imported := c.Origin == external
+	switch _, known := specAlgorithm(c.Spec); {
+	case !known:
+		return invalid("spec %q", c.Spec)
+	case imported == (len(c.Wrapped) > 0):
+		return invalid("origin %q, material of %d bytes", c.Origin, len(c.Wrapped))
+	case c.RotationIntervalMs != 0 && (imported || !symmetric(c.Spec)):
+		return invalid("rotation of a key of spec %q and origin %q", c.Spec, c.Origin)
+	case imported && !symmetric(c.Spec):
+		return invalid("origin %q of a key of spec %q", c.Origin, c.Spec)
+	case imported:
+		return nil
+	}
+	return fitsSpec(c.Spec, c.Algorithm)
 }
 
 // checkInterval refuses times that a sum with a stamp could overflow.

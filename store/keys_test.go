@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"testing"
 	"time"
 
@@ -30,7 +31,7 @@ func TestCreateKey(t *testing.T) {
 			PrimaryVersion: version(1), Versions: 1, LastRotation: created, RotationInterval: 30 * 24 * time.Hour,
 			NextRotation: created.Add(30 * 24 * time.Hour), StateChanged: created, tags: 2, policy: true,
 		}
-		if *k != want {
+		if !reflect.DeepEqual(*k, want) {
 			t.Errorf("%s: %+v\nwant %+v", where, *k, want)
 		}
 	}
@@ -54,7 +55,7 @@ func TestCreateKey(t *testing.T) {
 func TestUnusualKeyIsKept(t *testing.T) {
 	r := newRegion(t)
 	c := createKey(1)
-	c.Spec, c.Usage, c.ProtectionLevel = "RSA_2048", "SIGN/VERIFY", "HSM"
+	c.Spec, c.Algorithm, c.Usage, c.ProtectionLevel = "RSA_2048", uint32(rsa2048), "SIGN/VERIFY", "HSM"
 	r.ok(c)
 	r.ok(importKey(2))
 	if k := r.key(id(1)); k.Spec != "RSA_2048" || k.Usage != "SIGN/VERIFY" || k.ProtectionLevel != "HSM" {
@@ -129,8 +130,8 @@ func TestStateMatrix(t *testing.T) {
 			[4]storepb.Code{ok, ok, refused, ok}, [4]KeyState{Enabled, Disabled, PendingDeletion, PendingImport}},
 		{"UpdateAlias", func(key []byte) any { return &storepb.UpdateAlias{KeyId: key, Name: "alias/moves"} },
 			[4]storepb.Code{ok, ok, refused, ok}, [4]KeyState{Enabled, Disabled, PendingDeletion, PendingImport}},
-		{"RotateKey", func(key []byte) any {
-			return &storepb.RotateKey{KeyId: key, VersionId: versionOf(999), Algorithm: 1, Wrapped: material(999), ExpectedPrimary: primaryOf(key)}
+		{"AddKeyVersion", func(key []byte) any {
+			return &storepb.AddKeyVersion{KeyId: key, VersionId: versionOf(999), Algorithm: 1, Wrapped: material(999), ExpectedPrimary: primaryOf(key)}
 		}, [4]storepb.Code{ok, refused, refused, refused}, [4]KeyState{Enabled, Disabled, PendingDeletion, PendingImport}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -154,10 +155,10 @@ func TestStateMatrix(t *testing.T) {
 				if after.State != row.after[i] {
 					t.Errorf("%s: afterwards %s; want %s", state, after.State, row.after[i])
 				}
-				if result.Code == refused && *after != *before {
+				if result.Code == refused && !reflect.DeepEqual(after, before) {
 					t.Errorf("%s: refused, but the key changed", state)
 				}
-				if k, ok := KeyOf(result); ok && *k != *after {
+				if k, ok := KeyOf(result); ok && !reflect.DeepEqual(k, after) {
 					t.Errorf("%s: the result's key differs from the stored one", state)
 				}
 			}
@@ -244,8 +245,8 @@ func TestInvalidCommandsHaveNoEffect(t *testing.T) {
 		change(c)
 		return c
 	}
-	rotate := func(change func(*storepb.RotateKey)) any {
-		c := &storepb.RotateKey{KeyId: idOf(1), VersionId: versionOf(2), Algorithm: 1, Wrapped: material(2), ExpectedPrimary: versionOf(1)}
+	rotate := func(change func(*storepb.AddKeyVersion)) any {
+		c := &storepb.AddKeyVersion{KeyId: idOf(1), VersionId: versionOf(2), Algorithm: 1, Wrapped: material(2), ExpectedPrimary: versionOf(1)}
 		change(c)
 		return c
 	}
@@ -259,10 +260,10 @@ func TestInvalidCommandsHaveNoEffect(t *testing.T) {
 		broken(func(c *storepb.CreateKey) { c.RotationIntervalMs = 1 << 62 }),
 		broken(func(c *storepb.CreateKey) { c.Tags = []*storepb.Tag{{Key: "a"}, {Key: "a"}} }),
 		broken(func(c *storepb.CreateKey) { c.Tags = []*storepb.Tag{{}} }),
-		rotate(func(c *storepb.RotateKey) { c.VersionId = nil }),
-		rotate(func(c *storepb.RotateKey) { c.VersionId = versionOf(1) }),
-		rotate(func(c *storepb.RotateKey) { c.Wrapped = nil }),
-		rotate(func(c *storepb.RotateKey) { c.Algorithm = 0 }),
+		rotate(func(c *storepb.AddKeyVersion) { c.VersionId = nil }),
+		rotate(func(c *storepb.AddKeyVersion) { c.VersionId = versionOf(1) }),
+		rotate(func(c *storepb.AddKeyVersion) { c.Wrapped = nil }),
+		rotate(func(c *storepb.AddKeyVersion) { c.Algorithm = 0 }),
 		&storepb.EnableKey{},
 		&storepb.CreateAlias{KeyId: idOf(1)},
 		&storepb.CreateAlias{KeyId: idOf(1), Name: string(make([]byte, maxNameBytes+1))},

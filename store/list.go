@@ -100,14 +100,20 @@ func (v *View) createdKey(entry []byte) (*Key, error) {
 		return nil, damaged("created record %x", entry)
 	}
 	id := crypto.KeyID(entry[8:])
-	if k, ok := v.memos.keys.get(id, v.state.AppliedIndex); ok {
-		return k, nil
-	}
-	k, err := v.readKey(id)
+	k, err := v.peekKey(id)
 	if err == ErrKeyNotFound {
 		return nil, damaged("key %s is listed but has no record", id)
 	}
 	return k, err
+}
+
+// peekKey is Key for a listing: what it reads is not kept, so that a long list
+// does not drive out what is in use.
+func (v *View) peekKey(id crypto.KeyID) (*Key, error) {
+	if k, ok := v.memos.keys.get(id, v.state.AppliedIndex); ok {
+		return k, nil
+	}
+	return v.readKey(id)
 }
 
 // Aliases lists names in order: limit of those after the first offset, and how
@@ -154,35 +160,6 @@ func (v *View) AliasesOf(id crypto.KeyID, offset, limit int) (page []Alias, tota
 	return page, total, err
 }
 
-// Tags returns the tags of a key, by tag key; ErrKeyNotFound.
-func (v *View) Tags(id crypto.KeyID) (tags []Tag, err error) {
-	k, err := v.Key(id)
-	if err != nil {
-		return nil, err
-	}
-	err = guarded(func() error {
-		t, err := v.table(record.Tags)
-		if err != nil {
-			return err
-		}
-		return t.scan(id[:], func(key, message []byte) (bool, error) {
-			r := new(storepb.TagRecord)
-			if err := t.decode(key, message, r); err != nil {
-				return false, err
-			}
-			tags = append(tags, Tag{Key: string(key[record.IDBytes:]), Value: r.Value})
-			return true, nil
-		})
-	})
-	if err == nil && len(tags) != k.tags {
-		err = damaged("key %s has %d tags, not %d", id, len(tags), k.tags)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return tags, nil
-}
-
 // Policy returns the policy of a key, empty if it has none; ErrKeyNotFound.
 func (v *View) Policy(id crypto.KeyID) (policy string, err error) {
 	k, err := v.Key(id)
@@ -210,6 +187,18 @@ func (v *View) DueDeletions(now time.Time, limit int) ([]crypto.KeyID, error) {
 // the longest due first.
 func (v *View) DueRotations(now time.Time, limit int) ([]crypto.KeyID, error) {
 	return v.due(record.DueRotation, now, limit)
+}
+
+// DueSwitches returns up to limit keys that have had a version in waiting at
+// now, the longest waiting first, whatever their state.
+func (v *View) DueSwitches(now time.Time, limit int) ([]crypto.KeyID, error) {
+	return v.due(record.DueSwitch, now, limit)
+}
+
+// DueExpiries returns up to limit keys whose imported material expires by now,
+// the longest due first, whatever their state.
+func (v *View) DueExpiries(now time.Time, limit int) ([]crypto.KeyID, error) {
+	return v.due(record.DueExpiry, now, limit)
 }
 
 func (v *View) due(kind byte, now time.Time, limit int) (ids []crypto.KeyID, err error) {

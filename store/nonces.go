@@ -57,16 +57,19 @@ func (a *applier) forgetNonce(expires int64, hash [record.IDBytes]byte) error {
 	return a.remove(record.Nonces, hash[:])
 }
 
-// pruneEach is how many expired nonces, and how many expired results, a
-// command takes out at most. A command adds at most one of each, so what has
+// pruneEach is how many expired nonces, results and import tokens a command
+// takes out at most, of each. A command adds at most one of each, so what has
 // expired is gone soon, and no command has to pay for many.
 const pruneEach = 8
 
-// prune takes expired nonces and results out, the oldest first. Stamps never go
+// prune takes expired nonces, import tokens and results out, the oldest first. Stamps never go
 // back, so results expire in the order of their entries but for those of one
 // millisecond: the first that has to stay ends the search.
 func (a *applier) prune() error {
 	if err := a.pruneKind(record.ExpireNonce, nil, a.forgetNonce); err != nil {
+		return err
+	}
+	if err := a.pruneKind(record.ExpireImportToken, nil, a.forgetToken); err != nil {
 		return err
 	}
 	return a.pruneKind(record.ExpireResult, a.resultIsOld, a.forgetResult)

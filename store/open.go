@@ -75,6 +75,9 @@ func Open(cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := guarded(func() error { return addBuckets(db) }); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
 	if err := s.install(db); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -261,6 +264,39 @@ func (s *Store) install(db *bbolt.DB) error {
 	s.hashes = hashRing{entries: []indexHash{{v.state.AppliedIndex, [32]byte(v.state.StateHash)}}}
 	s.applied.Store(&position{v.state.AppliedIndex, v.state.AppliedTerm})
 	return nil
+}
+
+// lacksBuckets reports whether the file is of an earlier build, which did not
+// have all buckets.
+func lacksBuckets(db *bbolt.DB) (yes bool, err error) {
+	err = db.View(func(tx *bbolt.Tx) error {
+		yes = tx.Bucket([]byte(record.ImportTokens.Name())) == nil
+		return nil
+	})
+	return yes, err
+}
+
+// addBuckets makes the buckets that are missing. A file that says that
+// something is in there is damaged.
+func addBuckets(db *bbolt.DB) error {
+	if missing, err := lacksBuckets(db); err != nil || !missing {
+		return err
+	}
+	return db.Update(func(tx *bbolt.Tx) error {
+		meta, err := openTable(tx, record.Meta)
+		if err != nil {
+			return err
+		}
+		state, err := loadState(meta)
+		if err != nil {
+			return err
+		}
+		if state.ImportTokens != 0 {
+			return damaged("no bucket %s, %d records in it", record.ImportTokens.Name(), state.ImportTokens)
+		}
+		_, err = tx.CreateBucket([]byte(record.ImportTokens.Name()))
+		return err
+	})
 }
 
 // understood refuses a state that a newer build wrote.

@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 
+	"meridian/crypto"
 	"meridian/store/storepb"
 )
 
@@ -15,6 +16,12 @@ func (r refusal) Error() string { return "store: refused: " + r.result.Code.Stri
 func (r refusal) at(index uint64) *storepb.Result {
 	r.result.CommandIndex = index
 	return r.result
+}
+
+// of names the key that refused, where a command is about several.
+func (r refusal) of(id crypto.KeyID) refusal {
+	r.result.KeyId = id[:]
+	return r
 }
 
 func refuse(code storepb.Code) refusal {

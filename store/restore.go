@@ -84,12 +84,35 @@ func (s *Store) judge(t *storepb.SnapshotTrailer) (stale bool, err error) {
 // checkNew opens the new file read-only and checks every record, and that it
 // holds what the trailer says.
 func (s *Store) checkNew(t *storepb.SnapshotTrailer) error {
+	if err := s.completeNew(); err != nil {
+		return err
+	}
 	db, err := s.openDatabase(s.newPath(), readOnly)
 	if err != nil {
 		return err
 	}
 	err = checkDatabase(db, t)
 	return errors.Join(err, db.Close())
+}
+
+// completeNew adds the buckets that the snapshot of an earlier build has not got.
+func (s *Store) completeNew() error {
+	db, err := s.openDatabase(s.newPath(), readOnly)
+	if err != nil {
+		return err
+	}
+	var missing bool
+	err = guarded(func() error {
+		missing, err = lacksBuckets(db)
+		return err
+	})
+	if err := errors.Join(err, db.Close()); err != nil || !missing {
+		return err
+	}
+	if db, err = s.openDatabase(s.newPath(), readWrite); err != nil {
+		return err
+	}
+	return errors.Join(guarded(func() error { return addBuckets(db) }), db.Close())
 }
 
 func checkDatabase(db *bbolt.DB, t *storepb.SnapshotTrailer) error {

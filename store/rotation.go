@@ -11,10 +11,16 @@ import (
 	"meridian/store/storepb"
 )
 
-// rotateKey adds a version to an enabled key and makes it the primary one.
-// Earlier versions still open what they sealed. Of two rotations that started
-// from the same primary version the second is refused.
-func (a *applier) rotateKey(c *storepb.RotateKey) (*storepb.Result, error) {
+// addKeyVersion adds a version to an enabled key.
+//
+// That of a symmetric key waits for switchPrimary: a node that has it seals
+// under it at once, and only when every node has it can what was sealed be
+// opened everywhere. Of two rotations that started from the same primary
+// version the second is refused. Earlier versions still open what they sealed.
+//
+// The versions of an asymmetric key stand side by side, and the first stays the
+// primary one.
+func (a *applier) addKeyVersion(c *storepb.AddKeyVersion) (*storepb.Result, error) {
 	id, err := keyID(c.KeyId)
 	if err != nil {
 		return nil, err
@@ -27,15 +33,8 @@ func (a *applier) rotateKey(c *storepb.RotateKey) (*storepb.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case old.State != storepb.KeyState_ENABLED:
-		return nil, refuseState(old.State)
-	case orUsual(old.Origin, usualOrigin) != usualOrigin:
-		return nil, refuse(storepb.Code_UNSUPPORTED_ORIGIN)
-	case !bytes.Equal(old.PrimaryVersion, c.ExpectedPrimary):
-		return nil, refuse(storepb.Code_PRIMARY_CHANGED)
-	case c.Limit != 0 && old.Versions >= c.Limit:
-		return nil, refuseLimit("versions", uint64(c.Limit))
+	if err := a.mayAddVersion(c, old); err != nil {
+		return nil, err
 	}
 	if _, found, err := a.tables[record.Versions].get(record.VersionKey(id, version)); err != nil {
 		return nil, err
@@ -43,11 +42,14 @@ func (a *applier) rotateKey(c *storepb.RotateKey) (*storepb.Result, error) {
 		return nil, invalid("version %s exists", version)
 	}
 	k := proto.CloneOf(old)
-	k.PrimaryVersion, k.Versions, k.LastRotationMs = c.VersionId, old.Versions+1, a.stamp
+	k.Versions, k.LastRotationMs = old.Versions+1, a.stamp
 	if k.RotationIntervalMs != 0 {
 		k.NextRotationMs = a.stamp + k.RotationIntervalMs
 	}
-	if err := a.putVersion(id, version, c.Algorithm, c.Wrapped); err != nil {
+	if symmetric(k.Spec) {
+		k.NextVersion = c.VersionId
+	}
+	if err := a.putVersion(id, version, a.stamp, c.Algorithm, c.Wrapped); err != nil {
 		return nil, err
 	}
 	if err := a.putKey(id, old, k); err != nil {
@@ -56,7 +58,7 @@ func (a *applier) rotateKey(c *storepb.RotateKey) (*storepb.Result, error) {
 	return &storepb.Result{Code: storepb.Code_OK, KeyId: c.KeyId, Key: k, VersionId: c.VersionId}, nil
 }
 
-func checkNewVersion(c *storepb.RotateKey) error {
+func checkNewVersion(c *storepb.AddKeyVersion) error {
 	switch {
 	case len(c.VersionId) != record.IDBytes:
 		return invalid("version id of %d bytes", len(c.VersionId))
@@ -65,5 +67,82 @@ func checkNewVersion(c *storepb.RotateKey) error {
 	case c.Algorithm == 0 || c.Algorithm > math.MaxUint8:
 		return invalid("algorithm %d", c.Algorithm)
 	}
+	return checkInterval(c.MinIntervalMs)
+}
+
+// mayAddVersion refuses a version that the key may not have now.
+func (a *applier) mayAddVersion(c *storepb.AddKeyVersion, k *storepb.KeyRecord) error {
+	switch {
+	case k.State != storepb.KeyState_ENABLED:
+		return refuseState(k.State)
+	case orUsual(k.Origin, usualOrigin) != usualOrigin:
+		return refuse(storepb.Code_UNSUPPORTED_ORIGIN)
+	}
+	if err := fitsSpec(k.Spec, c.Algorithm); err != nil {
+		return err
+	}
+	switch {
+	case a.stamp-lastRotation(k) < c.MinIntervalMs:
+		return refuse(storepb.Code_TOO_SOON)
+	case symmetric(k.Spec) && (len(k.NextVersion) != 0 || !bytes.Equal(k.PrimaryVersion, c.ExpectedPrimary)):
+		return refuse(storepb.Code_PRIMARY_CHANGED)
+	case c.Limit != 0 && k.Versions >= c.Limit:
+		return refuseLimit("versions", uint64(c.Limit))
+	case c.RegionLimit != 0 && a.state.Versions >= c.RegionLimit:
+		return refuseLimit("versions of the region", c.RegionLimit)
+	}
 	return nil
+}
+
+// switchPrimary makes the version in waiting the primary one, in any state of
+// the key. Once more does nothing.
+func (a *applier) switchPrimary(c *storepb.SwitchPrimary) (*storepb.Result, error) {
+	if len(c.VersionId) != record.IDBytes {
+		return nil, invalid("version id of %d bytes", len(c.VersionId))
+	}
+	r, err := a.changeKey(c.KeyId, func(k *storepb.KeyRecord) error {
+		switch {
+		case bytes.Equal(k.NextVersion, c.VersionId):
+			k.PrimaryVersion, k.NextVersion = c.VersionId, nil
+		case !bytes.Equal(k.PrimaryVersion, c.VersionId):
+			return refuse(storepb.Code_PRIMARY_CHANGED)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	r.VersionId = c.VersionId
+	return r, nil
+}
+
+// updateRotationPolicy turns automatic rotation on or off. A rotation that
+// would have been due before now is due at once.
+func (a *applier) updateRotationPolicy(c *storepb.UpdateRotationPolicy) (*storepb.Result, error) {
+	if err := checkInterval(c.IntervalMs); err != nil {
+		return nil, err
+	}
+	return a.changeKey(c.KeyId, func(k *storepb.KeyRecord) error {
+		switch {
+		case k.State != storepb.KeyState_ENABLED:
+			return refuseState(k.State)
+		case orUsual(k.Origin, usualOrigin) != usualOrigin:
+			return refuse(storepb.Code_UNSUPPORTED_ORIGIN)
+		case !symmetric(k.Spec):
+			return refuse(storepb.Code_UNSUPPORTED_SPEC)
+		}
+		k.RotationIntervalMs, k.NextRotationMs = c.IntervalMs, 0
+		if c.IntervalMs != 0 {
+			k.NextRotationMs = lastRotation(k) + c.IntervalMs
+		}
+		return nil
+	})
+}
+
+// lastRotation returns when the newest version was added.
+func lastRotation(k *storepb.KeyRecord) int64 {
+	if k.LastRotationMs != 0 {
+		return k.LastRotationMs
+	}
+	return k.CreatedMs
 }

@@ -9,8 +9,8 @@ import (
 	"meridian/store/storepb"
 )
 
-func rotateKey(key, from, to int) *storepb.RotateKey {
-	return &storepb.RotateKey{
+func rotateKey(key, from, to int) *storepb.AddKeyVersion {
+	return &storepb.AddKeyVersion{
 		KeyId: idOf(key), VersionId: versionOf(to), Algorithm: uint32(crypto.AlgorithmXAES256GCM), Wrapped: material(to),
 		ExpectedPrimary: versionOf(from),
 	}

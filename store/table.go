@@ -95,6 +95,15 @@ func (t table) decode(key, message []byte, m proto.Message) error {
 	return nil
 }
 
+// count counts the records, without a look at what they hold.
+func (t table) count() (n uint64) {
+	c := t.b.Cursor()
+	for key, _ := c.First(); key != nil; key, _ = c.Next() {
+		n++
+	}
+	return n
+}
+
 // scan calls f for each record whose key begins with prefix, in order, until f
 // returns false. f must not change the table.
 func (t table) scan(prefix []byte, f func(key, message []byte) (bool, error)) error {

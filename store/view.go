@@ -207,13 +207,7 @@ func (v *View) readVersion(id crypto.KeyID, version crypto.VersionID) (*Version,
 		return nil, err
 	}
 	if found {
-		return &Version{
-			KeyID:     id,
-			ID:        version,
-			Created:   timeOf(r.CreatedMs),
-			Wrapped:   r.Wrapped,
-			Algorithm: crypto.Algorithm(r.Algorithm),
-		}, nil
+		return decodeVersion(id, version, r), nil
 	}
 	k, err := v.readKey(id)
 	if errors.Is(err, ErrKeyNotFound) {
@@ -226,10 +220,20 @@ func (v *View) readVersion(id crypto.KeyID, version crypto.VersionID) (*Version,
 	if err != nil {
 		return nil, err
 	}
-	if n != k.Versions || version == k.PrimaryVersion {
+	if n != k.Versions || version == k.PrimaryVersion || version == k.NextVersion {
 		return nil, damaged("key %s has %d versions, not %d", id, n, k.Versions)
 	}
 	return nil, ErrVersionNotFound
+}
+
+func decodeVersion(id crypto.KeyID, version crypto.VersionID, r *storepb.VersionRecord) *Version {
+	return &Version{
+		KeyID:     id,
+		ID:        version,
+		Created:   timeOf(r.CreatedMs),
+		Wrapped:   r.Wrapped,
+		Algorithm: crypto.Algorithm(r.Algorithm),
+	}
 }
 
 // Alias returns the key of a name, given with its prefix "alias/", or

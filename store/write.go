@@ -120,10 +120,26 @@ func (a *applier) putKey(id crypto.KeyID, old, k *storepb.KeyRecord) error {
 	if err := a.put(record.Keys, id[:], k); err != nil {
 		return err
 	}
-	if err := a.moveDue(record.DueDeletion, id, deletionDue(old), deletionDue(k)); err != nil {
-		return err
+	return a.moveDues(id, old, k)
+}
+
+// moveDues moves a key's entries in Due from where the old record has them to
+// where the new one wants them. Either may be nil.
+func (a *applier) moveDues(id crypto.KeyID, old, k *storepb.KeyRecord) error {
+	for _, d := range []struct {
+		kind byte
+		of   func(*storepb.KeyRecord) int64
+	}{
+		{record.DueDeletion, deletionDue},
+		{record.DueRotation, rotationDue},
+		{record.DueSwitch, switchDue},
+		{record.DueExpiry, expiryDue},
+	} {
+		if err := a.moveDue(d.kind, id, d.of(old), d.of(k)); err != nil {
+			return err
+		}
 	}
-	return a.moveDue(record.DueRotation, id, rotationDue(old), rotationDue(k))
+	return nil
 }
 
 // deletionDue returns when the key is to be destroyed; 0: never.
@@ -143,6 +159,19 @@ func rotationDue(k *storepb.KeyRecord) int64 {
 	return k.NextRotationMs
 }
 
+// switchDue returns since when a version waits to become the primary one; 0:
+// none does. It was added by the last rotation.
+func switchDue(k *storepb.KeyRecord) int64 {
+	if len(k.GetNextVersion()) == 0 {
+		return 0
+	}
+	return k.LastRotationMs
+}
+
+// expiryDue returns when the imported material expires; 0: never, or there is
+// none.
+func expiryDue(k *storepb.KeyRecord) int64 { return k.GetMaterialExpiresMs() }
+
 // moveDue moves a key's entry in Due from one time to another.
 func (a *applier) moveDue(kind byte, id crypto.KeyID, from, to int64) error {
 	if from == to {
@@ -160,12 +189,19 @@ func (a *applier) moveDue(kind byte, id crypto.KeyID, from, to int64) error {
 }
 
 // putVersion adds a key version.
-func (a *applier) putVersion(id crypto.KeyID, version crypto.VersionID, algorithm uint32, wrapped []byte) error {
+func (a *applier) putVersion(id crypto.KeyID, version crypto.VersionID, createdMs int64, algorithm uint32, wrapped []byte) error {
 	a.memos.versions.touch(versionName{id, version}, a.index)
 	a.state.Versions++
 	return a.put(record.Versions, record.VersionKey(id, version), &storepb.VersionRecord{
-		CreatedMs: a.stamp,
+		CreatedMs: createdMs,
 		Algorithm: algorithm,
 		Wrapped:   wrapped,
 	})
+}
+
+// removeVersion takes out a key version, by its key in Versions.
+func (a *applier) removeVersion(id crypto.KeyID, key []byte) error {
+	a.memos.versions.touch(versionName{id, crypto.VersionID(key[record.IDBytes:])}, a.index)
+	a.state.Versions--
+	return a.remove(record.Versions, key)
 }

@@ -38,14 +38,20 @@ const (
 	Code_LIMIT               Code = 7
 	Code_NONCE_USED          Code = 8
 	Code_DELETION_PROTECTION Code = 9
-	Code_NOT_DUE             Code = 10 // no key of DestroyKeys is due
+	Code_NOT_DUE             Code = 10 // no key of DestroyKeys or ExpireKeyMaterial is due
 	Code_KEY_EXISTS          Code = 11 // the id is taken, or was destroyed
-	Code_PRIMARY_CHANGED     Code = 12 // RotateKey: another rotation came first
+	Code_PRIMARY_CHANGED     Code = 12 // another rotation came first, or is not complete
 	Code_REGION_EXISTS       Code = 13
 	Code_REGION_MISSING      Code = 14 // InitRegion has not been applied
 	Code_NODE_EXISTS         Code = 15 // the node id belongs to another incarnation
 	Code_INVALID             Code = 16 // the command contradicts itself; a fault of its maker
-	Code_UNSUPPORTED_ORIGIN  Code = 17 // RotateKey of a key with imported material
+	Code_UNSUPPORTED_ORIGIN  Code = 17 // the key's material is imported; or it is not, and the command is for such keys
+	Code_TOO_SOON            Code = 18 // AddKeyVersion: within min_interval_ms
+	Code_UNSUPPORTED_SPEC    Code = 19 // not for keys of this spec
+	Code_TOKEN_UNKNOWN       Code = 20 // no such import token, or one of another key
+	Code_TOKEN_EXPIRED       Code = 21
+	Code_MATERIAL_DIFFERS    Code = 22 // not what was imported before
+	Code_IN_PAST             Code = 23 // ImportKeyMaterial: expires_ms is not after the stamp
 )
 
 // Enum value maps for Code.
@@ -68,6 +74,12 @@ var (
 		15: "NODE_EXISTS",
 		16: "INVALID",
 		17: "UNSUPPORTED_ORIGIN",
+		18: "TOO_SOON",
+		19: "UNSUPPORTED_SPEC",
+		20: "TOKEN_UNKNOWN",
+		21: "TOKEN_EXPIRED",
+		22: "MATERIAL_DIFFERS",
+		23: "IN_PAST",
 	}
 	Code_value = map[string]int32{
 		"CODE_UNSPECIFIED":    0,
@@ -87,6 +99,12 @@ var (
 		"NODE_EXISTS":         15,
 		"INVALID":             16,
 		"UNSUPPORTED_ORIGIN":  17,
+		"TOO_SOON":            18,
+		"UNSUPPORTED_SPEC":    19,
+		"TOKEN_UNKNOWN":       20,
+		"TOKEN_EXPIRED":       21,
+		"MATERIAL_DIFFERS":    22,
+		"IN_PAST":             23,
 	}
 )
 
@@ -137,8 +155,18 @@ type Command struct {
 	//	*Command_CreateAlias
 	//	*Command_UpdateAlias
 	//	*Command_DeleteAlias
-	//	*Command_RotateKey
+	//	*Command_AddKeyVersion
 	//	*Command_DestroyKeys
+	//	*Command_SwitchPrimary
+	//	*Command_SetDeletionProtection
+	//	*Command_UpdateRotationPolicy
+	//	*Command_SetKeyPolicy
+	//	*Command_TagKeys
+	//	*Command_UntagKeys
+	//	*Command_CreateImportToken
+	//	*Command_ImportKeyMaterial
+	//	*Command_DeleteKeyMaterial
+	//	*Command_ExpireKeyMaterial
 	Body          isCommand_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -315,10 +343,10 @@ func (x *Command) GetDeleteAlias() *DeleteAlias {
 	return nil
 }
 
-func (x *Command) GetRotateKey() *RotateKey {
+func (x *Command) GetAddKeyVersion() *AddKeyVersion {
 	if x != nil {
-		if x, ok := x.Body.(*Command_RotateKey); ok {
-			return x.RotateKey
+		if x, ok := x.Body.(*Command_AddKeyVersion); ok {
+			return x.AddKeyVersion
 		}
 	}
 	return nil
@@ -328,6 +356,96 @@ func (x *Command) GetDestroyKeys() *DestroyKeys {
 	if x != nil {
 		if x, ok := x.Body.(*Command_DestroyKeys); ok {
 			return x.DestroyKeys
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetSwitchPrimary() *SwitchPrimary {
+	if x != nil {
+		if x, ok := x.Body.(*Command_SwitchPrimary); ok {
+			return x.SwitchPrimary
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetSetDeletionProtection() *SetDeletionProtection {
+	if x != nil {
+		if x, ok := x.Body.(*Command_SetDeletionProtection); ok {
+			return x.SetDeletionProtection
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetUpdateRotationPolicy() *UpdateRotationPolicy {
+	if x != nil {
+		if x, ok := x.Body.(*Command_UpdateRotationPolicy); ok {
+			return x.UpdateRotationPolicy
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetSetKeyPolicy() *SetKeyPolicy {
+	if x != nil {
+		if x, ok := x.Body.(*Command_SetKeyPolicy); ok {
+			return x.SetKeyPolicy
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetTagKeys() *TagKeys {
+	if x != nil {
+		if x, ok := x.Body.(*Command_TagKeys); ok {
+			return x.TagKeys
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetUntagKeys() *UntagKeys {
+	if x != nil {
+		if x, ok := x.Body.(*Command_UntagKeys); ok {
+			return x.UntagKeys
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetCreateImportToken() *CreateImportToken {
+	if x != nil {
+		if x, ok := x.Body.(*Command_CreateImportToken); ok {
+			return x.CreateImportToken
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetImportKeyMaterial() *ImportKeyMaterial {
+	if x != nil {
+		if x, ok := x.Body.(*Command_ImportKeyMaterial); ok {
+			return x.ImportKeyMaterial
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetDeleteKeyMaterial() *DeleteKeyMaterial {
+	if x != nil {
+		if x, ok := x.Body.(*Command_DeleteKeyMaterial); ok {
+			return x.DeleteKeyMaterial
+		}
+	}
+	return nil
+}
+
+func (x *Command) GetExpireKeyMaterial() *ExpireKeyMaterial {
+	if x != nil {
+		if x, ok := x.Body.(*Command_ExpireKeyMaterial); ok {
+			return x.ExpireKeyMaterial
 		}
 	}
 	return nil
@@ -381,12 +499,52 @@ type Command_DeleteAlias struct {
 	DeleteAlias *DeleteAlias `protobuf:"bytes,26,opt,name=delete_alias,json=deleteAlias,proto3,oneof"`
 }
 
-type Command_RotateKey struct {
-	RotateKey *RotateKey `protobuf:"bytes,27,opt,name=rotate_key,json=rotateKey,proto3,oneof"`
+type Command_AddKeyVersion struct {
+	AddKeyVersion *AddKeyVersion `protobuf:"bytes,27,opt,name=add_key_version,json=addKeyVersion,proto3,oneof"`
 }
 
 type Command_DestroyKeys struct {
 	DestroyKeys *DestroyKeys `protobuf:"bytes,28,opt,name=destroy_keys,json=destroyKeys,proto3,oneof"`
+}
+
+type Command_SwitchPrimary struct {
+	SwitchPrimary *SwitchPrimary `protobuf:"bytes,29,opt,name=switch_primary,json=switchPrimary,proto3,oneof"`
+}
+
+type Command_SetDeletionProtection struct {
+	SetDeletionProtection *SetDeletionProtection `protobuf:"bytes,30,opt,name=set_deletion_protection,json=setDeletionProtection,proto3,oneof"`
+}
+
+type Command_UpdateRotationPolicy struct {
+	UpdateRotationPolicy *UpdateRotationPolicy `protobuf:"bytes,31,opt,name=update_rotation_policy,json=updateRotationPolicy,proto3,oneof"`
+}
+
+type Command_SetKeyPolicy struct {
+	SetKeyPolicy *SetKeyPolicy `protobuf:"bytes,32,opt,name=set_key_policy,json=setKeyPolicy,proto3,oneof"`
+}
+
+type Command_TagKeys struct {
+	TagKeys *TagKeys `protobuf:"bytes,33,opt,name=tag_keys,json=tagKeys,proto3,oneof"`
+}
+
+type Command_UntagKeys struct {
+	UntagKeys *UntagKeys `protobuf:"bytes,34,opt,name=untag_keys,json=untagKeys,proto3,oneof"`
+}
+
+type Command_CreateImportToken struct {
+	CreateImportToken *CreateImportToken `protobuf:"bytes,35,opt,name=create_import_token,json=createImportToken,proto3,oneof"`
+}
+
+type Command_ImportKeyMaterial struct {
+	ImportKeyMaterial *ImportKeyMaterial `protobuf:"bytes,36,opt,name=import_key_material,json=importKeyMaterial,proto3,oneof"`
+}
+
+type Command_DeleteKeyMaterial struct {
+	DeleteKeyMaterial *DeleteKeyMaterial `protobuf:"bytes,37,opt,name=delete_key_material,json=deleteKeyMaterial,proto3,oneof"`
+}
+
+type Command_ExpireKeyMaterial struct {
+	ExpireKeyMaterial *ExpireKeyMaterial `protobuf:"bytes,38,opt,name=expire_key_material,json=expireKeyMaterial,proto3,oneof"`
 }
 
 func (*Command_InitRegion) isCommand_Body() {}
@@ -411,9 +569,29 @@ func (*Command_UpdateAlias) isCommand_Body() {}
 
 func (*Command_DeleteAlias) isCommand_Body() {}
 
-func (*Command_RotateKey) isCommand_Body() {}
+func (*Command_AddKeyVersion) isCommand_Body() {}
 
 func (*Command_DestroyKeys) isCommand_Body() {}
+
+func (*Command_SwitchPrimary) isCommand_Body() {}
+
+func (*Command_SetDeletionProtection) isCommand_Body() {}
+
+func (*Command_UpdateRotationPolicy) isCommand_Body() {}
+
+func (*Command_SetKeyPolicy) isCommand_Body() {}
+
+func (*Command_TagKeys) isCommand_Body() {}
+
+func (*Command_UntagKeys) isCommand_Body() {}
+
+func (*Command_CreateImportToken) isCommand_Body() {}
+
+func (*Command_ImportKeyMaterial) isCommand_Body() {}
+
+func (*Command_DeleteKeyMaterial) isCommand_Body() {}
+
+func (*Command_ExpireKeyMaterial) isCommand_Body() {}
 
 // Origin says where a command comes from.
 type Origin struct {
@@ -1225,34 +1403,36 @@ func (x *DeleteAlias) GetName() string {
 	return ""
 }
 
-// RotateKey adds a version and makes it the primary one, unless the primary
-// version is no longer the expected one.
-type RotateKey struct {
+// AddKeyVersion adds a version. That of a symmetric key becomes primary by
+// SwitchPrimary; that of an asymmetric one stands beside the others.
+type AddKeyVersion struct {
 	state           protoimpl.MessageState `protogen:"open.v1"`
 	KeyId           []byte                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
 	VersionId       []byte                 `protobuf:"bytes,2,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`
-	Algorithm       uint32                 `protobuf:"varint,3,opt,name=algorithm,proto3" json:"algorithm,omitempty"`
+	Algorithm       uint32                 `protobuf:"varint,3,opt,name=algorithm,proto3" json:"algorithm,omitempty"` // of the key's spec
 	Wrapped         []byte                 `protobuf:"bytes,4,opt,name=wrapped,proto3" json:"wrapped,omitempty"`
-	ExpectedPrimary []byte                 `protobuf:"bytes,5,opt,name=expected_primary,json=expectedPrimary,proto3" json:"expected_primary,omitempty"`
-	Limit           uint32                 `protobuf:"varint,6,opt,name=limit,proto3" json:"limit,omitempty"` // versions of the key; 0: none
+	ExpectedPrimary []byte                 `protobuf:"bytes,5,opt,name=expected_primary,json=expectedPrimary,proto3" json:"expected_primary,omitempty"` // of a symmetric key: PRIMARY_CHANGED if it is another
+	Limit           uint32                 `protobuf:"varint,6,opt,name=limit,proto3" json:"limit,omitempty"`                                           // versions of the key; 0: none
+	RegionLimit     uint64                 `protobuf:"varint,7,opt,name=region_limit,json=regionLimit,proto3" json:"region_limit,omitempty"`            // versions of the region; 0: none
+	MinIntervalMs   int64                  `protobuf:"varint,8,opt,name=min_interval_ms,json=minIntervalMs,proto3" json:"min_interval_ms,omitempty"`    // since the last rotation, or the creation; 0: none
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
 
-func (x *RotateKey) Reset() {
-	*x = RotateKey{}
+func (x *AddKeyVersion) Reset() {
+	*x = AddKeyVersion{}
 	mi := &file_store_storepb_command_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *RotateKey) String() string {
+func (x *AddKeyVersion) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*RotateKey) ProtoMessage() {}
+func (*AddKeyVersion) ProtoMessage() {}
 
-func (x *RotateKey) ProtoReflect() protoreflect.Message {
+func (x *AddKeyVersion) ProtoReflect() protoreflect.Message {
 	mi := &file_store_storepb_command_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -1264,51 +1444,674 @@ func (x *RotateKey) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use RotateKey.ProtoReflect.Descriptor instead.
-func (*RotateKey) Descriptor() ([]byte, []int) {
+// Deprecated: Use AddKeyVersion.ProtoReflect.Descriptor instead.
+func (*AddKeyVersion) Descriptor() ([]byte, []int) {
 	return file_store_storepb_command_proto_rawDescGZIP(), []int{14}
 }
 
-func (x *RotateKey) GetKeyId() []byte {
+func (x *AddKeyVersion) GetKeyId() []byte {
 	if x != nil {
 		return x.KeyId
 	}
 	return nil
 }
 
-func (x *RotateKey) GetVersionId() []byte {
+func (x *AddKeyVersion) GetVersionId() []byte {
 	if x != nil {
 		return x.VersionId
 	}
 	return nil
 }
 
-func (x *RotateKey) GetAlgorithm() uint32 {
+func (x *AddKeyVersion) GetAlgorithm() uint32 {
 	if x != nil {
 		return x.Algorithm
 	}
 	return 0
 }
 
-func (x *RotateKey) GetWrapped() []byte {
+func (x *AddKeyVersion) GetWrapped() []byte {
 	if x != nil {
 		return x.Wrapped
 	}
 	return nil
 }
 
-func (x *RotateKey) GetExpectedPrimary() []byte {
+func (x *AddKeyVersion) GetExpectedPrimary() []byte {
 	if x != nil {
 		return x.ExpectedPrimary
 	}
 	return nil
 }
 
-func (x *RotateKey) GetLimit() uint32 {
+func (x *AddKeyVersion) GetLimit() uint32 {
 	if x != nil {
 		return x.Limit
 	}
 	return 0
+}
+
+func (x *AddKeyVersion) GetRegionLimit() uint64 {
+	if x != nil {
+		return x.RegionLimit
+	}
+	return 0
+}
+
+func (x *AddKeyVersion) GetMinIntervalMs() int64 {
+	if x != nil {
+		return x.MinIntervalMs
+	}
+	return 0
+}
+
+// SwitchPrimary makes the version that was added the primary one.
+type SwitchPrimary struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	KeyId         []byte                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	VersionId     []byte                 `protobuf:"bytes,2,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SwitchPrimary) Reset() {
+	*x = SwitchPrimary{}
+	mi := &file_store_storepb_command_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SwitchPrimary) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SwitchPrimary) ProtoMessage() {}
+
+func (x *SwitchPrimary) ProtoReflect() protoreflect.Message {
+	mi := &file_store_storepb_command_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SwitchPrimary.ProtoReflect.Descriptor instead.
+func (*SwitchPrimary) Descriptor() ([]byte, []int) {
+	return file_store_storepb_command_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *SwitchPrimary) GetKeyId() []byte {
+	if x != nil {
+		return x.KeyId
+	}
+	return nil
+}
+
+func (x *SwitchPrimary) GetVersionId() []byte {
+	if x != nil {
+		return x.VersionId
+	}
+	return nil
+}
+
+type SetDeletionProtection struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	KeyId         []byte                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	Enabled       bool                   `protobuf:"varint,2,opt,name=enabled,proto3" json:"enabled,omitempty"`
+	Description   string                 `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"` // kept while it is enabled
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetDeletionProtection) Reset() {
+	*x = SetDeletionProtection{}
+	mi := &file_store_storepb_command_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetDeletionProtection) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetDeletionProtection) ProtoMessage() {}
+
+func (x *SetDeletionProtection) ProtoReflect() protoreflect.Message {
+	mi := &file_store_storepb_command_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetDeletionProtection.ProtoReflect.Descriptor instead.
+func (*SetDeletionProtection) Descriptor() ([]byte, []int) {
+	return file_store_storepb_command_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *SetDeletionProtection) GetKeyId() []byte {
+	if x != nil {
+		return x.KeyId
+	}
+	return nil
+}
+
+func (x *SetDeletionProtection) GetEnabled() bool {
+	if x != nil {
+		return x.Enabled
+	}
+	return false
+}
+
+func (x *SetDeletionProtection) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+type UpdateRotationPolicy struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	KeyId         []byte                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	IntervalMs    int64                  `protobuf:"varint,2,opt,name=interval_ms,json=intervalMs,proto3" json:"interval_ms,omitempty"` // 0: off
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateRotationPolicy) Reset() {
+	*x = UpdateRotationPolicy{}
+	mi := &file_store_storepb_command_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateRotationPolicy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateRotationPolicy) ProtoMessage() {}
+
+func (x *UpdateRotationPolicy) ProtoReflect() protoreflect.Message {
+	mi := &file_store_storepb_command_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateRotationPolicy.ProtoReflect.Descriptor instead.
+func (*UpdateRotationPolicy) Descriptor() ([]byte, []int) {
+	return file_store_storepb_command_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *UpdateRotationPolicy) GetKeyId() []byte {
+	if x != nil {
+		return x.KeyId
+	}
+	return nil
+}
+
+func (x *UpdateRotationPolicy) GetIntervalMs() int64 {
+	if x != nil {
+		return x.IntervalMs
+	}
+	return 0
+}
+
+type SetKeyPolicy struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	KeyId         []byte                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	Policy        string                 `protobuf:"bytes,2,opt,name=policy,proto3" json:"policy,omitempty"` // empty: none
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetKeyPolicy) Reset() {
+	*x = SetKeyPolicy{}
+	mi := &file_store_storepb_command_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetKeyPolicy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetKeyPolicy) ProtoMessage() {}
+
+func (x *SetKeyPolicy) ProtoReflect() protoreflect.Message {
+	mi := &file_store_storepb_command_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetKeyPolicy.ProtoReflect.Descriptor instead.
+func (*SetKeyPolicy) Descriptor() ([]byte, []int) {
+	return file_store_storepb_command_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *SetKeyPolicy) GetKeyId() []byte {
+	if x != nil {
+		return x.KeyId
+	}
+	return nil
+}
+
+func (x *SetKeyPolicy) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+// TagKeys gives tags to keys, to all of them or to none.
+type TagKeys struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	KeyIds        [][]byte               `protobuf:"bytes,1,rep,name=key_ids,json=keyIds,proto3" json:"key_ids,omitempty"`
+	Tags          []*Tag                 `protobuf:"bytes,2,rep,name=tags,proto3" json:"tags,omitempty"`
+	Limit         uint32                 `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"` // tags of each key; 0: none
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TagKeys) Reset() {
+	*x = TagKeys{}
+	mi := &file_store_storepb_command_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TagKeys) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TagKeys) ProtoMessage() {}
+
+func (x *TagKeys) ProtoReflect() protoreflect.Message {
+	mi := &file_store_storepb_command_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TagKeys.ProtoReflect.Descriptor instead.
+func (*TagKeys) Descriptor() ([]byte, []int) {
+	return file_store_storepb_command_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *TagKeys) GetKeyIds() [][]byte {
+	if x != nil {
+		return x.KeyIds
+	}
+	return nil
+}
+
+func (x *TagKeys) GetTags() []*Tag {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
+func (x *TagKeys) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+// UntagKeys takes tags from keys, from all of them or from none. A tag that a
+// key does not have is no error.
+type UntagKeys struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	KeyIds        [][]byte               `protobuf:"bytes,1,rep,name=key_ids,json=keyIds,proto3" json:"key_ids,omitempty"`
+	TagKeys       []string               `protobuf:"bytes,2,rep,name=tag_keys,json=tagKeys,proto3" json:"tag_keys,omitempty"`
+	All           bool                   `protobuf:"varint,3,opt,name=all,proto3" json:"all,omitempty"` // every tag; without tag_keys
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UntagKeys) Reset() {
+	*x = UntagKeys{}
+	mi := &file_store_storepb_command_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UntagKeys) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UntagKeys) ProtoMessage() {}
+
+func (x *UntagKeys) ProtoReflect() protoreflect.Message {
+	mi := &file_store_storepb_command_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UntagKeys.ProtoReflect.Descriptor instead.
+func (*UntagKeys) Descriptor() ([]byte, []int) {
+	return file_store_storepb_command_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *UntagKeys) GetKeyIds() [][]byte {
+	if x != nil {
+		return x.KeyIds
+	}
+	return nil
+}
+
+func (x *UntagKeys) GetTagKeys() []string {
+	if x != nil {
+		return x.TagKeys
+	}
+	return nil
+}
+
+func (x *UntagKeys) GetAll() bool {
+	if x != nil {
+		return x.All
+	}
+	return false
+}
+
+// CreateImportToken lets the material of a key come in.
+type CreateImportToken struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	KeyId         []byte                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	TokenHash     []byte                 `protobuf:"bytes,2,opt,name=token_hash,json=tokenHash,proto3" json:"token_hash,omitempty"` // 16 bytes
+	Wrapped       []byte                 `protobuf:"bytes,3,opt,name=wrapped,proto3" json:"wrapped,omitempty"`                      // the private key that the material is encrypted for
+	Scheme        string                 `protobuf:"bytes,4,opt,name=scheme,proto3" json:"scheme,omitempty"`                        // how, in the API's words
+	TtlMs         int64                  `protobuf:"varint,5,opt,name=ttl_ms,json=ttlMs,proto3" json:"ttl_ms,omitempty"`            // from the command's stamp
+	Limit         uint64                 `protobuf:"varint,6,opt,name=limit,proto3" json:"limit,omitempty"`                         // tokens of the region; 0: none
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateImportToken) Reset() {
+	*x = CreateImportToken{}
+	mi := &file_store_storepb_command_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateImportToken) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateImportToken) ProtoMessage() {}
+
+func (x *CreateImportToken) ProtoReflect() protoreflect.Message {
+	mi := &file_store_storepb_command_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateImportToken.ProtoReflect.Descriptor instead.
+func (*CreateImportToken) Descriptor() ([]byte, []int) {
+	return file_store_storepb_command_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *CreateImportToken) GetKeyId() []byte {
+	if x != nil {
+		return x.KeyId
+	}
+	return nil
+}
+
+func (x *CreateImportToken) GetTokenHash() []byte {
+	if x != nil {
+		return x.TokenHash
+	}
+	return nil
+}
+
+func (x *CreateImportToken) GetWrapped() []byte {
+	if x != nil {
+		return x.Wrapped
+	}
+	return nil
+}
+
+func (x *CreateImportToken) GetScheme() string {
+	if x != nil {
+		return x.Scheme
+	}
+	return ""
+}
+
+func (x *CreateImportToken) GetTtlMs() int64 {
+	if x != nil {
+		return x.TtlMs
+	}
+	return 0
+}
+
+func (x *CreateImportToken) GetLimit() uint64 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+// ImportKeyMaterial gives a key its material and uses the token up.
+type ImportKeyMaterial struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	KeyId         []byte                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	TokenHash     []byte                 `protobuf:"bytes,2,opt,name=token_hash,json=tokenHash,proto3" json:"token_hash,omitempty"`
+	VersionId     []byte                 `protobuf:"bytes,3,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"` // new, or import_version of the key if it has one
+	Algorithm     uint32                 `protobuf:"varint,4,opt,name=algorithm,proto3" json:"algorithm,omitempty"`                 // of the key's spec
+	Wrapped       []byte                 `protobuf:"bytes,5,opt,name=wrapped,proto3" json:"wrapped,omitempty"`
+	Fingerprint   []byte                 `protobuf:"bytes,6,opt,name=fingerprint,proto3" json:"fingerprint,omitempty"`
+	ExpiresMs     int64                  `protobuf:"varint,7,opt,name=expires_ms,json=expiresMs,proto3" json:"expires_ms,omitempty"` // Unix ms; 0: never
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportKeyMaterial) Reset() {
+	*x = ImportKeyMaterial{}
+	mi := &file_store_storepb_command_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportKeyMaterial) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportKeyMaterial) ProtoMessage() {}
+
+func (x *ImportKeyMaterial) ProtoReflect() protoreflect.Message {
+	mi := &file_store_storepb_command_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportKeyMaterial.ProtoReflect.Descriptor instead.
+func (*ImportKeyMaterial) Descriptor() ([]byte, []int) {
+	return file_store_storepb_command_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *ImportKeyMaterial) GetKeyId() []byte {
+	if x != nil {
+		return x.KeyId
+	}
+	return nil
+}
+
+func (x *ImportKeyMaterial) GetTokenHash() []byte {
+	if x != nil {
+		return x.TokenHash
+	}
+	return nil
+}
+
+func (x *ImportKeyMaterial) GetVersionId() []byte {
+	if x != nil {
+		return x.VersionId
+	}
+	return nil
+}
+
+func (x *ImportKeyMaterial) GetAlgorithm() uint32 {
+	if x != nil {
+		return x.Algorithm
+	}
+	return 0
+}
+
+func (x *ImportKeyMaterial) GetWrapped() []byte {
+	if x != nil {
+		return x.Wrapped
+	}
+	return nil
+}
+
+func (x *ImportKeyMaterial) GetFingerprint() []byte {
+	if x != nil {
+		return x.Fingerprint
+	}
+	return nil
+}
+
+func (x *ImportKeyMaterial) GetExpiresMs() int64 {
+	if x != nil {
+		return x.ExpiresMs
+	}
+	return 0
+}
+
+// DeleteKeyMaterial takes the imported material out. The same may come again.
+type DeleteKeyMaterial struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	KeyId         []byte                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteKeyMaterial) Reset() {
+	*x = DeleteKeyMaterial{}
+	mi := &file_store_storepb_command_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteKeyMaterial) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteKeyMaterial) ProtoMessage() {}
+
+func (x *DeleteKeyMaterial) ProtoReflect() protoreflect.Message {
+	mi := &file_store_storepb_command_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteKeyMaterial.ProtoReflect.Descriptor instead.
+func (*DeleteKeyMaterial) Descriptor() ([]byte, []int) {
+	return file_store_storepb_command_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *DeleteKeyMaterial) GetKeyId() []byte {
+	if x != nil {
+		return x.KeyId
+	}
+	return nil
+}
+
+// ExpireKeyMaterial takes the material out of keys where it has expired by the
+// command's stamp.
+type ExpireKeyMaterial struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	KeyIds        [][]byte               `protobuf:"bytes,1,rep,name=key_ids,json=keyIds,proto3" json:"key_ids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExpireKeyMaterial) Reset() {
+	*x = ExpireKeyMaterial{}
+	mi := &file_store_storepb_command_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExpireKeyMaterial) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExpireKeyMaterial) ProtoMessage() {}
+
+func (x *ExpireKeyMaterial) ProtoReflect() protoreflect.Message {
+	mi := &file_store_storepb_command_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExpireKeyMaterial.ProtoReflect.Descriptor instead.
+func (*ExpireKeyMaterial) Descriptor() ([]byte, []int) {
+	return file_store_storepb_command_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *ExpireKeyMaterial) GetKeyIds() [][]byte {
+	if x != nil {
+		return x.KeyIds
+	}
+	return nil
 }
 
 // DestroyKeys removes keys whose deletion is due by the command's stamp, with
@@ -1322,7 +2125,7 @@ type DestroyKeys struct {
 
 func (x *DestroyKeys) Reset() {
 	*x = DestroyKeys{}
-	mi := &file_store_storepb_command_proto_msgTypes[15]
+	mi := &file_store_storepb_command_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1334,7 +2137,7 @@ func (x *DestroyKeys) String() string {
 func (*DestroyKeys) ProtoMessage() {}
 
 func (x *DestroyKeys) ProtoReflect() protoreflect.Message {
-	mi := &file_store_storepb_command_proto_msgTypes[15]
+	mi := &file_store_storepb_command_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1347,7 +2150,7 @@ func (x *DestroyKeys) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DestroyKeys.ProtoReflect.Descriptor instead.
 func (*DestroyKeys) Descriptor() ([]byte, []int) {
-	return file_store_storepb_command_proto_rawDescGZIP(), []int{15}
+	return file_store_storepb_command_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *DestroyKeys) GetKeyIds() [][]byte {
@@ -1362,22 +2165,24 @@ type Result struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Code          Code                   `protobuf:"varint,1,opt,name=code,proto3,enum=meridian.store.Code" json:"code,omitempty"`
 	CommandIndex  uint64                 `protobuf:"varint,2,opt,name=command_index,json=commandIndex,proto3" json:"command_index,omitempty"` // of the entry that had the effect
-	KeyId         []byte                 `protobuf:"bytes,3,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`                       // of key
+	KeyId         []byte                 `protobuf:"bytes,3,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`                       // of key; of TagKeys and UntagKeys: the key that refused
 	Key           *KeyRecord             `protobuf:"bytes,4,opt,name=key,proto3" json:"key,omitempty"`                                        // the key after the command, where there is one
 	State         KeyState               `protobuf:"varint,5,opt,name=state,proto3,enum=meridian.store.KeyState" json:"state,omitempty"`      // with KEY_STATE: what refused
 	Limit         uint64                 `protobuf:"varint,6,opt,name=limit,proto3" json:"limit,omitempty"`                                   // with LIMIT
 	What          string                 `protobuf:"bytes,7,opt,name=what,proto3" json:"what,omitempty"`                                      // with LIMIT: what is limited; with INVALID: why
-	VersionId     []byte                 `protobuf:"bytes,8,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`           // of CreateKey and RotateKey
+	VersionId     []byte                 `protobuf:"bytes,8,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`           // of CreateKey, AddKeyVersion, SwitchPrimary and ImportKeyMaterial
 	AliasKeyId    []byte                 `protobuf:"bytes,9,opt,name=alias_key_id,json=aliasKeyId,proto3" json:"alias_key_id,omitempty"`      // the key that the alias named before, of UpdateAlias and DeleteAlias
 	Destroyed     [][]byte               `protobuf:"bytes,10,rep,name=destroyed,proto3" json:"destroyed,omitempty"`                           // of DestroyKeys
-	NotDue        [][]byte               `protobuf:"bytes,11,rep,name=not_due,json=notDue,proto3" json:"not_due,omitempty"`                   // of DestroyKeys
+	NotDue        [][]byte               `protobuf:"bytes,11,rep,name=not_due,json=notDue,proto3" json:"not_due,omitempty"`                   // of DestroyKeys and ExpireKeyMaterial
+	ExpiresMs     int64                  `protobuf:"varint,12,opt,name=expires_ms,json=expiresMs,proto3" json:"expires_ms,omitempty"`         // of CreateImportToken: when the token does
+	Expired       [][]byte               `protobuf:"bytes,13,rep,name=expired,proto3" json:"expired,omitempty"`                               // of ExpireKeyMaterial: whose material is gone
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Result) Reset() {
 	*x = Result{}
-	mi := &file_store_storepb_command_proto_msgTypes[16]
+	mi := &file_store_storepb_command_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1389,7 +2194,7 @@ func (x *Result) String() string {
 func (*Result) ProtoMessage() {}
 
 func (x *Result) ProtoReflect() protoreflect.Message {
-	mi := &file_store_storepb_command_proto_msgTypes[16]
+	mi := &file_store_storepb_command_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1402,7 +2207,7 @@ func (x *Result) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Result.ProtoReflect.Descriptor instead.
 func (*Result) Descriptor() ([]byte, []int) {
-	return file_store_storepb_command_proto_rawDescGZIP(), []int{16}
+	return file_store_storepb_command_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Result) GetCode() Code {
@@ -1482,11 +2287,25 @@ func (x *Result) GetNotDue() [][]byte {
 	return nil
 }
 
+func (x *Result) GetExpiresMs() int64 {
+	if x != nil {
+		return x.ExpiresMs
+	}
+	return 0
+}
+
+func (x *Result) GetExpired() [][]byte {
+	if x != nil {
+		return x.Expired
+	}
+	return nil
+}
+
 var File_store_storepb_command_proto protoreflect.FileDescriptor
 
 const file_store_storepb_command_proto_rawDesc = "" +
 	"\n" +
-	"\x1bstore/storepb/command.proto\x12\x0emeridian.store\x1a\x1astore/storepb/record.proto\"\xc9\b\n" +
+	"\x1bstore/storepb/command.proto\x12\x0emeridian.store\x1a\x1astore/storepb/record.proto\"\xe9\x0e\n" +
 	"\aCommand\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\fR\x02id\x12\"\n" +
@@ -1507,10 +2326,20 @@ const file_store_storepb_command_proto_rawDesc = "" +
 	"\x16update_key_description\x18\x17 \x01(\v2$.meridian.store.UpdateKeyDescriptionH\x00R\x14updateKeyDescription\x12@\n" +
 	"\fcreate_alias\x18\x18 \x01(\v2\x1b.meridian.store.CreateAliasH\x00R\vcreateAlias\x12@\n" +
 	"\fupdate_alias\x18\x19 \x01(\v2\x1b.meridian.store.UpdateAliasH\x00R\vupdateAlias\x12@\n" +
-	"\fdelete_alias\x18\x1a \x01(\v2\x1b.meridian.store.DeleteAliasH\x00R\vdeleteAlias\x12:\n" +
+	"\fdelete_alias\x18\x1a \x01(\v2\x1b.meridian.store.DeleteAliasH\x00R\vdeleteAlias\x12G\n" +
+	"\x0fadd_key_version\x18\x1b \x01(\v2\x1d.meridian.store.AddKeyVersionH\x00R\raddKeyVersion\x12@\n" +
+	"\fdestroy_keys\x18\x1c \x01(\v2\x1b.meridian.store.DestroyKeysH\x00R\vdestroyKeys\x12F\n" +
+	"\x0eswitch_primary\x18\x1d \x01(\v2\x1d.meridian.store.SwitchPrimaryH\x00R\rswitchPrimary\x12_\n" +
+	"\x17set_deletion_protection\x18\x1e \x01(\v2%.meridian.store.SetDeletionProtectionH\x00R\x15setDeletionProtection\x12\\\n" +
+	"\x16update_rotation_policy\x18\x1f \x01(\v2$.meridian.store.UpdateRotationPolicyH\x00R\x14updateRotationPolicy\x12D\n" +
+	"\x0eset_key_policy\x18  \x01(\v2\x1c.meridian.store.SetKeyPolicyH\x00R\fsetKeyPolicy\x124\n" +
+	"\btag_keys\x18! \x01(\v2\x17.meridian.store.TagKeysH\x00R\atagKeys\x12:\n" +
 	"\n" +
-	"rotate_key\x18\x1b \x01(\v2\x19.meridian.store.RotateKeyH\x00R\trotateKey\x12@\n" +
-	"\fdestroy_keys\x18\x1c \x01(\v2\x1b.meridian.store.DestroyKeysH\x00R\vdestroyKeysB\x06\n" +
+	"untag_keys\x18\" \x01(\v2\x19.meridian.store.UntagKeysH\x00R\tuntagKeys\x12S\n" +
+	"\x13create_import_token\x18# \x01(\v2!.meridian.store.CreateImportTokenH\x00R\x11createImportToken\x12S\n" +
+	"\x13import_key_material\x18$ \x01(\v2!.meridian.store.ImportKeyMaterialH\x00R\x11importKeyMaterial\x12S\n" +
+	"\x13delete_key_material\x18% \x01(\v2!.meridian.store.DeleteKeyMaterialH\x00R\x11deleteKeyMaterial\x12S\n" +
+	"\x13expire_key_material\x18& \x01(\v2!.meridian.store.ExpireKeyMaterialH\x00R\x11expireKeyMaterialB\x06\n" +
 	"\x04body\"Y\n" +
 	"\x06Origin\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x1d\n" +
@@ -1573,17 +2402,65 @@ const file_store_storepb_command_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x15\n" +
 	"\x06key_id\x18\x02 \x01(\fR\x05keyId\"!\n" +
 	"\vDeleteAlias\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\"\xba\x01\n" +
-	"\tRotateKey\x12\x15\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"\x89\x02\n" +
+	"\rAddKeyVersion\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\fR\x05keyId\x12\x1d\n" +
 	"\n" +
 	"version_id\x18\x02 \x01(\fR\tversionId\x12\x1c\n" +
 	"\talgorithm\x18\x03 \x01(\rR\talgorithm\x12\x18\n" +
 	"\awrapped\x18\x04 \x01(\fR\awrapped\x12)\n" +
 	"\x10expected_primary\x18\x05 \x01(\fR\x0fexpectedPrimary\x12\x14\n" +
-	"\x05limit\x18\x06 \x01(\rR\x05limit\"&\n" +
+	"\x05limit\x18\x06 \x01(\rR\x05limit\x12!\n" +
+	"\fregion_limit\x18\a \x01(\x04R\vregionLimit\x12&\n" +
+	"\x0fmin_interval_ms\x18\b \x01(\x03R\rminIntervalMs\"E\n" +
+	"\rSwitchPrimary\x12\x15\n" +
+	"\x06key_id\x18\x01 \x01(\fR\x05keyId\x12\x1d\n" +
+	"\n" +
+	"version_id\x18\x02 \x01(\fR\tversionId\"j\n" +
+	"\x15SetDeletionProtection\x12\x15\n" +
+	"\x06key_id\x18\x01 \x01(\fR\x05keyId\x12\x18\n" +
+	"\aenabled\x18\x02 \x01(\bR\aenabled\x12 \n" +
+	"\vdescription\x18\x03 \x01(\tR\vdescription\"N\n" +
+	"\x14UpdateRotationPolicy\x12\x15\n" +
+	"\x06key_id\x18\x01 \x01(\fR\x05keyId\x12\x1f\n" +
+	"\vinterval_ms\x18\x02 \x01(\x03R\n" +
+	"intervalMs\"=\n" +
+	"\fSetKeyPolicy\x12\x15\n" +
+	"\x06key_id\x18\x01 \x01(\fR\x05keyId\x12\x16\n" +
+	"\x06policy\x18\x02 \x01(\tR\x06policy\"a\n" +
+	"\aTagKeys\x12\x17\n" +
+	"\akey_ids\x18\x01 \x03(\fR\x06keyIds\x12'\n" +
+	"\x04tags\x18\x02 \x03(\v2\x13.meridian.store.TagR\x04tags\x12\x14\n" +
+	"\x05limit\x18\x03 \x01(\rR\x05limit\"Q\n" +
+	"\tUntagKeys\x12\x17\n" +
+	"\akey_ids\x18\x01 \x03(\fR\x06keyIds\x12\x19\n" +
+	"\btag_keys\x18\x02 \x03(\tR\atagKeys\x12\x10\n" +
+	"\x03all\x18\x03 \x01(\bR\x03all\"\xa8\x01\n" +
+	"\x11CreateImportToken\x12\x15\n" +
+	"\x06key_id\x18\x01 \x01(\fR\x05keyId\x12\x1d\n" +
+	"\n" +
+	"token_hash\x18\x02 \x01(\fR\ttokenHash\x12\x18\n" +
+	"\awrapped\x18\x03 \x01(\fR\awrapped\x12\x16\n" +
+	"\x06scheme\x18\x04 \x01(\tR\x06scheme\x12\x15\n" +
+	"\x06ttl_ms\x18\x05 \x01(\x03R\x05ttlMs\x12\x14\n" +
+	"\x05limit\x18\x06 \x01(\x04R\x05limit\"\xe1\x01\n" +
+	"\x11ImportKeyMaterial\x12\x15\n" +
+	"\x06key_id\x18\x01 \x01(\fR\x05keyId\x12\x1d\n" +
+	"\n" +
+	"token_hash\x18\x02 \x01(\fR\ttokenHash\x12\x1d\n" +
+	"\n" +
+	"version_id\x18\x03 \x01(\fR\tversionId\x12\x1c\n" +
+	"\talgorithm\x18\x04 \x01(\rR\talgorithm\x12\x18\n" +
+	"\awrapped\x18\x05 \x01(\fR\awrapped\x12 \n" +
+	"\vfingerprint\x18\x06 \x01(\fR\vfingerprint\x12\x1d\n" +
+	"\n" +
+	"expires_ms\x18\a \x01(\x03R\texpiresMs\"*\n" +
+	"\x11DeleteKeyMaterial\x12\x15\n" +
+	"\x06key_id\x18\x01 \x01(\fR\x05keyId\",\n" +
+	"\x11ExpireKeyMaterial\x12\x17\n" +
+	"\akey_ids\x18\x01 \x03(\fR\x06keyIds\"&\n" +
 	"\vDestroyKeys\x12\x17\n" +
-	"\akey_ids\x18\x01 \x03(\fR\x06keyIds\"\xed\x02\n" +
+	"\akey_ids\x18\x01 \x03(\fR\x06keyIds\"\xa6\x03\n" +
 	"\x06Result\x12(\n" +
 	"\x04code\x18\x01 \x01(\x0e2\x14.meridian.store.CodeR\x04code\x12#\n" +
 	"\rcommand_index\x18\x02 \x01(\x04R\fcommandIndex\x12\x15\n" +
@@ -1598,7 +2475,10 @@ const file_store_storepb_command_proto_rawDesc = "" +
 	"aliasKeyId\x12\x1c\n" +
 	"\tdestroyed\x18\n" +
 	" \x03(\fR\tdestroyed\x12\x17\n" +
-	"\anot_due\x18\v \x03(\fR\x06notDue*\xb6\x02\n" +
+	"\anot_due\x18\v \x03(\fR\x06notDue\x12\x1d\n" +
+	"\n" +
+	"expires_ms\x18\f \x01(\x03R\texpiresMs\x12\x18\n" +
+	"\aexpired\x18\r \x03(\fR\aexpired*\xa3\x03\n" +
 	"\x04Code\x12\x14\n" +
 	"\x10CODE_UNSPECIFIED\x10\x00\x12\x06\n" +
 	"\x02OK\x10\x01\x12\x11\n" +
@@ -1619,7 +2499,13 @@ const file_store_storepb_command_proto_rawDesc = "" +
 	"\x0eREGION_MISSING\x10\x0e\x12\x0f\n" +
 	"\vNODE_EXISTS\x10\x0f\x12\v\n" +
 	"\aINVALID\x10\x10\x12\x16\n" +
-	"\x12UNSUPPORTED_ORIGIN\x10\x11\"\x04\b\x05\x10\x05B\x18Z\x16meridian/store/storepbb\x06proto3"
+	"\x12UNSUPPORTED_ORIGIN\x10\x11\x12\f\n" +
+	"\bTOO_SOON\x10\x12\x12\x14\n" +
+	"\x10UNSUPPORTED_SPEC\x10\x13\x12\x11\n" +
+	"\rTOKEN_UNKNOWN\x10\x14\x12\x11\n" +
+	"\rTOKEN_EXPIRED\x10\x15\x12\x14\n" +
+	"\x10MATERIAL_DIFFERS\x10\x16\x12\v\n" +
+	"\aIN_PAST\x10\x17\"\x04\b\x05\x10\x05B\x18Z\x16meridian/store/storepbb\x06proto3"
 
 var (
 	file_store_storepb_command_proto_rawDescOnce sync.Once
@@ -1634,30 +2520,40 @@ func file_store_storepb_command_proto_rawDescGZIP() []byte {
 }
 
 var file_store_storepb_command_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_store_storepb_command_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_store_storepb_command_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_store_storepb_command_proto_goTypes = []any{
-	(Code)(0),                    // 0: meridian.store.Code
-	(*Command)(nil),              // 1: meridian.store.Command
-	(*Origin)(nil),               // 2: meridian.store.Origin
-	(*Nonce)(nil),                // 3: meridian.store.Nonce
-	(*InitRegion)(nil),           // 4: meridian.store.InitRegion
-	(*RegisterNode)(nil),         // 5: meridian.store.RegisterNode
-	(*CreateKey)(nil),            // 6: meridian.store.CreateKey
-	(*EnableKey)(nil),            // 7: meridian.store.EnableKey
-	(*DisableKey)(nil),           // 8: meridian.store.DisableKey
-	(*ScheduleKeyDeletion)(nil),  // 9: meridian.store.ScheduleKeyDeletion
-	(*CancelKeyDeletion)(nil),    // 10: meridian.store.CancelKeyDeletion
-	(*UpdateKeyDescription)(nil), // 11: meridian.store.UpdateKeyDescription
-	(*CreateAlias)(nil),          // 12: meridian.store.CreateAlias
-	(*UpdateAlias)(nil),          // 13: meridian.store.UpdateAlias
-	(*DeleteAlias)(nil),          // 14: meridian.store.DeleteAlias
-	(*RotateKey)(nil),            // 15: meridian.store.RotateKey
-	(*DestroyKeys)(nil),          // 16: meridian.store.DestroyKeys
-	(*Result)(nil),               // 17: meridian.store.Result
-	(*WrappedKeyring)(nil),       // 18: meridian.store.WrappedKeyring
-	(*Tag)(nil),                  // 19: meridian.store.Tag
-	(*KeyRecord)(nil),            // 20: meridian.store.KeyRecord
-	(KeyState)(0),                // 21: meridian.store.KeyState
+	(Code)(0),                     // 0: meridian.store.Code
+	(*Command)(nil),               // 1: meridian.store.Command
+	(*Origin)(nil),                // 2: meridian.store.Origin
+	(*Nonce)(nil),                 // 3: meridian.store.Nonce
+	(*InitRegion)(nil),            // 4: meridian.store.InitRegion
+	(*RegisterNode)(nil),          // 5: meridian.store.RegisterNode
+	(*CreateKey)(nil),             // 6: meridian.store.CreateKey
+	(*EnableKey)(nil),             // 7: meridian.store.EnableKey
+	(*DisableKey)(nil),            // 8: meridian.store.DisableKey
+	(*ScheduleKeyDeletion)(nil),   // 9: meridian.store.ScheduleKeyDeletion
+	(*CancelKeyDeletion)(nil),     // 10: meridian.store.CancelKeyDeletion
+	(*UpdateKeyDescription)(nil),  // 11: meridian.store.UpdateKeyDescription
+	(*CreateAlias)(nil),           // 12: meridian.store.CreateAlias
+	(*UpdateAlias)(nil),           // 13: meridian.store.UpdateAlias
+	(*DeleteAlias)(nil),           // 14: meridian.store.DeleteAlias
+	(*AddKeyVersion)(nil),         // 15: meridian.store.AddKeyVersion
+	(*SwitchPrimary)(nil),         // 16: meridian.store.SwitchPrimary
+	(*SetDeletionProtection)(nil), // 17: meridian.store.SetDeletionProtection
+	(*UpdateRotationPolicy)(nil),  // 18: meridian.store.UpdateRotationPolicy
+	(*SetKeyPolicy)(nil),          // 19: meridian.store.SetKeyPolicy
+	(*TagKeys)(nil),               // 20: meridian.store.TagKeys
+	(*UntagKeys)(nil),             // 21: meridian.store.UntagKeys
+	(*CreateImportToken)(nil),     // 22: meridian.store.CreateImportToken
+	(*ImportKeyMaterial)(nil),     // 23: meridian.store.ImportKeyMaterial
+	(*DeleteKeyMaterial)(nil),     // 24: meridian.store.DeleteKeyMaterial
+	(*ExpireKeyMaterial)(nil),     // 25: meridian.store.ExpireKeyMaterial
+	(*DestroyKeys)(nil),           // 26: meridian.store.DestroyKeys
+	(*Result)(nil),                // 27: meridian.store.Result
+	(*WrappedKeyring)(nil),        // 28: meridian.store.WrappedKeyring
+	(*Tag)(nil),                   // 29: meridian.store.Tag
+	(*KeyRecord)(nil),             // 30: meridian.store.KeyRecord
+	(KeyState)(0),                 // 31: meridian.store.KeyState
 }
 var file_store_storepb_command_proto_depIdxs = []int32{
 	2,  // 0: meridian.store.Command.origin:type_name -> meridian.store.Origin
@@ -1673,18 +2569,29 @@ var file_store_storepb_command_proto_depIdxs = []int32{
 	12, // 10: meridian.store.Command.create_alias:type_name -> meridian.store.CreateAlias
 	13, // 11: meridian.store.Command.update_alias:type_name -> meridian.store.UpdateAlias
 	14, // 12: meridian.store.Command.delete_alias:type_name -> meridian.store.DeleteAlias
-	15, // 13: meridian.store.Command.rotate_key:type_name -> meridian.store.RotateKey
-	16, // 14: meridian.store.Command.destroy_keys:type_name -> meridian.store.DestroyKeys
-	18, // 15: meridian.store.InitRegion.keyrings:type_name -> meridian.store.WrappedKeyring
-	19, // 16: meridian.store.CreateKey.tags:type_name -> meridian.store.Tag
-	0,  // 17: meridian.store.Result.code:type_name -> meridian.store.Code
-	20, // 18: meridian.store.Result.key:type_name -> meridian.store.KeyRecord
-	21, // 19: meridian.store.Result.state:type_name -> meridian.store.KeyState
-	20, // [20:20] is the sub-list for method output_type
-	20, // [20:20] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	15, // 13: meridian.store.Command.add_key_version:type_name -> meridian.store.AddKeyVersion
+	26, // 14: meridian.store.Command.destroy_keys:type_name -> meridian.store.DestroyKeys
+	16, // 15: meridian.store.Command.switch_primary:type_name -> meridian.store.SwitchPrimary
+	17, // 16: meridian.store.Command.set_deletion_protection:type_name -> meridian.store.SetDeletionProtection
+	18, // 17: meridian.store.Command.update_rotation_policy:type_name -> meridian.store.UpdateRotationPolicy
+	19, // 18: meridian.store.Command.set_key_policy:type_name -> meridian.store.SetKeyPolicy
+	20, // 19: meridian.store.Command.tag_keys:type_name -> meridian.store.TagKeys
+	21, // 20: meridian.store.Command.untag_keys:type_name -> meridian.store.UntagKeys
+	22, // 21: meridian.store.Command.create_import_token:type_name -> meridian.store.CreateImportToken
+	23, // 22: meridian.store.Command.import_key_material:type_name -> meridian.store.ImportKeyMaterial
+	24, // 23: meridian.store.Command.delete_key_material:type_name -> meridian.store.DeleteKeyMaterial
+	25, // 24: meridian.store.Command.expire_key_material:type_name -> meridian.store.ExpireKeyMaterial
+	28, // 25: meridian.store.InitRegion.keyrings:type_name -> meridian.store.WrappedKeyring
+	29, // 26: meridian.store.CreateKey.tags:type_name -> meridian.store.Tag
+	29, // 27: meridian.store.TagKeys.tags:type_name -> meridian.store.Tag
+	0,  // 28: meridian.store.Result.code:type_name -> meridian.store.Code
+	30, // 29: meridian.store.Result.key:type_name -> meridian.store.KeyRecord
+	31, // 30: meridian.store.Result.state:type_name -> meridian.store.KeyState
+	31, // [31:31] is the sub-list for method output_type
+	31, // [31:31] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_store_storepb_command_proto_init() }
@@ -1705,8 +2612,18 @@ func file_store_storepb_command_proto_init() {
 		(*Command_CreateAlias)(nil),
 		(*Command_UpdateAlias)(nil),
 		(*Command_DeleteAlias)(nil),
-		(*Command_RotateKey)(nil),
+		(*Command_AddKeyVersion)(nil),
 		(*Command_DestroyKeys)(nil),
+		(*Command_SwitchPrimary)(nil),
+		(*Command_SetDeletionProtection)(nil),
+		(*Command_UpdateRotationPolicy)(nil),
+		(*Command_SetKeyPolicy)(nil),
+		(*Command_TagKeys)(nil),
+		(*Command_UntagKeys)(nil),
+		(*Command_CreateImportToken)(nil),
+		(*Command_ImportKeyMaterial)(nil),
+		(*Command_DeleteKeyMaterial)(nil),
+		(*Command_ExpireKeyMaterial)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1714,7 +2631,7 @@ func file_store_storepb_command_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_store_storepb_command_proto_rawDesc), len(file_store_storepb_command_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   17,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

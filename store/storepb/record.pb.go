@@ -102,7 +102,12 @@ type KeyRecord struct {
 	StateChangedMs                int64                  `protobuf:"varint,17,opt,name=state_changed_ms,json=stateChangedMs,proto3" json:"state_changed_ms,omitempty"` // 0: never since it was created
 	StateChangedBy                string                 `protobuf:"bytes,18,opt,name=state_changed_by,json=stateChangedBy,proto3" json:"state_changed_by,omitempty"`
 	Tags                          uint32                 `protobuf:"varint,19,opt,name=tags,proto3" json:"tags,omitempty"`
-	Policy                        bool                   `protobuf:"varint,20,opt,name=policy,proto3" json:"policy,omitempty"` // whether there is a policy record
+	Policy                        bool                   `protobuf:"varint,20,opt,name=policy,proto3" json:"policy,omitempty"`                                                  // whether there is a policy record
+	NextVersion                   []byte                 `protobuf:"bytes,21,opt,name=next_version,json=nextVersion,proto3" json:"next_version,omitempty"`                      // 16 bytes: added, and to become primary; or none
+	MaterialExpiresMs             int64                  `protobuf:"varint,22,opt,name=material_expires_ms,json=materialExpiresMs,proto3" json:"material_expires_ms,omitempty"` // of imported material; 0: never
+	ImportFingerprint             []byte                 `protobuf:"bytes,23,opt,name=import_fingerprint,json=importFingerprint,proto3" json:"import_fingerprint,omitempty"`    // of the material that was imported; stays when it is deleted
+	ImportVersion                 []byte                 `protobuf:"bytes,24,opt,name=import_version,json=importVersion,proto3" json:"import_version,omitempty"`                // 16 bytes: the version that it is, or none; stays, too
+	ImportCreatedMs               int64                  `protobuf:"varint,25,opt,name=import_created_ms,json=importCreatedMs,proto3" json:"import_created_ms,omitempty"`       // when that version was made; stays, too
 	unknownFields                 protoimpl.UnknownFields
 	sizeCache                     protoimpl.SizeCache
 }
@@ -275,6 +280,41 @@ func (x *KeyRecord) GetPolicy() bool {
 		return x.Policy
 	}
 	return false
+}
+
+func (x *KeyRecord) GetNextVersion() []byte {
+	if x != nil {
+		return x.NextVersion
+	}
+	return nil
+}
+
+func (x *KeyRecord) GetMaterialExpiresMs() int64 {
+	if x != nil {
+		return x.MaterialExpiresMs
+	}
+	return 0
+}
+
+func (x *KeyRecord) GetImportFingerprint() []byte {
+	if x != nil {
+		return x.ImportFingerprint
+	}
+	return nil
+}
+
+func (x *KeyRecord) GetImportVersion() []byte {
+	if x != nil {
+		return x.ImportVersion
+	}
+	return nil
+}
+
+func (x *KeyRecord) GetImportCreatedMs() int64 {
+	if x != nil {
+		return x.ImportCreatedMs
+	}
+	return 0
 }
 
 type VersionRecord struct {
@@ -590,6 +630,75 @@ func (x *Tombstone) GetDestroyedMs() int64 {
 	return 0
 }
 
+// ImportTokenRecord is what a token for the import of key material stands for.
+type ImportTokenRecord struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	KeyId         []byte                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"` // 16 bytes
+	Wrapped       []byte                 `protobuf:"bytes,2,opt,name=wrapped,proto3" json:"wrapped,omitempty"`          // the private key, sealed under the region's KEK
+	Scheme        string                 `protobuf:"bytes,3,opt,name=scheme,proto3" json:"scheme,omitempty"`            // how the material comes encrypted, in the API's words
+	ExpiresMs     int64                  `protobuf:"varint,4,opt,name=expires_ms,json=expiresMs,proto3" json:"expires_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportTokenRecord) Reset() {
+	*x = ImportTokenRecord{}
+	mi := &file_store_storepb_record_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportTokenRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportTokenRecord) ProtoMessage() {}
+
+func (x *ImportTokenRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_store_storepb_record_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportTokenRecord.ProtoReflect.Descriptor instead.
+func (*ImportTokenRecord) Descriptor() ([]byte, []int) {
+	return file_store_storepb_record_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ImportTokenRecord) GetKeyId() []byte {
+	if x != nil {
+		return x.KeyId
+	}
+	return nil
+}
+
+func (x *ImportTokenRecord) GetWrapped() []byte {
+	if x != nil {
+		return x.Wrapped
+	}
+	return nil
+}
+
+func (x *ImportTokenRecord) GetScheme() string {
+	if x != nil {
+		return x.Scheme
+	}
+	return ""
+}
+
+func (x *ImportTokenRecord) GetExpiresMs() int64 {
+	if x != nil {
+		return x.ExpiresMs
+	}
+	return 0
+}
+
 type WrappedKeyring struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Provider      string                 `protobuf:"bytes,1,opt,name=provider,proto3" json:"provider,omitempty"`
@@ -601,7 +710,7 @@ type WrappedKeyring struct {
 
 func (x *WrappedKeyring) Reset() {
 	*x = WrappedKeyring{}
-	mi := &file_store_storepb_record_proto_msgTypes[7]
+	mi := &file_store_storepb_record_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -613,7 +722,7 @@ func (x *WrappedKeyring) String() string {
 func (*WrappedKeyring) ProtoMessage() {}
 
 func (x *WrappedKeyring) ProtoReflect() protoreflect.Message {
-	mi := &file_store_storepb_record_proto_msgTypes[7]
+	mi := &file_store_storepb_record_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -626,7 +735,7 @@ func (x *WrappedKeyring) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WrappedKeyring.ProtoReflect.Descriptor instead.
 func (*WrappedKeyring) Descriptor() ([]byte, []int) {
-	return file_store_storepb_record_proto_rawDescGZIP(), []int{7}
+	return file_store_storepb_record_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *WrappedKeyring) GetProvider() string {
@@ -666,7 +775,7 @@ type RegionRecord struct {
 
 func (x *RegionRecord) Reset() {
 	*x = RegionRecord{}
-	mi := &file_store_storepb_record_proto_msgTypes[8]
+	mi := &file_store_storepb_record_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -678,7 +787,7 @@ func (x *RegionRecord) String() string {
 func (*RegionRecord) ProtoMessage() {}
 
 func (x *RegionRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_store_storepb_record_proto_msgTypes[8]
+	mi := &file_store_storepb_record_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -691,7 +800,7 @@ func (x *RegionRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegionRecord.ProtoReflect.Descriptor instead.
 func (*RegionRecord) Descriptor() ([]byte, []int) {
-	return file_store_storepb_record_proto_rawDescGZIP(), []int{8}
+	return file_store_storepb_record_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *RegionRecord) GetClusterId() []byte {
@@ -760,7 +869,7 @@ type NodeRecord struct {
 
 func (x *NodeRecord) Reset() {
 	*x = NodeRecord{}
-	mi := &file_store_storepb_record_proto_msgTypes[9]
+	mi := &file_store_storepb_record_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -772,7 +881,7 @@ func (x *NodeRecord) String() string {
 func (*NodeRecord) ProtoMessage() {}
 
 func (x *NodeRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_store_storepb_record_proto_msgTypes[9]
+	mi := &file_store_storepb_record_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -785,7 +894,7 @@ func (x *NodeRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeRecord.ProtoReflect.Descriptor instead.
 func (*NodeRecord) Descriptor() ([]byte, []int) {
-	return file_store_storepb_record_proto_rawDescGZIP(), []int{9}
+	return file_store_storepb_record_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *NodeRecord) GetIncarnation() []byte {
@@ -812,7 +921,7 @@ type NonceRecord struct {
 
 func (x *NonceRecord) Reset() {
 	*x = NonceRecord{}
-	mi := &file_store_storepb_record_proto_msgTypes[10]
+	mi := &file_store_storepb_record_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -824,7 +933,7 @@ func (x *NonceRecord) String() string {
 func (*NonceRecord) ProtoMessage() {}
 
 func (x *NonceRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_store_storepb_record_proto_msgTypes[10]
+	mi := &file_store_storepb_record_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -837,7 +946,7 @@ func (x *NonceRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NonceRecord.ProtoReflect.Descriptor instead.
 func (*NonceRecord) Descriptor() ([]byte, []int) {
-	return file_store_storepb_record_proto_rawDescGZIP(), []int{10}
+	return file_store_storepb_record_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *NonceRecord) GetCommandId() []byte {
@@ -866,7 +975,7 @@ type ResultRecord struct {
 
 func (x *ResultRecord) Reset() {
 	*x = ResultRecord{}
-	mi := &file_store_storepb_record_proto_msgTypes[11]
+	mi := &file_store_storepb_record_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -878,7 +987,7 @@ func (x *ResultRecord) String() string {
 func (*ResultRecord) ProtoMessage() {}
 
 func (x *ResultRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_store_storepb_record_proto_msgTypes[11]
+	mi := &file_store_storepb_record_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -891,7 +1000,7 @@ func (x *ResultRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResultRecord.ProtoReflect.Descriptor instead.
 func (*ResultRecord) Descriptor() ([]byte, []int) {
-	return file_store_storepb_record_proto_rawDescGZIP(), []int{11}
+	return file_store_storepb_record_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ResultRecord) GetResult() []byte {
@@ -937,13 +1046,14 @@ type StateRecord struct {
 	Nonces        uint64                 `protobuf:"varint,10,opt,name=nonces,proto3" json:"nonces,omitempty"`
 	Results       uint64                 `protobuf:"varint,11,opt,name=results,proto3" json:"results,omitempty"`
 	Records       uint64                 `protobuf:"varint,12,opt,name=records,proto3" json:"records,omitempty"` // all that state_hash combines
+	ImportTokens  uint64                 `protobuf:"varint,13,opt,name=import_tokens,json=importTokens,proto3" json:"import_tokens,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *StateRecord) Reset() {
 	*x = StateRecord{}
-	mi := &file_store_storepb_record_proto_msgTypes[12]
+	mi := &file_store_storepb_record_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -955,7 +1065,7 @@ func (x *StateRecord) String() string {
 func (*StateRecord) ProtoMessage() {}
 
 func (x *StateRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_store_storepb_record_proto_msgTypes[12]
+	mi := &file_store_storepb_record_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -968,7 +1078,7 @@ func (x *StateRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StateRecord.ProtoReflect.Descriptor instead.
 func (*StateRecord) Descriptor() ([]byte, []int) {
-	return file_store_storepb_record_proto_rawDescGZIP(), []int{12}
+	return file_store_storepb_record_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *StateRecord) GetFormat() uint32 {
@@ -1055,6 +1165,13 @@ func (x *StateRecord) GetRecords() uint64 {
 	return 0
 }
 
+func (x *StateRecord) GetImportTokens() uint64 {
+	if x != nil {
+		return x.ImportTokens
+	}
+	return 0
+}
+
 // ConfigurationRecord holds the newest Raft configuration that came through
 // the log.
 type ConfigurationRecord struct {
@@ -1067,7 +1184,7 @@ type ConfigurationRecord struct {
 
 func (x *ConfigurationRecord) Reset() {
 	*x = ConfigurationRecord{}
-	mi := &file_store_storepb_record_proto_msgTypes[13]
+	mi := &file_store_storepb_record_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1079,7 +1196,7 @@ func (x *ConfigurationRecord) String() string {
 func (*ConfigurationRecord) ProtoMessage() {}
 
 func (x *ConfigurationRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_store_storepb_record_proto_msgTypes[13]
+	mi := &file_store_storepb_record_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1092,7 +1209,7 @@ func (x *ConfigurationRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigurationRecord.ProtoReflect.Descriptor instead.
 func (*ConfigurationRecord) Descriptor() ([]byte, []int) {
-	return file_store_storepb_record_proto_rawDescGZIP(), []int{13}
+	return file_store_storepb_record_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ConfigurationRecord) GetIndex() uint64 {
@@ -1125,7 +1242,7 @@ type SnapshotTrailer struct {
 
 func (x *SnapshotTrailer) Reset() {
 	*x = SnapshotTrailer{}
-	mi := &file_store_storepb_record_proto_msgTypes[14]
+	mi := &file_store_storepb_record_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1137,7 +1254,7 @@ func (x *SnapshotTrailer) String() string {
 func (*SnapshotTrailer) ProtoMessage() {}
 
 func (x *SnapshotTrailer) ProtoReflect() protoreflect.Message {
-	mi := &file_store_storepb_record_proto_msgTypes[14]
+	mi := &file_store_storepb_record_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1150,7 +1267,7 @@ func (x *SnapshotTrailer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotTrailer.ProtoReflect.Descriptor instead.
 func (*SnapshotTrailer) Descriptor() ([]byte, []int) {
-	return file_store_storepb_record_proto_rawDescGZIP(), []int{14}
+	return file_store_storepb_record_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SnapshotTrailer) GetAppliedIndex() uint64 {
@@ -1206,7 +1323,7 @@ var File_store_storepb_record_proto protoreflect.FileDescriptor
 
 const file_store_storepb_record_proto_rawDesc = "" +
 	"\n" +
-	"\x1astore/storepb/record.proto\x12\x0emeridian.store\"\xe9\x05\n" +
+	"\x1astore/storepb/record.proto\x12\x0emeridian.store\"\xbe\a\n" +
 	"\tKeyRecord\x12.\n" +
 	"\x05state\x18\x01 \x01(\x0e2\x18.meridian.store.KeyStateR\x05state\x12\x12\n" +
 	"\x04spec\x18\x02 \x01(\tR\x04spec\x12\x14\n" +
@@ -1230,7 +1347,12 @@ const file_store_storepb_record_proto_rawDesc = "" +
 	"\x10state_changed_ms\x18\x11 \x01(\x03R\x0estateChangedMs\x12(\n" +
 	"\x10state_changed_by\x18\x12 \x01(\tR\x0estateChangedBy\x12\x12\n" +
 	"\x04tags\x18\x13 \x01(\rR\x04tags\x12\x16\n" +
-	"\x06policy\x18\x14 \x01(\bR\x06policy\"f\n" +
+	"\x06policy\x18\x14 \x01(\bR\x06policy\x12!\n" +
+	"\fnext_version\x18\x15 \x01(\fR\vnextVersion\x12.\n" +
+	"\x13material_expires_ms\x18\x16 \x01(\x03R\x11materialExpiresMs\x12-\n" +
+	"\x12import_fingerprint\x18\x17 \x01(\fR\x11importFingerprint\x12%\n" +
+	"\x0eimport_version\x18\x18 \x01(\fR\rimportVersion\x12*\n" +
+	"\x11import_created_ms\x18\x19 \x01(\x03R\x0fimportCreatedMs\"f\n" +
 	"\rVersionRecord\x12\x1d\n" +
 	"\n" +
 	"created_ms\x18\x01 \x01(\x03R\tcreatedMs\x12\x1c\n" +
@@ -1251,7 +1373,13 @@ const file_store_storepb_record_proto_rawDesc = "" +
 	"\x06policy\x18\x01 \x01(\tR\x06policy\"D\n" +
 	"\tTombstone\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12!\n" +
-	"\fdestroyed_ms\x18\x02 \x01(\x03R\vdestroyedMs\"c\n" +
+	"\fdestroyed_ms\x18\x02 \x01(\x03R\vdestroyedMs\"{\n" +
+	"\x11ImportTokenRecord\x12\x15\n" +
+	"\x06key_id\x18\x01 \x01(\fR\x05keyId\x12\x18\n" +
+	"\awrapped\x18\x02 \x01(\fR\awrapped\x12\x16\n" +
+	"\x06scheme\x18\x03 \x01(\tR\x06scheme\x12\x1d\n" +
+	"\n" +
+	"expires_ms\x18\x04 \x01(\x03R\texpiresMs\"c\n" +
 	"\x0eWrappedKeyring\x12\x1a\n" +
 	"\bprovider\x18\x01 \x01(\tR\bprovider\x12\x15\n" +
 	"\x06key_id\x18\x02 \x01(\tR\x05keyId\x12\x1e\n" +
@@ -1284,7 +1412,7 @@ const file_store_storepb_record_proto_rawDesc = "" +
 	"\n" +
 	"expires_ms\x18\x02 \x01(\x03R\texpiresMs\x12\x14\n" +
 	"\x05index\x18\x03 \x01(\x04R\x05index\x12\x1b\n" +
-	"\tbody_hash\x18\x04 \x01(\fR\bbodyHash\"\xe6\x02\n" +
+	"\tbody_hash\x18\x04 \x01(\fR\bbodyHash\"\x8b\x03\n" +
 	"\vStateRecord\x12\x16\n" +
 	"\x06format\x18\x01 \x01(\rR\x06format\x12#\n" +
 	"\rapplied_index\x18\x02 \x01(\x04R\fappliedIndex\x12!\n" +
@@ -1301,7 +1429,8 @@ const file_store_storepb_record_proto_rawDesc = "" +
 	"\x06nonces\x18\n" +
 	" \x01(\x04R\x06nonces\x12\x18\n" +
 	"\aresults\x18\v \x01(\x04R\aresults\x12\x18\n" +
-	"\arecords\x18\f \x01(\x04R\arecords\"?\n" +
+	"\arecords\x18\f \x01(\x04R\arecords\x12#\n" +
+	"\rimport_tokens\x18\r \x01(\x04R\fimportTokens\"?\n" +
 	"\x13ConfigurationRecord\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x12\n" +
 	"\x04data\x18\x02 \x01(\fR\x04data\"\x82\x02\n" +
@@ -1336,7 +1465,7 @@ func file_store_storepb_record_proto_rawDescGZIP() []byte {
 }
 
 var file_store_storepb_record_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_store_storepb_record_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_store_storepb_record_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_store_storepb_record_proto_goTypes = []any{
 	(KeyState)(0),               // 0: meridian.store.KeyState
 	(*KeyRecord)(nil),           // 1: meridian.store.KeyRecord
@@ -1346,18 +1475,19 @@ var file_store_storepb_record_proto_goTypes = []any{
 	(*TagRecord)(nil),           // 5: meridian.store.TagRecord
 	(*PolicyRecord)(nil),        // 6: meridian.store.PolicyRecord
 	(*Tombstone)(nil),           // 7: meridian.store.Tombstone
-	(*WrappedKeyring)(nil),      // 8: meridian.store.WrappedKeyring
-	(*RegionRecord)(nil),        // 9: meridian.store.RegionRecord
-	(*NodeRecord)(nil),          // 10: meridian.store.NodeRecord
-	(*NonceRecord)(nil),         // 11: meridian.store.NonceRecord
-	(*ResultRecord)(nil),        // 12: meridian.store.ResultRecord
-	(*StateRecord)(nil),         // 13: meridian.store.StateRecord
-	(*ConfigurationRecord)(nil), // 14: meridian.store.ConfigurationRecord
-	(*SnapshotTrailer)(nil),     // 15: meridian.store.SnapshotTrailer
+	(*ImportTokenRecord)(nil),   // 8: meridian.store.ImportTokenRecord
+	(*WrappedKeyring)(nil),      // 9: meridian.store.WrappedKeyring
+	(*RegionRecord)(nil),        // 10: meridian.store.RegionRecord
+	(*NodeRecord)(nil),          // 11: meridian.store.NodeRecord
+	(*NonceRecord)(nil),         // 12: meridian.store.NonceRecord
+	(*ResultRecord)(nil),        // 13: meridian.store.ResultRecord
+	(*StateRecord)(nil),         // 14: meridian.store.StateRecord
+	(*ConfigurationRecord)(nil), // 15: meridian.store.ConfigurationRecord
+	(*SnapshotTrailer)(nil),     // 16: meridian.store.SnapshotTrailer
 }
 var file_store_storepb_record_proto_depIdxs = []int32{
 	0, // 0: meridian.store.KeyRecord.state:type_name -> meridian.store.KeyState
-	8, // 1: meridian.store.RegionRecord.keyrings:type_name -> meridian.store.WrappedKeyring
+	9, // 1: meridian.store.RegionRecord.keyrings:type_name -> meridian.store.WrappedKeyring
 	2, // [2:2] is the sub-list for method output_type
 	2, // [2:2] is the sub-list for method input_type
 	2, // [2:2] is the sub-list for extension type_name
@@ -1376,7 +1506,7 @@ func file_store_storepb_record_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_store_storepb_record_proto_rawDesc), len(file_store_storepb_record_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   15,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -19,28 +19,30 @@ type Bucket uint8
 
 // The buckets, with what their keys and values are. id is a key's 16 bytes.
 const (
-	Meta       Bucket = iota // MetaState, MetaConfiguration: outside the state hash
-	Region                   // RegionKey -> RegionRecord
-	Nodes                    // node id -> NodeRecord
-	Keys                     // id -> KeyRecord
-	Versions                 // id, version id -> VersionRecord
-	Created                  // created ms, id: the order in which keys are listed
-	Aliases                  // name -> AliasRecord
-	AliasNames               // first 16 bytes of SHA-256(name): a second witness that a name is taken
-	KeyAliases               // id, name
-	Tags                     // id, tag key -> TagRecord
-	Policies                 // id -> PolicyRecord
-	Due                      // kind, due ms, id: DueDeletion, DueRotation
-	Tombstones               // id, version id -> Tombstone
-	Nonces                   // hash of access key id and nonce -> NonceRecord
-	Results                  // command id -> ResultRecord
-	Expiry                   // kind, expires ms, 16 bytes: ExpireNonce, ExpireResult
-	Buckets                  // how many there are
+	Meta         Bucket = iota // MetaState, MetaConfiguration: outside the state hash
+	Region                     // RegionKey -> RegionRecord
+	Nodes                      // node id -> NodeRecord
+	Keys                       // id -> KeyRecord
+	Versions                   // id, version id -> VersionRecord
+	Created                    // created ms, id: the order in which keys are listed
+	Aliases                    // name -> AliasRecord
+	AliasNames                 // first 16 bytes of SHA-256(name): a second witness that a name is taken
+	KeyAliases                 // id, name
+	Tags                       // id, tag key -> TagRecord
+	Policies                   // id -> PolicyRecord
+	Due                        // kind, due ms, id: DueDeletion, DueRotation, DueSwitch, DueExpiry
+	Tombstones                 // id, version id -> Tombstone
+	Nonces                     // hash of access key id and nonce -> NonceRecord
+	Results                    // command id -> ResultRecord
+	Expiry                     // kind, expires ms, 16 bytes: ExpireNonce, ExpireResult, ExpireImportToken
+	ImportTokens               // hash of the token -> ImportTokenRecord
+	Buckets                    // how many there are
 )
 
 var names = [Buckets]string{
 	"meta", "region", "nodes", "keys", "versions", "created", "aliases", "alias-names", "key-aliases", "tags",
 	"policies", "due", "tombstones", "nonces", "results", "expiry",
+	"import-tokens",
 }
 
 // Name returns the bucket's name in the file.
@@ -61,10 +63,13 @@ var (
 const (
 	DueDeletion byte = iota + 1
 	DueRotation
+	DueSwitch // from the time on at which the next version was added
+	DueExpiry
 )
 const (
 	ExpireNonce byte = iota + 1
 	ExpireResult
+	ExpireImportToken
 )
 
 // ChecksumBytes end every value.

@@ -1,0 +1,182 @@
+package store
+
+import (
+	"bytes"
+	"math"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"meridian/crypto"
+	"meridian/store/internal/record"
+	"meridian/store/storepb"
+)
+
+// tokenRest is how long an import token is kept after it has expired, so that
+// "expired" can be told from "unknown".
+const tokenRestMs = 24 * 60 * 60 * 1000
+
+// createImportToken keeps what an import of material will need. The key may be
+// in any state, and may have other tokens.
+func (a *applier) createImportToken(c *storepb.CreateImportToken) (*storepb.Result, error) {
+	id, err := keyID(c.KeyId)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case len(c.TokenHash) != record.IDBytes:
+		return nil, invalid("token hash of %d bytes", len(c.TokenHash))
+	case len(c.Wrapped) == 0:
+		return nil, invalid("a token without a private key")
+	case c.Scheme == "":
+		return nil, invalid("a token without a scheme")
+	case c.TtlMs <= 0 || c.TtlMs > maxDays*24*time.Hour.Milliseconds():
+		return nil, invalid("a token for %d ms", c.TtlMs)
+	}
+	k, err := a.key(id)
+	if err != nil {
+		return nil, err
+	}
+	if k.Origin != external {
+		return nil, refuse(storepb.Code_UNSUPPORTED_ORIGIN)
+	}
+	if _, found, err := a.tables[record.ImportTokens].get(c.TokenHash); err != nil {
+		return nil, err
+	} else if found {
+		return nil, invalid("the token exists")
+	}
+	if c.Limit != 0 && a.state.ImportTokens >= c.Limit {
+		return nil, refuseLimit("import tokens", c.Limit)
+	}
+	token := &storepb.ImportTokenRecord{KeyId: c.KeyId, Wrapped: c.Wrapped, Scheme: c.Scheme, ExpiresMs: a.stamp + c.TtlMs}
+	a.state.ImportTokens++
+	if err := a.put(record.ImportTokens, c.TokenHash, token); err != nil {
+		return nil, err
+	}
+	expiry := record.TimedKey(record.ExpireImportToken, token.ExpiresMs+tokenRestMs, [record.IDBytes]byte(c.TokenHash))
+	if err := a.put(record.Expiry, expiry, nil); err != nil {
+		return nil, err
+	}
+	return &storepb.Result{Code: storepb.Code_OK, KeyId: c.KeyId, Key: k, ExpiresMs: token.ExpiresMs}, nil
+}
+
+// forgetToken takes a token out that is kept until a time.
+func (a *applier) forgetToken(until int64, hash [record.IDBytes]byte) error {
+	a.state.ImportTokens--
+	if err := a.remove(record.Expiry, record.TimedKey(record.ExpireImportToken, until, hash)); err != nil {
+		return err
+	}
+	return a.remove(record.ImportTokens, hash[:])
+}
+
+// importKeyMaterial gives a key its material, in exchange for a token. A key
+// takes the same material for ever: once it was deleted or has expired it comes
+// back as the same version. Where it is there already only its expiry is new.
+func (a *applier) importKeyMaterial(c *storepb.ImportKeyMaterial) (*storepb.Result, error) {
+	id, err := keyID(c.KeyId)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkImport(c); err != nil {
+		return nil, err
+	}
+	old, err := a.key(id)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case old.Origin != external:
+		return nil, refuse(storepb.Code_UNSUPPORTED_ORIGIN)
+	case old.State == storepb.KeyState_PENDING_DELETION:
+		return nil, refuseState(old.State)
+	case c.ExpiresMs != 0 && c.ExpiresMs <= a.stamp:
+		return nil, refuse(storepb.Code_IN_PAST)
+	}
+	if err := fitsSpec(old.Spec, c.Algorithm); err != nil {
+		return nil, err
+	}
+	hash := [record.IDBytes]byte(c.TokenHash)
+	token, err := a.usableToken(id, hash)
+	if err != nil {
+		return nil, err
+	}
+	if err := sameImport(c, old); err != nil {
+		return nil, err
+	}
+	if err := a.forgetToken(token.ExpiresMs+tokenRestMs, hash); err != nil {
+		return nil, err
+	}
+	k, err := a.takeMaterial(id, c, old)
+	if err != nil {
+		return nil, err
+	}
+	return &storepb.Result{Code: storepb.Code_OK, KeyId: c.KeyId, Key: k, VersionId: c.VersionId}, nil
+}
+
+func checkImport(c *storepb.ImportKeyMaterial) error {
+	switch {
+	case len(c.TokenHash) != record.IDBytes:
+		return invalid("token hash of %d bytes", len(c.TokenHash))
+	case len(c.VersionId) != record.IDBytes:
+		return invalid("version id of %d bytes", len(c.VersionId))
+	case c.Algorithm == 0 || c.Algorithm > math.MaxUint8:
+		return invalid("algorithm %d", c.Algorithm)
+	case len(c.Wrapped) == 0:
+		return invalid("a version without material")
+	case len(c.Fingerprint) == 0:
+		return invalid("material without a fingerprint")
+	case c.ExpiresMs < 0 || c.ExpiresMs > maxStampMs:
+		return invalid("material that expires at %d", c.ExpiresMs)
+	}
+	return nil
+}
+
+// usableToken returns the token of a hash if it lets material into the key now.
+func (a *applier) usableToken(id crypto.KeyID, hash [record.IDBytes]byte) (*storepb.ImportTokenRecord, error) {
+	token := new(storepb.ImportTokenRecord)
+	found, err := a.tables[record.ImportTokens].load(hash[:], token)
+	switch {
+	case err != nil:
+		return nil, err
+	case !found || !bytes.Equal(token.KeyId, id[:]):
+		return nil, refuse(storepb.Code_TOKEN_UNKNOWN)
+	case token.ExpiresMs <= a.stamp:
+		return nil, refuse(storepb.Code_TOKEN_EXPIRED)
+	}
+	return token, nil
+}
+
+// sameImport refuses what is not the material that the key had before. The
+// fingerprint is bound to the version, so that of another version says nothing:
+// its maker did not know that there was an import.
+func sameImport(c *storepb.ImportKeyMaterial, k *storepb.KeyRecord) error {
+	switch {
+	case len(k.ImportVersion) == 0:
+		return nil
+	case !bytes.Equal(k.ImportVersion, c.VersionId):
+		return refuse(storepb.Code_PRIMARY_CHANGED)
+	case !bytes.Equal(k.ImportFingerprint, c.Fingerprint):
+		return refuse(storepb.Code_MATERIAL_DIFFERS)
+	}
+	return nil
+}
+
+// takeMaterial puts the material where it is missing and returns the new
+// record of the key.
+func (a *applier) takeMaterial(id crypto.KeyID, c *storepb.ImportKeyMaterial, old *storepb.KeyRecord) (*storepb.KeyRecord, error) {
+	k := proto.CloneOf(old)
+	k.MaterialExpiresMs = c.ExpiresMs
+	if len(k.ImportVersion) == 0 {
+		k.ImportVersion, k.ImportFingerprint, k.ImportCreatedMs = c.VersionId, c.Fingerprint, a.stamp
+	}
+	if len(k.PrimaryVersion) == 0 {
+		k.PrimaryVersion, k.Versions = c.VersionId, 1
+		if err := a.putVersion(id, crypto.VersionID(c.VersionId), k.ImportCreatedMs, c.Algorithm, c.Wrapped); err != nil {
+			return nil, err
+		}
+	}
+	if k.State == storepb.KeyState_PENDING_IMPORT {
+		a.setState(k, storepb.KeyState_ENABLED)
+	}
+	return k, a.putKey(id, old, k)
+}
