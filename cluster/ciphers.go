@@ -32,22 +32,25 @@ type ciphers struct {
 var (
 	// errMaterial: the record is intact, but its material does not open.
 	errMaterial = errors.New("cluster: key material does not open under the region's keyring")
-	// errAlgorithm: the record is intact, but of an algorithm that this build does not have.
-	errAlgorithm = errors.New("cluster: the key version's algorithm is unknown to this build")
+	// errAlgorithm: the record is intact, but of an algorithm that this build does not
+	// have, or that is not for what was asked.
+	errAlgorithm = errors.New("cluster: the key version's algorithm is unknown to this build, or not for this")
 )
 
 // keyCiphers are the versions of one key that are ready. Immutable.
-type keyCiphers struct{ versions []versionCipher }
+type keyCiphers struct{ versions []readyVersion }
 
-type versionCipher struct {
-	id     crypto.VersionID
-	cipher crypto.Cipher
+// readyVersion is a key version ready to use: a cipher or a key pair.
+type readyVersion struct {
+	id      crypto.VersionID
+	cipher  crypto.Cipher      // of a symmetric one
+	private *crypto.PrivateKey // of an asymmetric one
 }
 
-func (k *keyCiphers) find(version crypto.VersionID) crypto.Cipher {
+func (k *keyCiphers) find(version crypto.VersionID) *readyVersion {
 	for i := len(k.versions) - 1; i >= 0; i-- { // the newest is used most
 		if k.versions[i].id == version {
-			return k.versions[i].cipher
+			return &k.versions[i]
 		}
 	}
 	return nil
@@ -85,11 +88,36 @@ func (c *ciphers) dropAll(index uint64) {
 	c.cache.InvalidateAll()
 }
 
-// get returns the cipher of a version of the key, which belongs to the view.
-func (c *ciphers) get(ring *crypto.Keyring, v *store.View, id crypto.KeyID, version crypto.VersionID) (crypto.Cipher, error) {
+// cipher returns the cipher of a version of a symmetric key, which belongs to the view.
+func (c *ciphers) cipher(ring *crypto.Keyring, v *store.View, id crypto.KeyID, version crypto.VersionID) (crypto.Cipher, error) {
+	ready, err := c.get(ring, v, id, version)
+	if err != nil {
+		return nil, err
+	}
+	if ready.cipher == nil {
+		return nil, fmt.Errorf("%w: key %s, version %s: %v is no cipher", errAlgorithm, id, version, ready.private.Algorithm())
+	}
+	return ready.cipher, nil
+}
+
+// privateKey returns the key pair that is a version of an asymmetric key, which
+// belongs to the view.
+func (c *ciphers) privateKey(ring *crypto.Keyring, v *store.View, id crypto.KeyID, version crypto.VersionID) (*crypto.PrivateKey, error) {
+	ready, err := c.get(ring, v, id, version)
+	if err != nil {
+		return nil, err
+	}
+	if ready.private == nil {
+		return nil, fmt.Errorf("%w: key %s, version %s: %v has no key pair", errAlgorithm, id, version, ready.cipher.Algorithm())
+	}
+	return ready.private, nil
+}
+
+// get returns a version of the key, which belongs to the view, ready to use.
+func (c *ciphers) get(ring *crypto.Keyring, v *store.View, id crypto.KeyID, version crypto.VersionID) (*readyVersion, error) {
 	if k, ok := c.cache.GetIfPresent(id); ok {
-		if x := k.find(version); x != nil {
-			return x, nil
+		if ready := k.find(version); ready != nil {
+			return ready, nil
 		}
 	}
 	drops := c.drops.Load()
@@ -97,29 +125,45 @@ func (c *ciphers) get(ring *crypto.Keyring, v *store.View, id crypto.KeyID, vers
 	if err != nil {
 		return nil, err
 	}
-	if !record.Algorithm.Symmetric() {
-		return nil, fmt.Errorf("%w: key %s, version %s: %v", errAlgorithm, id, version, record.Algorithm)
-	}
-	material, err := ring.Unwrap(crypto.MaterialOf(c.region, id, version, record.Algorithm), record.Wrapped)
+	ready, err := c.open(ring, record)
 	if err != nil {
-		if errors.Is(err, crypto.ErrKeyringClosed) {
-			return nil, ErrSealed
-		}
-		return nil, fmt.Errorf("%w: key %s, version %s: %w", errMaterial, id, version, err)
-	}
-	x, err := crypto.NewCipher(record.Algorithm, material)
-	material.Wipe()
-	if err != nil {
-		return nil, fmt.Errorf("%w: key %s, version %s: %w", errMaterial, id, version, err)
+		return nil, err
 	}
 	if v.Index() >= c.dropped.Load() {
-		c.keep(drops, id, versionCipher{version, x})
+		c.keep(drops, id, *ready)
 	}
-	return x, nil
+	return ready, nil
+}
+
+// open makes a version ready to use.
+func (c *ciphers) open(ring *crypto.Keyring, record *store.Version) (*readyVersion, error) {
+	switch err := record.Algorithm.Available(); {
+	case errors.Is(err, crypto.ErrAlgorithm):
+		return nil, fmt.Errorf("%w: key %s, version %s: %v", errAlgorithm, record.KeyID, record.ID, record.Algorithm)
+	case err != nil:
+		return nil, fmt.Errorf("cluster: key %s, version %s: %w", record.KeyID, record.ID, err)
+	}
+	material, err := ring.Unwrap(crypto.MaterialOf(c.region, record.KeyID, record.ID, record.Algorithm), record.Wrapped)
+	if errors.Is(err, crypto.ErrKeyringClosed) {
+		return nil, ErrSealed
+	}
+	ready := &readyVersion{id: record.ID}
+	switch {
+	case err != nil:
+	case record.Algorithm.Symmetric():
+		ready.cipher, err = crypto.NewCipher(record.Algorithm, material)
+	default:
+		ready.private, err = crypto.ParsePrivateKey(record.Algorithm, material)
+	}
+	material.Wipe()
+	if err != nil {
+		return nil, fmt.Errorf("%w: key %s, version %s: %w", errMaterial, record.KeyID, record.ID, err)
+	}
+	return ready, nil
 }
 
 // keep adds a version unless anything was dropped since the count was read.
-func (c *ciphers) keep(drops uint64, id crypto.KeyID, add versionCipher) {
+func (c *ciphers) keep(drops uint64, id crypto.KeyID, add readyVersion) {
 	c.cache.Compute(id, func(old *keyCiphers, found bool) (*keyCiphers, otter.ComputeOp) {
 		if c.drops.Load() != drops {
 			return old, otter.CancelOp

@@ -67,22 +67,22 @@ func cipherFixtureOf(t testing.TB, algorithm crypto.Algorithm) (c *ciphers, ring
 
 func TestCipherIsKeptUntilItsKeyIsDropped(t *testing.T) {
 	c, ring, v, key, version := cipherFixture(t)
-	first, err := c.get(ring, v, key, version)
+	first, err := c.cipher(ring, v, key, version)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again, err := c.get(ring, v, key, version); err != nil || again != first {
+	if again, err := c.cipher(ring, v, key, version); err != nil || again != first {
 		t.Errorf("not kept: %v", err)
 	}
 	c.drop(v.Index(), crypto.NewKeyID())
-	if again, _ := c.get(ring, v, key, version); again != first {
+	if again, _ := c.cipher(ring, v, key, version); again != first {
 		t.Error("another key's drop took it away")
 	}
 	c.drop(v.Index(), key)
-	if again, err := c.get(ring, v, key, version); err != nil || again == first {
+	if again, err := c.cipher(ring, v, key, version); err != nil || again == first {
 		t.Errorf("still there after the drop: %v", err)
 	}
-	if _, err := c.get(ring, v, key, crypto.NewVersionID()); !errors.Is(err, store.ErrVersionNotFound) {
+	if _, err := c.cipher(ring, v, key, crypto.NewVersionID()); !errors.Is(err, store.ErrVersionNotFound) {
 		t.Errorf("unknown version: %v", err)
 	}
 }
@@ -91,12 +91,12 @@ func TestCipherIsKeptUntilItsKeyIsDropped(t *testing.T) {
 func TestDropWinsOverALateReader(t *testing.T) {
 	c, ring, v, key, version := cipherFixture(t)
 	drops := c.drops.Load()
-	x, err := c.get(ring, v, key, version)
+	x, err := c.cipher(ring, v, key, version)
 	if err != nil {
 		t.Fatal(err)
 	}
 	c.drop(v.Index(), key)
-	c.keep(drops, key, versionCipher{version, x})
+	c.keep(drops, key, readyVersion{id: version, cipher: x})
 	if _, ok := c.cache.GetIfPresent(key); ok {
 		t.Error("dropped material came back")
 	}
@@ -107,7 +107,7 @@ func TestDropWinsOverALateReader(t *testing.T) {
 func TestDropWinsOverAnOlderView(t *testing.T) {
 	c, ring, v, key, version := cipherFixture(t)
 	c.drop(v.Index()+1, key)
-	if _, err := c.get(ring, v, key, version); err != nil {
+	if _, err := c.cipher(ring, v, key, version); err != nil {
 		t.Fatal(err)
 	}
 	if _, ok := c.cache.GetIfPresent(key); ok {
@@ -121,18 +121,18 @@ func TestCipherUnderAnotherKeyring(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.get(other, v, key, version); !errors.Is(err, errMaterial) || errors.Is(err, store.ErrDamaged) {
+	if _, err := c.cipher(other, v, key, version); !errors.Is(err, errMaterial) || errors.Is(err, store.ErrDamaged) {
 		t.Errorf("another keyring: %v, want errMaterial, which does not end the process", err)
 	}
 	other.Close()
-	if _, err := c.get(other, v, key, version); !errors.Is(err, ErrSealed) {
+	if _, err := c.cipher(other, v, key, version); !errors.Is(err, ErrSealed) {
 		t.Errorf("closed keyring: %v, want ErrSealed", err)
 	}
 }
 
 func TestCipherOfAnUnknownAlgorithm(t *testing.T) {
 	c, ring, v, key, version := cipherFixtureOf(t, 99)
-	_, err := c.get(ring, v, key, version)
+	_, err := c.cipher(ring, v, key, version)
 	if !errors.Is(err, errAlgorithm) || errors.Is(err, store.ErrDamaged) {
 		t.Fatalf("error %v, want errAlgorithm, which does not end the process", err)
 	}
@@ -148,7 +148,7 @@ func BenchmarkCipher(b *testing.B) {
 	c, ring, v, key, version := cipherFixture(b)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := c.get(ring, v, key, version); err != nil {
+		if _, err := c.cipher(ring, v, key, version); err != nil {
 			b.Fatal(err)
 		}
 	}

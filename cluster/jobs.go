@@ -7,14 +7,13 @@ import (
 	"time"
 
 	"meridian/crypto"
-	"meridian/store"
 	"meridian/store/storepb"
 )
 
 const (
 	// jobBatch bounds what one look takes on.
 	jobBatch = 64
-	// clockTolerance: no key is destroyed or rotated unless a quorum of the
+	// clockTolerance: no key is destroyed or rotated, and no material expires, unless a quorum of the
 	// voters has a wall clock this close to the leader's.
 	clockTolerance = 5 * time.Minute
 )
@@ -24,6 +23,7 @@ const (
 func (n *Node) runLeaderJobs(t *openTerm) {
 	defer n.metrics.clockAlarm(false) // the next leader's clock counts
 	clocks := clockWatch{node: n, term: t}
+	switches := switchWatch{node: n, term: t}
 	clocks.agreedTime()
 	retry := backoff{least: 100 * time.Millisecond, most: 10 * time.Second}
 	for {
@@ -48,16 +48,17 @@ func (n *Node) runLeaderJobs(t *openTerm) {
 			return
 		}
 		n.handOverForRoom(t)
-		now, ok := clocks.agreedTime()
-		if !ok {
-			continue
-		}
+		now, agreed := clocks.agreedTime()
 		if n.space.Low() {
 			// Rotations would be refused, and nothing is destroyed for good in a
 			// region that is in trouble.
 			continue
 		}
-		if err := errors.Join(n.rotateDue(t, now), n.destroyDue(t, now)); err != nil && t.ctx.Err() == nil {
+		err := switches.finish() // whatever the time is
+		if agreed {
+			err = errors.Join(err, n.rotateDue(t, now), n.expireDue(t, now), n.destroyDue(t, now))
+		}
+		if err != nil && t.ctx.Err() == nil {
 			n.log.Warn("work that is due was not finished", "error", err)
 		}
 	}
@@ -89,7 +90,7 @@ func (w *clockWatch) agreedTime() (time.Time, bool) {
 	case err != nil:
 		n.metrics.clockAlarm(true)
 		if !w.alarmed {
-			n.log.Error("no quorum of the voters has a clock close to the leader's: no key is rotated or destroyed until one has", "limit", clockTolerance, "error", err)
+			n.log.Error("no quorum of the voters has a clock close to the leader's: no key is rotated or destroyed and no material expires until one has", "limit", clockTolerance, "error", err)
 		}
 		w.alarmed = true
 		return time.Time{}, false
@@ -107,81 +108,6 @@ func (w *clockWatch) agreedTime() (time.Time, bool) {
 	}
 	n.stamps.follow(agreed)
 	return agreed, true
-}
-
-// rotateDue gives every key whose rotation is due a new primary version.
-func (n *Node) rotateDue(t *openTerm, now time.Time) error {
-	if n.keyring.Load() == nil {
-		return nil
-	}
-	due, err := n.dueRotations(now)
-	if err != nil {
-		return err
-	}
-	for _, k := range due {
-		if err := n.rotate(t, k); err != nil {
-			return fmt.Errorf("rotating key %s: %w", k.ID, err)
-		}
-	}
-	return nil
-}
-
-func (n *Node) dueRotations(now time.Time) ([]*store.Key, error) {
-	v, err := n.store.View()
-	if err != nil {
-		return nil, err
-	}
-	defer v.Close()
-	ids, err := v.DueRotations(now, jobBatch)
-	if err != nil {
-		return nil, err
-	}
-	var due []*store.Key
-	for _, id := range ids {
-		k, err := v.Key(id)
-		if err != nil {
-			return nil, err
-		}
-		due = append(due, k)
-	}
-	return due, nil
-}
-
-func (n *Node) rotate(t *openTerm, k *store.Key) error {
-	version := crypto.NewVersionID()
-	material := crypto.NewMaterial(crypto.AlgorithmXAES256GCM)
-	defer material.Wipe()
-	wrapped, err := n.Wrap(crypto.MaterialOf(n.cfg.Region, k.ID, version, crypto.AlgorithmXAES256GCM), material)
-	if err != nil {
-		return err
-	}
-	result, err := n.Propose(t.ctx, &storepb.Command{
-		Origin: n.ownOrigin(),
-		Body: &storepb.Command_AddKeyVersion{AddKeyVersion: &storepb.AddKeyVersion{
-			KeyId: k.ID[:], VersionId: version[:], Algorithm: uint32(crypto.AlgorithmXAES256GCM), Wrapped: wrapped, ExpectedPrimary: k.PrimaryVersion[:],
-		}},
-	})
-	if err != nil {
-		return err
-	}
-	if result.Code == storepb.Code_OK {
-		result, err = n.Propose(t.ctx, &storepb.Command{
-			Origin: n.ownOrigin(),
-			Body:   &storepb.Command_SwitchPrimary{SwitchPrimary: &storepb.SwitchPrimary{KeyId: k.ID[:], VersionId: version[:]}},
-		})
-		if err != nil {
-			return err
-		}
-	}
-	switch result.Code {
-	case storepb.Code_OK:
-		n.log.Info("key rotated", "key", k.ID.String(), "version", version.String())
-	case storepb.Code_PRIMARY_CHANGED, storepb.Code_KEY_STATE, storepb.Code_KEY_NOT_FOUND:
-		// Somebody was faster.
-	default:
-		return errors.New(result.Code.String())
-	}
-	return nil
 }
 
 // destroyDue destroys keys whose waiting time is over at a time that a quorum of
@@ -210,6 +136,43 @@ func (n *Node) destroyDue(t *openTerm, now time.Time) error {
 		return fmt.Errorf("destroying keys: %s", result.Code)
 	}
 	return nil
+}
+
+// expireDue takes imported material out where it has expired at a time that a
+// quorum of the voters has just agreed on.
+func (n *Node) expireDue(t *openTerm, now time.Time) error {
+	ids, err := n.dueExpiries(now)
+	if err != nil || len(ids) == 0 {
+		return err
+	}
+	c := &storepb.ExpireKeyMaterial{}
+	for _, id := range ids {
+		c.KeyIds = append(c.KeyIds, id[:])
+	}
+	result, err := n.Propose(t.ctx, &storepb.Command{
+		Origin: n.ownOrigin(),
+		Body:   &storepb.Command_ExpireKeyMaterial{ExpireKeyMaterial: c},
+	})
+	if err != nil {
+		return err
+	}
+	switch result.Code {
+	case storepb.Code_OK:
+		n.log.Info("imported key material expired", "keys", len(result.Expired))
+	case storepb.Code_NOT_DUE: // it was imported again, or is gone
+	default:
+		return fmt.Errorf("expiring key material: %s", result.Code)
+	}
+	return nil
+}
+
+func (n *Node) dueExpiries(now time.Time) ([]crypto.KeyID, error) {
+	v, err := n.store.View()
+	if err != nil {
+		return nil, err
+	}
+	defer v.Close()
+	return v.DueExpiries(now, jobBatch)
 }
 
 func (n *Node) dueDeletions(now time.Time) ([]crypto.KeyID, error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync/atomic"
 
 	"github.com/hashicorp/raft"
@@ -170,7 +171,7 @@ func (m *machine) dropCiphers(results []*storepb.Result) {
 		if r.Key != nil && r.Key.State != storepb.KeyState_ENABLED && len(r.KeyId) == len(crypto.KeyID{}) {
 			m.changed(false, crypto.KeyID(r.KeyId))
 		}
-		for _, id := range r.Destroyed {
+		for _, id := range slices.Concat(r.Destroyed, r.Expired) {
 			if len(id) == len(crypto.KeyID{}) {
 				m.changed(false, crypto.KeyID(id))
 			}

@@ -165,26 +165,3 @@ func (n *Node) withdraw() {
 	case <-ctx.Done(): // a call that panicked may hold the lease's lock for ever
 	}
 }
-
-// Cipher returns a version of k, which was read from v, ready to use. Errors:
-// ErrSealed, store.ErrVersionNotFound.
-func (n *Node) Cipher(v *store.View, k *store.Key, version crypto.VersionID) (crypto.Cipher, error) {
-	ring := n.keyring.Load()
-	if ring == nil {
-		return nil, ErrSealed
-	}
-	return n.ciphers.get(ring, v, k.ID, version)
-}
-
-// Wrap seals key material under the region's current KEK. Error: ErrSealed.
-func (n *Node) Wrap(b crypto.Binding, material []byte) ([]byte, error) {
-	ring := n.keyring.Load()
-	if ring == nil {
-		return nil, ErrSealed
-	}
-	wrapped, err := ring.Wrap(b, material)
-	if errors.Is(err, crypto.ErrKeyringClosed) {
-		return nil, ErrSealed
-	}
-	return wrapped, err
-}

@@ -214,11 +214,15 @@ func outcomeOf(f raft.ApplyFuture) attempt {
 
 // allowedOnLowDisk tells commands that must go through on a nearly full disk, because
 // they take material out of use or keep it from being destroyed. Destroying is
-// not among them: it cannot be taken back, and waits until there is room.
+// not among them: it cannot be taken back, and waits until there is room. Imported
+// material that is deleted can come again.
 func allowedOnLowDisk(c *storepb.Command) bool {
-	switch c.Body.(type) {
-	case *storepb.Command_DisableKey, *storepb.Command_ScheduleKeyDeletion, *storepb.Command_CancelKeyDeletion, *storepb.Command_DeleteAlias:
+	switch b := c.Body.(type) {
+	case *storepb.Command_DisableKey, *storepb.Command_ScheduleKeyDeletion, *storepb.Command_CancelKeyDeletion,
+		*storepb.Command_DeleteAlias, *storepb.Command_DeleteKeyMaterial:
 		return true
+	case *storepb.Command_SetDeletionProtection:
+		return b.SetDeletionProtection.GetEnabled()
 	}
 	return false
 }

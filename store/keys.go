@@ -98,8 +98,8 @@ func checkNewKey(c *storepb.CreateKey) error {
 // for symmetric keys only, and only what the service made itself is rotated.
 func checkSpec(c *storepb.CreateKey) error {
 	imported := c.Origin == external
-	switch _, known := specAlgorithm(c.Spec); {
-	case !known:
+	switch {
+	case specAlgorithm(c.Spec) == 0:
 		return invalid("spec %q", c.Spec)
 	case imported == (len(c.Wrapped) > 0):
 		return invalid("origin %q, material of %d bytes", c.Origin, len(c.Wrapped))

@@ -55,7 +55,7 @@ func TestCreateKey(t *testing.T) {
 func TestUnusualKeyIsKept(t *testing.T) {
 	r := newRegion(t)
 	c := createKey(1)
-	c.Spec, c.Algorithm, c.Usage, c.ProtectionLevel = "RSA_2048", uint32(rsa2048), "SIGN/VERIFY", "HSM"
+	c.Spec, c.Algorithm, c.Usage, c.ProtectionLevel = "RSA_2048", uint32(crypto.AlgorithmRSA2048), "SIGN/VERIFY", "HSM"
 	r.ok(c)
 	r.ok(importKey(2))
 	if k := r.key(id(1)); k.Spec != "RSA_2048" || k.Usage != "SIGN/VERIFY" || k.ProtectionLevel != "HSM" {

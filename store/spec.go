@@ -2,49 +2,40 @@ package store
 
 import "meridian/crypto"
 
-// What the algorithms of key versions are called here.
-const (
-	xaes     = crypto.Algorithm(1)
-	xsm4     = crypto.Algorithm(2)
-	rsa2048  = crypto.Algorithm(3)
-	rsa3072  = crypto.Algorithm(4)
-	ecP256   = crypto.Algorithm(5)
-	ecP256K  = crypto.Algorithm(6)
-	ecSM2    = crypto.Algorithm(7)
-	external = "EXTERNAL"
-)
+// external is the origin of keys whose material is imported.
+const external = "EXTERNAL"
 
 // specAlgorithm returns the algorithm that every version of a key has, by the
-// KeySpec of the API; false for one that is unknown.
-func specAlgorithm(spec string) (a crypto.Algorithm, ok bool) {
+// KeySpec of the API; 0 for one that is unknown.
+func specAlgorithm(spec string) crypto.Algorithm {
 	switch orUsual(spec, usualSpec) {
 	case "Aliyun_AES_256":
-		return xaes, true
+		return crypto.AlgorithmXAES256GCM
 	case "Aliyun_SM4":
-		return xsm4, true
+		return crypto.AlgorithmXSM4GCM
 	case "RSA_2048":
-		return rsa2048, true
+		return crypto.AlgorithmRSA2048
 	case "RSA_3072":
-		return rsa3072, true
+		return crypto.AlgorithmRSA3072
 	case "EC_P256":
-		return ecP256, true
+		return crypto.AlgorithmECP256
 	case "EC_P256K":
-		return ecP256K, true
+		return crypto.AlgorithmECP256K
 	case "EC_SM2":
-		return ecSM2, true
+		return crypto.AlgorithmSM2
 	}
-	return 0, false
+	return 0
 }
 
+// Algorithm returns the algorithm that every version of the key has.
+func (k *Key) Algorithm() crypto.Algorithm { return specAlgorithm(k.Spec) }
+
 // symmetric reports whether the keys of a spec are symmetric.
-func symmetric(spec string) bool {
-	a, _ := specAlgorithm(spec)
-	return a == xaes || a == xsm4
-}
+func symmetric(spec string) bool { return specAlgorithm(spec).Symmetric() }
 
 // fitsSpec refuses a version of another algorithm than its key's.
 func fitsSpec(spec string, algorithm uint32) error {
-	if a, ok := specAlgorithm(spec); !ok || uint32(a) != algorithm {
+	if a := specAlgorithm(spec); a == 0 || uint32(a) != algorithm {
 		return invalid("algorithm %d of a version, spec %q of its key", algorithm, spec)
 	}
 	return nil
