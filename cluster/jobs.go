@@ -49,19 +49,29 @@ func (n *Node) runLeaderJobs(t *openTerm) {
 		}
 		n.handOverForRoom(t)
 		now, agreed := clocks.agreedTime()
-		if n.space.Low() {
-			// Rotations would be refused, and nothing is destroyed for good in a
-			// region that is in trouble.
-			continue
-		}
-		err := switches.finish() // whatever the time is
-		if agreed {
-			err = errors.Join(err, n.rotateDue(t, now), n.expireDue(t, now), n.destroyDue(t, now))
-		}
-		if err != nil && t.ctx.Err() == nil {
+		if err := n.dueWork(t, &switches, now, agreed); err != nil && t.ctx.Err() == nil {
 			n.log.Warn("work that is due was not finished", "error", err)
 		}
 	}
+}
+
+// dueWork does what is due at a time that a quorum of the voters has just agreed
+// on. A clock that jumped must not destroy anything, or have it expire.
+func (n *Node) dueWork(t *openTerm, switches *switchWatch, now time.Time, agreed bool) error {
+	var errs []error
+	if agreed {
+		errs = append(errs, n.expireDue(t, now))
+	}
+	if n.space.Low() {
+		// Rotations would be refused, and nothing is destroyed for good in a
+		// region that is in trouble.
+		return errors.Join(errs...)
+	}
+	errs = append(errs, switches.finish())
+	if agreed {
+		errs = append(errs, n.rotateDue(t, now), n.destroyDue(t, now))
+	}
+	return errors.Join(errs...)
 }
 
 // clockWatch compares the leader's clock with the other voters' and raises an
@@ -110,8 +120,7 @@ func (w *clockWatch) agreedTime() (time.Time, bool) {
 	return agreed, true
 }
 
-// destroyDue destroys keys whose waiting time is over at a time that a quorum of
-// the voters has just agreed on: a clock that jumped must not destroy anything.
+// destroyDue destroys keys whose waiting time is over.
 func (n *Node) destroyDue(t *openTerm, now time.Time) error {
 	ids, err := n.dueDeletions(now)
 	if err != nil || len(ids) == 0 {
@@ -138,8 +147,7 @@ func (n *Node) destroyDue(t *openTerm, now time.Time) error {
 	return nil
 }
 
-// expireDue takes imported material out where it has expired at a time that a
-// quorum of the voters has just agreed on.
+// expireDue takes imported material out where it has expired.
 func (n *Node) expireDue(t *openTerm, now time.Time) error {
 	ids, err := n.dueExpiries(now)
 	if err != nil || len(ids) == 0 {

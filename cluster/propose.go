@@ -215,11 +215,11 @@ func outcomeOf(f raft.ApplyFuture) attempt {
 // allowedOnLowDisk tells commands that must go through on a nearly full disk, because
 // they take material out of use or keep it from being destroyed. Destroying is
 // not among them: it cannot be taken back, and waits until there is room. Imported
-// material that is deleted can come again.
+// material that is deleted, or expires, can come again.
 func allowedOnLowDisk(c *storepb.Command) bool {
 	switch b := c.Body.(type) {
 	case *storepb.Command_DisableKey, *storepb.Command_ScheduleKeyDeletion, *storepb.Command_CancelKeyDeletion,
-		*storepb.Command_DeleteAlias, *storepb.Command_DeleteKeyMaterial:
+		*storepb.Command_DeleteAlias, *storepb.Command_DeleteKeyMaterial, *storepb.Command_ExpireKeyMaterial:
 		return true
 	case *storepb.Command_SetDeletionProtection:
 		return b.SetDeletionProtection.GetEnabled()

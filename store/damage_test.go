@@ -34,6 +34,10 @@ func TestDamageIsNeverAnAnswer(t *testing.T) {
 	for n := range keys / 2 {
 		r.ok(&storepb.DisableKey{KeyId: idOf(n)})
 	}
+	r.ok(importKey(keys))
+	for n := range keys {
+		r.ok(createToken(keys, n))
+	}
 	good := compacted(t, r)
 	noticed, unharmed := 0, 0
 	random := rand.New(rand.NewPCG(1, 2))
@@ -195,6 +199,20 @@ func readAll(path string, keys int, index uint64) (noticed, opened bool, wrong e
 				}
 				return err
 			},
+			func() error {
+				versions, err := v.Versions(id(n))
+				if err == nil && (len(versions) != 1 || !bytes.Equal(versions[0].Wrapped, material(n))) {
+					return errors.New("other versions")
+				}
+				return err
+			},
+			func() error {
+				token, err := v.ImportToken(tokenHash(n))
+				if err == nil && (token.KeyID != id(keys) || !bytes.Equal(token.Wrapped, material(n))) {
+					return errors.New("another token")
+				}
+				return err
+			},
 		} {
 			if err := read(); err != nil {
 				if wrong := unlessDamage(err); wrong != nil {
@@ -203,6 +221,15 @@ func readAll(path string, keys int, index uint64) (noticed, opened bool, wrong e
 				noticed = true
 			}
 		}
+	}
+	rows, _, more, err := v.TagRows(TagQuery{Limit: keys})
+	switch {
+	case err != nil && unlessDamage(err) != nil:
+		return true, true, err
+	case err != nil:
+		noticed = true
+	case len(rows) != keys || more:
+		return noticed, true, fmt.Errorf("%d rows of tags, more %v", len(rows), more)
 	}
 	return noticed, true, nil
 }

@@ -24,7 +24,11 @@ func FuzzApply(f *testing.F) {
 	r.ok(&storepb.CreateAlias{Name: "alias/a", KeyId: idOf(1)})
 	r.ok(&storepb.DisableKey{KeyId: idOf(2)})
 	r.ok(&storepb.ScheduleKeyDeletion{KeyId: idOf(3), Days: 7})
+	r.imported(6, 6)
+	r.ok(createPair(7))
+	r.ok(rotateKey(1, 1, 100))
 	r.stamp += 8 * dayMs
+	r.ok(createToken(4, 4))
 	withNonce := r.withNonce(createKey(5), "x", 15)
 	for _, c := range []*storepb.Command{
 		withNonce, r.command(initRegion()), r.command(&storepb.RegisterNode{Id: "n1", Incarnation: make([]byte, 16)}),
@@ -32,6 +36,11 @@ func FuzzApply(f *testing.F) {
 		r.command(&storepb.ScheduleKeyDeletion{KeyId: idOf(1), Days: 7}), r.command(&storepb.CancelKeyDeletion{KeyId: idOf(3)}),
 		r.command(&storepb.UpdateKeyDescription{KeyId: idOf(1), Description: "d"}),
 		r.command(&storepb.CreateAlias{Name: "alias/b", KeyId: idOf(1), Limit: 3}), r.command(&storepb.UpdateAlias{Name: "alias/a", KeyId: idOf(2)}),
+		r.command(switchTo(1, 100)), r.command(addPair(7, 9)), r.command(&storepb.SetDeletionProtection{KeyId: idOf(1), Enabled: true, Description: "d"}),
+		r.command(&storepb.UpdateRotationPolicy{KeyId: idOf(1), IntervalMs: dayMs}), r.command(&storepb.SetKeyPolicy{KeyId: idOf(1), Policy: "{}"}),
+		r.command(tagging([]int{1, 2}, "a=1", "b")), r.command(untagging([]int{1}, "a")), r.command(untagging([]int{1})),
+		r.command(createToken(6, 7)), r.command(importMaterial(4, 4)), r.command(&storepb.DeleteKeyMaterial{KeyId: idOf(6)}),
+		r.command(&storepb.ExpireKeyMaterial{KeyIds: [][]byte{idOf(6)}}),
 		r.command(&storepb.DeleteAlias{Name: "alias/a"}), r.command(rotateKey(1, 1, 9)), r.command(&storepb.DestroyKeys{KeyIds: [][]byte{idOf(3), idOf(1)}}),
 	} {
 		data, err := proto.Marshal(c)

@@ -21,6 +21,17 @@ func TestStateHashIsFixed(t *testing.T) {
 	r.ok(createKey(3))
 	r.stamp += minuteMs
 	r.ok(rotateKey(1, 1, 100))
+	r.ok(switchTo(1, 100))
+	r.ok(rotateKey(1, 100, 101))
+	r.ok(&storepb.SetDeletionProtection{KeyId: idOf(1), Enabled: true, Description: "in use"})
+	r.ok(&storepb.UpdateRotationPolicy{KeyId: idOf(1), IntervalMs: 30 * dayMs})
+	r.ok(&storepb.SetKeyPolicy{KeyId: idOf(3), Policy: "{}"})
+	r.ok(tagging([]int{1, 3}, "env=test", "team=red"))
+	r.ok(untagging([]int{3}, "env"))
+	r.imported(4, 1)
+	r.reimport(4, 2, func(c *storepb.ImportKeyMaterial) { c.ExpiresMs = r.stamp + dayMs })
+	r.imported(5, 3)
+	r.ok(createToken(4, 4))
 	r.ok(&storepb.CreateAlias{Name: "alias/a", KeyId: idOf(1)})
 	r.ok(&storepb.UpdateAlias{Name: "alias/a", KeyId: idOf(2)})
 	r.ok(&storepb.DisableKey{KeyId: idOf(1)})
@@ -29,6 +40,8 @@ func TestStateHashIsFixed(t *testing.T) {
 	r.refused(storepb.Code_KEY_NOT_FOUND, &storepb.EnableKey{KeyId: idOf(9)})
 	r.stamp += 7 * dayMs
 	r.ok(&storepb.DestroyKeys{KeyIds: [][]byte{idOf(3)}})
+	r.ok(&storepb.ExpireKeyMaterial{KeyIds: [][]byte{idOf(4)}})
+	r.ok(&storepb.DeleteKeyMaterial{KeyId: idOf(5)})
 	const want = "f573eb448482ab0f726a662c01c5091a0b7d4d832fbf78d0f29d9d9a479667a8"
 	if hash := r.hash(); hex.EncodeToString(hash[:]) != want {
 		t.Errorf("state hash %x; want %s", hash, want)

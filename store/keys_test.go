@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -99,7 +100,8 @@ func TestNothingIsFoundThatIsNotThere(t *testing.T) {
 // TestStateMatrix has the table of the API: what each action does in each
 // state of its key.
 func TestStateMatrix(t *testing.T) {
-	const ok, refused = storepb.Code_OK, storepb.Code_KEY_STATE
+	const ok, refused, origin = storepb.Code_OK, storepb.Code_KEY_STATE, storepb.Code_UNSUPPORTED_ORIGIN
+	same := [4]KeyState{Enabled, Disabled, PendingDeletion, PendingImport}
 	reach := map[KeyState]func(r *region, n int){
 		Enabled:  func(r *region, n int) { r.ok(createKey(n)) },
 		Disabled: func(r *region, n int) { r.ok(createKey(n)); r.ok(&storepb.DisableKey{KeyId: idOf(n)}) },
@@ -132,7 +134,28 @@ func TestStateMatrix(t *testing.T) {
 			[4]storepb.Code{ok, ok, refused, ok}, [4]KeyState{Enabled, Disabled, PendingDeletion, PendingImport}},
 		{"AddKeyVersion", func(key []byte) any {
 			return &storepb.AddKeyVersion{KeyId: key, VersionId: versionOf(999), Algorithm: 1, Wrapped: material(999), ExpectedPrimary: primaryOf(key)}
-		}, [4]storepb.Code{ok, refused, refused, refused}, [4]KeyState{Enabled, Disabled, PendingDeletion, PendingImport}},
+		}, [4]storepb.Code{ok, refused, refused, refused}, same},
+		{"SwitchPrimary", func(key []byte) any { return &storepb.SwitchPrimary{KeyId: key, VersionId: primaryOf(key)} },
+			[4]storepb.Code{ok, ok, ok, storepb.Code_PRIMARY_CHANGED}, same},
+		{"SetDeletionProtection", func(key []byte) any { return &storepb.SetDeletionProtection{KeyId: key, Enabled: true} },
+			[4]storepb.Code{ok, ok, refused, ok}, same},
+		{"UpdateRotationPolicy", func(key []byte) any { return &storepb.UpdateRotationPolicy{KeyId: key, IntervalMs: 7 * dayMs} },
+			[4]storepb.Code{ok, refused, refused, refused}, same},
+		{"SetKeyPolicy", func(key []byte) any { return &storepb.SetKeyPolicy{KeyId: key, Policy: "{}"} },
+			[4]storepb.Code{ok, ok, refused, ok}, same},
+		{"TagKeys", func(key []byte) any {
+			return &storepb.TagKeys{KeyIds: [][]byte{key}, Tags: []*storepb.Tag{{Key: "a"}}}
+		}, [4]storepb.Code{ok, ok, ok, ok}, same},
+		{"UntagKeys", func(key []byte) any { return &storepb.UntagKeys{KeyIds: [][]byte{key}, All: true} },
+			[4]storepb.Code{ok, ok, ok, ok}, same},
+		{"CreateImportToken", func(key []byte) any {
+			return &storepb.CreateImportToken{KeyId: key, TokenHash: key, Wrapped: material(1), Scheme: "scheme", TtlMs: 1}
+		}, [4]storepb.Code{origin, origin, origin, ok}, same},
+		{"ImportKeyMaterial", func(key []byte) any {
+			return &storepb.ImportKeyMaterial{KeyId: key, TokenHash: key, VersionId: versionOf(999), Algorithm: 1, Wrapped: material(999), Fingerprint: []byte("f")}
+		}, [4]storepb.Code{origin, origin, origin, storepb.Code_TOKEN_UNKNOWN}, same},
+		{"DeleteKeyMaterial", func(key []byte) any { return &storepb.DeleteKeyMaterial{KeyId: key} },
+			[4]storepb.Code{origin, origin, origin, ok}, same},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			r := newRegion(t)
@@ -155,7 +178,7 @@ func TestStateMatrix(t *testing.T) {
 				if after.State != row.after[i] {
 					t.Errorf("%s: afterwards %s; want %s", state, after.State, row.after[i])
 				}
-				if result.Code == refused && !reflect.DeepEqual(after, before) {
+				if result.Code != ok && !reflect.DeepEqual(after, before) {
 					t.Errorf("%s: refused, but the key changed", state)
 				}
 				if k, ok := KeyOf(result); ok && !reflect.DeepEqual(k, after) {
@@ -240,11 +263,11 @@ func TestInvalidCommandsHaveNoEffect(t *testing.T) {
 	r := newRegion(t)
 	r.ok(createKey(1))
 	r.ok(&storepb.CreateAlias{Name: "alias/a", KeyId: idOf(1)})
-	broken := func(change func(*storepb.CreateKey)) any {
-		c := createKey(2)
+	brokenOf := func(c *storepb.CreateKey, change func(*storepb.CreateKey)) any {
 		change(c)
 		return c
 	}
+	broken := func(change func(*storepb.CreateKey)) any { return brokenOf(createKey(2), change) }
 	rotate := func(change func(*storepb.AddKeyVersion)) any {
 		c := &storepb.AddKeyVersion{KeyId: idOf(1), VersionId: versionOf(2), Algorithm: 1, Wrapped: material(2), ExpectedPrimary: versionOf(1)}
 		change(c)
@@ -260,10 +283,30 @@ func TestInvalidCommandsHaveNoEffect(t *testing.T) {
 		broken(func(c *storepb.CreateKey) { c.RotationIntervalMs = 1 << 62 }),
 		broken(func(c *storepb.CreateKey) { c.Tags = []*storepb.Tag{{Key: "a"}, {Key: "a"}} }),
 		broken(func(c *storepb.CreateKey) { c.Tags = []*storepb.Tag{{}} }),
+		broken(func(c *storepb.CreateKey) { c.Tags = []*storepb.Tag{{Key: string(make([]byte, maxNameBytes+1))}} }),
+		broken(func(c *storepb.CreateKey) { c.Spec = "RSA_512" }),
+		broken(func(c *storepb.CreateKey) { c.Spec = "Aliyun_SM4" }), // of another algorithm
+		broken(func(c *storepb.CreateKey) { c.Algorithm = uint32(crypto.AlgorithmXSM4GCM) }),
+		broken(func(c *storepb.CreateKey) { c.Origin = "EXTERNAL" }), // and material
+		broken(func(c *storepb.CreateKey) { c.VersionId, c.Algorithm, c.Wrapped = nil, 0, nil }),
+		brokenOf(createPair(2), func(c *storepb.CreateKey) { c.RotationIntervalMs = 7 * dayMs }),
+		brokenOf(importKey(2), func(c *storepb.CreateKey) { c.Spec = "EC_P256" }),
+		brokenOf(importKey(2), func(c *storepb.CreateKey) { c.RotationIntervalMs = 7 * dayMs }),
 		rotate(func(c *storepb.AddKeyVersion) { c.VersionId = nil }),
 		rotate(func(c *storepb.AddKeyVersion) { c.VersionId = versionOf(1) }),
 		rotate(func(c *storepb.AddKeyVersion) { c.Wrapped = nil }),
 		rotate(func(c *storepb.AddKeyVersion) { c.Algorithm = 0 }),
+		rotate(func(c *storepb.AddKeyVersion) { c.Algorithm = uint32(crypto.AlgorithmXSM4GCM) }),
+		rotate(func(c *storepb.AddKeyVersion) { c.MinIntervalMs = -1 }),
+		rotate(func(c *storepb.AddKeyVersion) { c.MinIntervalMs = maxDays*dayMs + 1 }),
+		&storepb.SwitchPrimary{KeyId: idOf(1)},
+		&storepb.SetDeletionProtection{},
+		&storepb.UpdateRotationPolicy{KeyId: idOf(1), IntervalMs: -1},
+		&storepb.UpdateRotationPolicy{KeyId: idOf(1), IntervalMs: maxDays*dayMs + 1},
+		&storepb.SetKeyPolicy{},
+		&storepb.DeleteKeyMaterial{},
+		&storepb.ExpireKeyMaterial{KeyIds: [][]byte{idOf(1), {1}}},
+		&storepb.ExpireKeyMaterial{KeyIds: slices.Repeat([][]byte{idOf(1)}, maxDestroyed+1)},
 		&storepb.EnableKey{},
 		&storepb.CreateAlias{KeyId: idOf(1)},
 		&storepb.CreateAlias{KeyId: idOf(1), Name: string(make([]byte, maxNameBytes+1))},

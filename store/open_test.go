@@ -92,6 +92,45 @@ func TestOpenRefusesANewerState(t *testing.T) {
 	}
 }
 
+// dropTokens makes a closed state file one of a build that had no import tokens.
+func dropTokens(t *testing.T, path string) {
+	t.Helper()
+	rewrite(t, path, func(tx *bbolt.Tx) error { return tx.DeleteBucket([]byte(record.ImportTokens.Name())) })
+}
+
+// A file of a build that had no import tokens is completed.
+func TestOpenCompletesAnOlderFile(t *testing.T) {
+	r := newRegion(t)
+	r.ok(importKey(1))
+	hash := r.hash()
+	r.store.Close()
+	dropTokens(t, r.path)
+	r.open(Config{})
+	if r.hash() != hash {
+		t.Error("the state is another one")
+	}
+	r.check()
+	r.ok(createToken(1, 1))
+	r.reopen()
+	r.ok(importMaterial(1, 1))
+	r.check()
+}
+
+// A bucket that is missing though something is in it is damage.
+func TestOpenRefusesAFileWithoutItsTokens(t *testing.T) {
+	r := newRegion(t)
+	r.ok(importKey(1))
+	r.ok(createToken(1, 1))
+	r.store.Close()
+	dropTokens(t, r.path)
+	if s, err := Open(Config{Path: r.path}); !errors.Is(err, ErrDamaged) {
+		t.Error(err)
+		if err == nil {
+			s.Close()
+		}
+	}
+}
+
 // Errors of the operating system come through: they are no damage.
 func TestOpenReportsTheSystemsErrors(t *testing.T) {
 	fault := errors.New("no more files")

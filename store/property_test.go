@@ -97,7 +97,7 @@ func drawBody(rt *rapid.T) any {
 	n := rapid.IntRange(1, 4).Draw(rt, "key")
 	name := rapid.SampledFrom([]string{"alias/a", "alias/b", "alias/c", ""}).Draw(rt, "name")
 	limit := rapid.SampledFrom([]uint64{0, 0, 1, 3}).Draw(rt, "limit")
-	switch rapid.IntRange(0, 13).Draw(rt, "body") {
+	switch rapid.IntRange(0, 27).Draw(rt, "body") {
 	case 0, 1:
 		c := createKey(n)
 		c.Limit = limit
@@ -130,6 +130,41 @@ func drawBody(rt *rapid.T) any {
 		return rotateKey(n, from, rapid.IntRange(10, 14).Draw(rt, "to"))
 	case 13:
 		return &storepb.DestroyKeys{KeyIds: [][]byte{idOf(n), idOf(n%4 + 1)}}
+	case 14, 15:
+		return switchTo(n, rapid.IntRange(10, 14).Draw(rt, "to"))
+	case 16:
+		return createPair(n)
+	case 17:
+		c := addPair(n, rapid.IntRange(10, 14).Draw(rt, "to"))
+		c.Limit, c.RegionLimit = uint32(limit), limit
+		c.MinIntervalMs = rapid.SampledFrom([]int64{0, dayMs}).Draw(rt, "distance")
+		return c
+	case 18:
+		return &storepb.SetDeletionProtection{KeyId: idOf(n), Enabled: rapid.Bool().Draw(rt, "enabled"), Description: name}
+	case 19:
+		return &storepb.UpdateRotationPolicy{KeyId: idOf(n), IntervalMs: rapid.SampledFrom([]int64{0, 7 * dayMs, -1}).Draw(rt, "interval")}
+	case 20:
+		return &storepb.SetKeyPolicy{KeyId: idOf(n), Policy: rapid.SampledFrom([]string{"", "{}"}).Draw(rt, "policy")}
+	case 21:
+		c := tagging([]int{n, n%4 + 1}, rapid.SampledFrom([][]string{{"a=1"}, {"a=2", "c=1"}, {"b"}, {"b", "b"}}).Draw(rt, "tags")...)
+		c.Limit = uint32(limit)
+		return c
+	case 22:
+		return untagging([]int{n}, rapid.SampledFrom([][]string{nil, {"a"}, {"b", "c"}}).Draw(rt, "tag keys")...)
+	case 23:
+		c := createToken(n, rapid.IntRange(1, 4).Draw(rt, "token"))
+		c.Limit = limit
+		return c
+	case 24, 25:
+		c := importMaterial(n, rapid.IntRange(1, 4).Draw(rt, "token"))
+		c.VersionId = versionOf(rapid.SampledFrom([]int{n, n, n, 10 + n}).Draw(rt, "version"))
+		c.Fingerprint = fingerprint(rapid.SampledFrom([]int{n, n, n, 9}).Draw(rt, "fingerprint"))
+		c.ExpiresMs = rapid.SampledFrom([]int64{0, baseStamp, baseStamp + 30*dayMs, maxStampMs}).Draw(rt, "expires")
+		return c
+	case 26:
+		return &storepb.DeleteKeyMaterial{KeyId: idOf(n)}
+	case 27:
+		return &storepb.ExpireKeyMaterial{KeyIds: [][]byte{idOf(n), idOf(n%4 + 1)}}
 	}
 	panic("no such body")
 }

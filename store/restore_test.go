@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -76,6 +77,84 @@ func TestRestore(t *testing.T) {
 	b.reopen()
 	b.key(id(60))
 	b.check()
+}
+
+// A snapshot of a build that had no import tokens is completed; one that has lost
+// them is damaged.
+func TestRestoreCompletesAnOlderSnapshot(t *testing.T) {
+	for _, tokens := range []int{0, 1} {
+		a := newRegion(t)
+		a.ok(importKey(1))
+		for n := range tokens {
+			a.ok(createToken(1, n))
+		}
+		hash := a.hash()
+		var trailer *storepb.SnapshotTrailer
+		a.read(func(v *View) { trailer = (&Snapshot{v}).trailer(0) })
+		database := compacted(t, a)
+		path := filepath.Join(t.TempDir(), "older.db")
+		if err := os.WriteFile(path, database, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		dropTokens(t, path)
+		database, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		trailer.DatabaseBytes = uint64(len(database))
+
+		b := emptyStore(t)
+		err = b.restore(assemble(t, database, trailer))
+		if tokens > 0 {
+			if !errors.Is(err, ErrDamaged) {
+				t.Errorf("without its tokens: %v", err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b.hash() != hash {
+			t.Error("the state is another one")
+		}
+		b.check()
+		b.index, b.ids = a.index, a.ids
+		b.ok(createToken(1, 1))
+		b.reopen()
+		b.ok(importMaterial(1, 1))
+		b.check()
+	}
+}
+
+// A snapshot carries tokens and what waits to be done.
+func TestSnapshotCarriesWhatIsDue(t *testing.T) {
+	a := newRegion(t)
+	a.ok(createKey(1))
+	a.ok(rotateKey(1, 1, 100))
+	a.imported(2, 2)
+	a.reimport(2, 3, func(c *storepb.ImportKeyMaterial) { c.ExpiresMs = a.stamp + dayMs })
+	a.ok(createToken(2, 4))
+	data := a.snapshot()
+	b := emptyStore(t)
+	if err := b.restore(data); err != nil {
+		t.Fatal(err)
+	}
+	b.check()
+	b.index, b.ids, b.stamp = a.index, a.ids, a.stamp
+	for _, r := range []*region{a, b} {
+		r.ok(switchTo(1, 100))
+		r.stamp += dayMs
+		if result := r.ok(&storepb.ExpireKeyMaterial{KeyIds: [][]byte{idOf(2)}}); len(result.Expired) != 1 {
+			t.Errorf("expired: %x", result.Expired)
+		}
+		r.refused(storepb.Code_TOKEN_EXPIRED, importMaterial(2, 4))
+		r.stamp += tokenRestMs
+		r.refused(storepb.Code_TOKEN_UNKNOWN, importMaterial(2, 4))
+		r.check()
+	}
+	if a.hash() != b.hash() {
+		t.Error("the restored state takes another way than the original")
+	}
 }
 
 // A snapshot shows the state at its index, whatever is written while it is

@@ -1,0 +1,277 @@
+package cluster_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"meridian/cluster"
+	"meridian/cluster/clustertest"
+	"meridian/crypto"
+	"meridian/store"
+	"meridian/store/storepb"
+)
+
+const week = 7 * 24 * time.Hour
+
+// sealed is what a node made under the primary version of a key.
+type sealed struct {
+	version crypto.VersionID
+	data    []byte
+}
+
+var sealedText, sealedFor = []byte("text"), []byte("aad")
+
+// sealOn has a node seal under the primary version, as a request would. It also
+// tells how many versions the node's state has.
+func sealOn(ctx context.Context, n *cluster.Node, key crypto.KeyID) (s sealed, versions int, err error) {
+	err = n.Read(ctx, func(v *store.View) error {
+		k, err := v.Key(key)
+		if err != nil {
+			return err
+		}
+		x, err := n.Cipher(v, k, k.PrimaryVersion)
+		if err != nil {
+			return err
+		}
+		s, versions = sealed{k.PrimaryVersion, x.Seal(nil, sealedText, sealedFor)}, k.Versions
+		return nil
+	})
+	return s, versions, err
+}
+
+// openOn has a node open it.
+func openOn(ctx context.Context, n *cluster.Node, key crypto.KeyID, s sealed) error {
+	return n.Read(ctx, func(v *store.View) error {
+		k, err := v.Key(key)
+		if err != nil {
+			return err
+		}
+		x, err := n.Cipher(v, k, s.version)
+		if err != nil {
+			return err
+		}
+		text, err := x.Open(nil, s.data, sealedFor)
+		if err == nil && !bytes.Equal(text, sealedText) {
+			return errors.New("another text")
+		}
+		return err
+	})
+}
+
+// primaryOn returns the primary version of a key as a node has it.
+func primaryOn(ctx context.Context, n *cluster.Node, key crypto.KeyID) (version crypto.VersionID, err error) {
+	err = n.Read(ctx, func(v *store.View) error {
+		k, err := v.Key(key)
+		if err == nil {
+			version = k.PrimaryVersion
+		}
+		return err
+	})
+	return version, err
+}
+
+// While a node has not applied a rotation yet, and may answer still, no other one
+// seals what it could not open.
+func TestNoNodeRefusesWhatAnotherSealedDuringARotation(t *testing.T) {
+	clocks := make([]shiftedClock, 3)
+	r := clustertest.New(t, clustertest.Options{Configure: func(i int, c *cluster.Config) {
+		c.Now = clocks[i].now
+		c.Timing.Lease = 2 * time.Second // for as long the node that lags may answer
+	}})
+	ctx := within(t, time.Minute)
+	key, err := clustertest.CreateKeyWith(ctx, r.Node(0), regionName, &storepb.CreateKey{
+		Algorithm: uint32(crypto.AlgorithmXAES256GCM), RotationIntervalMs: week.Milliseconds(),
+	})
+	must(t, err)
+	lagging := r.Follower()
+	others := slices.DeleteFunc([]int{0, 1, 2}, func(i int) bool { return i == lagging })
+	for i := range r.Len() { // every node has a lease
+		_, _, err := sealOn(ctx, r.Node(i), key)
+		must(t, err)
+	}
+	release := r.Node(lagging).HangApply()
+	defer func() { release() }()
+	for i := range clocks {
+		clocks[i].offset.Store(int64(week + time.Hour))
+	}
+	var made []sealed
+	behind, first := 0, sealed{}
+	for done := false; !done; {
+		if ctx.Err() != nil {
+			t.Fatal("the rotation did not come to its end")
+		}
+		for _, i := range others {
+			s, versions, err := sealOn(ctx, r.Node(i), key)
+			must(t, err)
+			if first.data == nil {
+				first = s
+			}
+			made = append(made, s)
+			look, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
+			err = openOn(look, r.Node(lagging), key, s)
+			cancel()
+			switch {
+			case err == nil && versions == 2:
+				behind++ // the rotation was under way, and the node that lags had a say
+			case err == nil, errors.Is(err, cluster.ErrUnavailable):
+			default:
+				t.Fatalf("node %d cannot open what node %d sealed under version %s (it has %d): %v", lagging, i, s.version, versions, err)
+			}
+			done = done || s.version != first.version
+		}
+	}
+	if behind == 0 {
+		t.Error("the node that lags never answered while the rotation was under way: the test shows nothing")
+	}
+	release()
+	release = func() {}
+	for _, s := range []sealed{first, made[len(made)-1]} {
+		for i := range r.Len() {
+			waitFor(t, func() bool { return openOn(ctx, r.Node(i), key, s) == nil })
+		}
+	}
+}
+
+// addVersion does the first half of a rotation on a node.
+func addVersion(ctx context.Context, n *cluster.Node, key crypto.KeyID) (crypto.VersionID, error) {
+	primary, err := primaryOn(ctx, n, key)
+	if err != nil {
+		return primary, err
+	}
+	place := crypto.MaterialOf(regionName, key, crypto.NewVersionID(), crypto.AlgorithmXAES256GCM)
+	wrapped, err := clustertest.NewVersion(n, place)
+	if err != nil {
+		return primary, err
+	}
+	return place.VersionID, clustertest.Decide(n.Propose(ctx, clustertest.AddVersion(place, wrapped, primary)))
+}
+
+// A node that added a version and never came back leaves it to the leader, who
+// gives it the time that a write may take.
+func TestLeaderFinishesARotation(t *testing.T) {
+	const hold = 700 * time.Millisecond
+	r := clustertest.New(t, clustertest.Options{Configure: func(_ int, c *cluster.Config) { c.Timing.Hold = hold }})
+	ctx := within(t, time.Minute)
+	key, err := clustertest.CreateKey(ctx, r.Node(0), regionName)
+	must(t, err)
+	disabled, err := clustertest.CreateKey(ctx, r.Node(0), regionName)
+	must(t, err)
+	started := time.Now()
+	version, err := addVersion(ctx, r.Node(r.Follower()), key)
+	must(t, err)
+	other, err := addVersion(ctx, r.Node(r.Follower()), disabled)
+	must(t, err)
+	must(t, clustertest.Decide(r.Node(0).Propose(ctx, clustertest.Disable(disabled))))
+	for i := range r.Len() {
+		waitFor(t, func() bool {
+			now, err := primaryOn(ctx, r.Node(i), key)
+			return err == nil && now == version
+		})
+		if took := time.Since(started); took < hold {
+			t.Errorf("the leader did not wait for the node that began: %v", took)
+		}
+		waitFor(t, func() bool { // whatever the state of its key
+			now, err := primaryOn(ctx, r.Node(i), disabled)
+			return err == nil && now == other
+		})
+	}
+}
+
+// So does a leader that finds it as it comes to lead.
+func TestNextLeaderFinishesARotation(t *testing.T) {
+	r := clustertest.New(t, clustertest.Options{Configure: func(_ int, c *cluster.Config) { c.Timing.Hold = 2 * time.Second }})
+	ctx := within(t, time.Minute)
+	key, err := clustertest.CreateKey(ctx, r.Node(0), regionName)
+	must(t, err)
+	leader := r.Leader()
+	before, err := primaryOn(ctx, r.Node(leader), key)
+	must(t, err)
+	version, err := addVersion(ctx, r.Node(leader), key)
+	must(t, err)
+	r.Kill(leader)
+	next := r.Leader()
+	if now, err := primaryOn(ctx, r.Node(next), key); err != nil || now != before {
+		t.Fatalf("primary version %s, %v: the first leader was not slow enough", now, err)
+	}
+	for i := range r.Len() {
+		if i == leader {
+			continue
+		}
+		waitFor(t, func() bool {
+			now, err := primaryOn(ctx, r.Node(i), key)
+			return err == nil && now == version
+		})
+	}
+}
+
+// Material that does not do what it is for never comes into use, and keeps no
+// other key from its rotation.
+func TestBadMaterialStaysOutOfUse(t *testing.T) {
+	r := clustertest.New(t, clustertest.Options{Nodes: 1, Configure: func(_ int, c *cluster.Config) { c.Timing.Hold = 200 * time.Millisecond }})
+	ctx := within(t, time.Minute)
+	n := r.Node(0)
+	bad, err := clustertest.CreateKey(ctx, n, regionName)
+	must(t, err)
+	primary, err := primaryOn(ctx, n, bad)
+	must(t, err)
+	place := crypto.MaterialOf(regionName, bad, crypto.NewVersionID(), crypto.AlgorithmXAES256GCM)
+	wrapped, err := clustertest.NewVersion(n, place)
+	must(t, err)
+	wrapped[len(wrapped)-1] ^= 1
+	must(t, clustertest.Decide(n.Propose(ctx, clustertest.AddVersion(place, wrapped, primary))))
+	for range 3 { // each is finished in a later look than the bad one was tried in
+		good, err := clustertest.CreateKey(ctx, n, regionName)
+		must(t, err)
+		version, err := addVersion(ctx, n, good)
+		must(t, err)
+		waitFor(t, func() bool {
+			now, err := primaryOn(ctx, n, good)
+			return err == nil && now == version
+		})
+	}
+	if now, err := primaryOn(ctx, n, bad); err != nil || now != primary {
+		t.Errorf("primary version %s, %v; want %s", now, err, primary)
+	}
+	if s, _, err := sealOn(ctx, n, bad); err != nil || openOn(ctx, n, bad, s) != nil {
+		t.Errorf("the key cannot be used: %v", err)
+	}
+}
+
+// Keys of every symmetric spec are rotated, each to material of its own kind.
+func TestRotationKeepsTheAlgorithm(t *testing.T) {
+	var clock shiftedClock
+	r := clustertest.New(t, clustertest.Options{Nodes: 1, Configure: func(_ int, c *cluster.Config) { c.Now = clock.now }})
+	ctx := within(t, time.Minute)
+	n := r.Node(0)
+	specs := map[string]crypto.Algorithm{"Aliyun_AES_256": crypto.AlgorithmXAES256GCM, "Aliyun_SM4": crypto.AlgorithmXSM4GCM}
+	keys := make(map[crypto.KeyID]sealed)
+	for spec, algorithm := range specs {
+		key, err := clustertest.CreateKeyWith(ctx, n, regionName, &storepb.CreateKey{
+			Spec: spec, Algorithm: uint32(algorithm), RotationIntervalMs: week.Milliseconds(),
+		})
+		must(t, err)
+		s, _, err := sealOn(ctx, n, key)
+		must(t, err)
+		keys[key] = s
+	}
+	clock.offset.Store(int64(week + time.Hour))
+	for key, old := range keys {
+		waitFor(t, func() bool {
+			s, versions, err := sealOn(ctx, n, key)
+			return err == nil && versions == 2 && s.version != old.version && openOn(ctx, n, key, s) == nil
+		})
+		must(t, openOn(ctx, n, key, old))
+		must(t, n.Read(ctx, func(v *store.View) error {
+			versions, err := v.Versions(key)
+			if err == nil && versions[0].Algorithm != versions[1].Algorithm {
+				err = fmt.Errorf("versions of %v and %v", versions[0].Algorithm, versions[1].Algorithm)
+			}
+			return err
+		}))
+	}
+}
