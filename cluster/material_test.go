@@ -135,8 +135,7 @@ func TestPrivateKeyOnEveryNode(t *testing.T) {
 	}
 }
 
-// What a node wraps it unwraps, checks and recognises; on a sealed node none of it
-// works.
+// What a node wraps it unwraps and checks, and every node recognises it.
 func TestMaterialBesidesVersions(t *testing.T) {
 	r := clustertest.New(t, clustertest.Options{})
 	n := r.Node(0)

@@ -99,8 +99,17 @@ func TestSealedNodeReplicatesButRefusesCrypto(t *testing.T) {
 		}
 		return nil
 	}))
-	if _, err := n.Wrap(crypto.Binding{}, nil); !errors.Is(err, cluster.ErrSealed) {
-		t.Errorf("wrap: %v, want ErrSealed", err)
+	for name, call := range map[string]func() error{
+		"wrap":          func() error { _, err := n.Wrap(crypto.Binding{}, nil); return err },
+		"unwrap":        func() error { _, err := n.Unwrap(crypto.Binding{}, nil); return err },
+		"self-check":    func() error { return n.SelfCheck(crypto.Binding{}, nil) },
+		"fingerprint":   func() error { _, err := n.Fingerprint(crypto.Binding{}, nil); return err },
+		"same material": func() error { _, err := n.SameMaterial(crypto.Binding{}, nil, nil); return err },
+		"private key":   func() error { _, err := n.PrivateKey(nil, nil, crypto.VersionID{}); return err },
+	} {
+		if err := call(); !errors.Is(err, cluster.ErrSealed) {
+			t.Errorf("%s: %v, want ErrSealed", name, err)
+		}
 	}
 	waitFor(t, func() bool { return n.Status().SealError != "" })
 	if err := n.Ready(ctx); !errors.Is(err, cluster.ErrSealed) || !strings.Contains(err.Error(), "root key") {

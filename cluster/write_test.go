@@ -322,6 +322,8 @@ func TestDiskNearlyFullRefusesWritesButNotTheirUndoing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	imported, err := clustertest.ImportKey(ctx, r.Node(0), regionName, time.Time{})
+	must(t, err)
 	free.Store(40 << 20)
 	if err := r.Stop(0); err != nil { // the next start looks at once
 		t.Fatal(err)
@@ -341,6 +343,15 @@ func TestDiskNearlyFullRefusesWritesButNotTheirUndoing(t *testing.T) {
 	}
 	if err := clustertest.Decide(r.Node(0).Propose(ctx, cancelDeletion(key))); err != nil {
 		t.Errorf("canceling a deletion: %v", err)
+	}
+	if err := clustertest.Decide(r.Node(0).Propose(ctx, clustertest.Protect(key, true))); err != nil {
+		t.Errorf("protecting a key: %v", err)
+	}
+	if err := clustertest.Decide(r.Node(0).Propose(ctx, clustertest.Protect(key, false))); !errors.Is(err, cluster.ErrDiskFull) {
+		t.Errorf("ending a key's protection: %v, want ErrDiskFull", err)
+	}
+	if err := clustertest.Decide(r.Node(0).Propose(ctx, clustertest.DeleteMaterial(imported))); err != nil {
+		t.Errorf("deleting material: %v", err)
 	}
 	if s := r.Node(0).Status(); !s.Disk.Low || s.Disk.Free != 40<<20 {
 		t.Errorf("status says %+v", s.Disk)
@@ -362,6 +373,8 @@ func TestDiskNearlyFullDestroysNothing(t *testing.T) {
 	key, err := clustertest.CreateKey(ctx, r.Node(0), regionName)
 	must(t, err)
 	must(t, clustertest.Decide(r.Node(0).Propose(ctx, schedule(key))))
+	imported, err := clustertest.ImportKey(ctx, r.Node(0), regionName, time.Now().Add(7*24*time.Hour))
+	must(t, err)
 	restart := func(left uint64) { // the next start looks at once
 		t.Helper()
 		must(t, r.Stop(0))
@@ -382,6 +395,10 @@ func TestDiskNearlyFullDestroysNothing(t *testing.T) {
 	if err := clustertest.Decide(r.Node(0).Propose(ctx, destroy)); !errors.Is(err, cluster.ErrDiskFull) {
 		t.Errorf("destroying: %v, want ErrDiskFull", err)
 	}
+	waitFor(t, func() bool { // material can come again: it does expire
+		state, err := stateOf(ctx, r, 0, imported)
+		return err == nil && state == store.PendingImport
+	})
 	for range 40 { // as many turns of the job and more
 		if !there() {
 			t.Fatal("a key was destroyed while the disk was nearly full")

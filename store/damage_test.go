@@ -8,10 +8,12 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"go.etcd.io/bbolt"
 
+	"meridian/crypto"
 	"meridian/store/storepb"
 )
 
@@ -222,7 +224,11 @@ func readAll(path string, keys int, index uint64) (noticed, opened bool, wrong e
 			}
 		}
 	}
-	rows, _, more, err := v.TagRows(TagQuery{Limit: keys})
+	var ids []crypto.KeyID
+	for n := range keys {
+		ids = append(ids, id(n))
+	}
+	rows, _, more, err := v.TagRows(TagQuery{Keys: ids, Limit: keys})
 	switch {
 	case err != nil && unlessDamage(err) != nil:
 		return true, true, err
@@ -230,6 +236,16 @@ func readAll(path string, keys int, index uint64) (noticed, opened bool, wrong e
 		noticed = true
 	case len(rows) != keys || more:
 		return noticed, true, fmt.Errorf("%d rows of tags, more %v", len(rows), more)
+	}
+	// Without ids nothing says which keys have tags: as in other lists, one that a
+	// page hides is missing, but what is there is right.
+	if rows, _, _, err = v.TagRows(TagQuery{Limit: keys}); err != nil {
+		return true, true, unlessDamage(err)
+	}
+	for _, row := range rows {
+		if (row != TagRow{row.KeyID, Tag{"team", "blue"}}) || !slices.Contains(ids, row.KeyID) {
+			return noticed, true, fmt.Errorf("a row of tags %v", row)
+		}
 	}
 	return noticed, true, nil
 }

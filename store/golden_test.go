@@ -42,7 +42,7 @@ func TestStateHashIsFixed(t *testing.T) {
 	r.ok(&storepb.DestroyKeys{KeyIds: [][]byte{idOf(3)}})
 	r.ok(&storepb.ExpireKeyMaterial{KeyIds: [][]byte{idOf(4)}})
 	r.ok(&storepb.DeleteKeyMaterial{KeyId: idOf(5)})
-	const want = "f573eb448482ab0f726a662c01c5091a0b7d4d832fbf78d0f29d9d9a479667a8"
+	const want = "abb284335d90419f349112f6b6289f12d4d194aff5749b3cec75a602502091e7"
 	if hash := r.hash(); hex.EncodeToString(hash[:]) != want {
 		t.Errorf("state hash %x; want %s", hash, want)
 	}

@@ -83,7 +83,8 @@ func (v *View) readTags(k *Key) (tags []Tag, err error) {
 
 // TagRows lists the tags of keys, by key id, then tag key: up to q.Limit of
 // them. When there are more, q.From = next lists those that follow. Without
-// q.Keys a rare q.Have has to read every tag of the region.
+// q.Keys a rare q.Have has to read every tag of the region, and the tags of a
+// whole key that damage hides are not missed.
 func (v *View) TagRows(q TagQuery) (rows []TagRow, next TagPosition, more bool, err error) {
 	if q.Limit <= 0 {
 		return nil, q.From, false, nil
