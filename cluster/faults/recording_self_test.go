@@ -19,6 +19,7 @@ func TestReplay(t *testing.T) {
 13 <... fdatasync resumed>)         = 0
 12 <... pwrite64 resumed>)           = 1
 14 fsync(8</d>) = 0
+15 pwrite64(7</d/a>, "\x43", 1, 2 <detached ...>
 12 +++ killed by SIGKILL +++
 12 fdatasync(7</d/a> <unfini`
 	files, err := replay(strings.NewReader(log))
@@ -26,7 +27,7 @@ func TestReplay(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := files["/d/a"]
-	if f == nil || len(f.changes) != 3 || f.durable != 2 {
+	if f == nil || len(f.changes) != 4 || f.durable != 2 {
 		t.Fatalf("recorded %+v", f)
 	}
 	seen := map[string]bool{}

@@ -102,6 +102,7 @@ func replay(log io.Reader) (map[string]*recording, error) {
 // parseChange reads the arguments behind the file.
 func parseChange(call, rest string) (change, error) {
 	rest, _, _ = strings.Cut(rest, " <unfinished")
+	rest, _, _ = strings.Cut(rest, " <detached") // strace itself ended during the call
 	rest, _, _ = strings.Cut(rest, ") ")
 	if call == "ftruncate" {
 		size, err := strconv.ParseInt(strings.TrimSpace(rest), 10, 64)

@@ -37,7 +37,7 @@ func lagBehind(r *run) {
 		step := (first + 3*i + i/3) % len(snapshotSteps)
 		// Whether a snapshot is sent is the leader's choice: a follower may catch up
 		// by the log, and pass no step.
-		for attempt := 0; attempt == 0 || attempt < 3 && !killed[step]; attempt++ {
+		for attempt := 0; attempt == 0 || attempt < 6 && !killed[step]; attempt++ {
 			fell, took := r.lagOnce(step)
 			installed += took
 			killed[step] = killed[step] || fell
