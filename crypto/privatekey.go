@@ -120,20 +120,21 @@ func (k *PrivateKey) Decrypt(s EncryptionScheme, ciphertext []byte) (Secret, err
 	return plaintext, nil
 }
 
-// minImportBytes is the least size of imported key material: under [RSAESPKCS1v15], random material that stands in for
-// a bad ciphertext must not be guessed.
+// minImportBytes is the least size of imported key material: two draws of random material that stand in for a bad
+// ciphertext must not be the same by chance.
 const minImportBytes = 16
 
 // DecryptImport returns imported key material of exactly size bytes, 16 or more, which the caller wipes. Besides the
-// schemes of [PrivateKey.Decrypt], an RSA key takes [RSAESPKCS1v15], under which a ciphertext of the right length always
-// gives material: random material if the padding or the size is wrong, so that nobody learns which it was. Errors:
-// [ErrScheme], [ErrNotApproved], and [ErrDecrypt] for whatever is wrong with the ciphertext.
+// schemes of [PrivateKey.Decrypt], an RSA key takes [RSAESPKCS1v15]. Whether a ciphertext fails under that one tells
+// about its content (RFC 8017 section 7.2), so the caller gives this key up after a failure: who can ask many times
+// learns what any ciphertext holds. Errors: [ErrScheme], [ErrNotApproved], and [ErrDecrypt] for whatever is wrong with
+// the ciphertext.
 func (k *PrivateKey) DecryptImport(s EncryptionScheme, ciphertext []byte, size int) (Secret, error) {
 	if size < minImportBytes {
 		return nil, fmt.Errorf("crypto: imported key material of %d bytes, fewer than %d", size, minImportBytes)
 	}
 	if s == RSAESPKCS1v15 {
-		return k.decryptSessionKey(ciphertext, size)
+		return k.decryptPKCS1(ciphertext, size)
 	}
 	material, err := k.Decrypt(s, ciphertext)
 	if err != nil {
@@ -146,7 +147,7 @@ func (k *PrivateKey) DecryptImport(s EncryptionScheme, ciphertext []byte, size i
 	return material, nil
 }
 
-func (k *PrivateKey) decryptSessionKey(ciphertext []byte, size int) (Secret, error) {
+func (k *PrivateKey) decryptPKCS1(ciphertext []byte, size int) (Secret, error) {
 	pair, ok := k.half.(*rsaPrivate)
 	if !ok {
 		return nil, ErrScheme
@@ -154,5 +155,5 @@ func (k *PrivateKey) decryptSessionKey(ciphertext []byte, size int) (Secret, err
 	if err := RSAESPKCS1v15.Available(); err != nil {
 		return nil, err
 	}
-	return pair.decryptSessionKey(ciphertext, size)
+	return pair.decryptPKCS1(ciphertext, size)
 }

@@ -114,15 +114,23 @@ func (k *rsaPrivate) decrypt(s EncryptionScheme, ciphertext []byte) (Secret, err
 	return k.key.Decrypt(nil, ciphertext, &rsa.OAEPOptions{Hash: oaepHash(s)})
 }
 
-// decryptSessionKey is described at DecryptImport.
-func (k *rsaPrivate) decryptSessionKey(ciphertext []byte, size int) (Secret, error) {
+// decryptPKCS1 decrypts material of a known size twice, each time with other random bytes in the place of a plaintext
+// that is none: what does not come out the same is no material. The time taken is the same for both.
+func (k *rsaPrivate) decryptPKCS1(ciphertext []byte, size int) (Secret, error) {
 	if len(ciphertext) != k.key.Size() {
 		return nil, ErrDecrypt
 	}
-	material := make(Secret, size)
-	rand.Read(material)
-	//lint:ignore SA1019 people import with this scheme; the use is the one that its document allows
-	if err := rsa.DecryptPKCS1v15SessionKey(nil, k.key, ciphertext, material); err != nil {
+	material, again := make(Secret, size), make(Secret, size)
+	defer again.Wipe()
+	for _, out := range []Secret{material, again} {
+		rand.Read(out)
+		//lint:ignore SA1019 people import with this scheme; the use is the one that its document allows
+		if err := rsa.DecryptPKCS1v15SessionKey(nil, k.key, ciphertext, out); err != nil {
+			material.Wipe()
+			return nil, ErrDecrypt
+		}
+	}
+	if !material.Equal(again) {
 		material.Wipe()
 		return nil, ErrDecrypt
 	}

@@ -238,7 +238,6 @@ func checkOAEP(t *testing.T, g *wycheproofGroup, v *wycheproofVector) verdict {
 	return refused
 }
 
-// checkPKCS1Import tells a refusal by its random outcome.
 func checkPKCS1Import(t *testing.T, g *wycheproofGroup, v *wycheproofVector) verdict {
 	key := g.pair(t)
 	if key == nil {
@@ -254,22 +253,13 @@ func checkPKCS1Import(t *testing.T, g *wycheproofGroup, v *wycheproofVector) ver
 		}
 		return outside
 	}
-	first, err := key.DecryptImport(RSAESPKCS1v15, v.CT, size)
-	if notApproved(err) {
+	switch got, err := key.DecryptImport(RSAESPKCS1v15, v.CT, size); {
+	case notApproved(err):
 		return outside
-	}
-	if err != nil {
-		if err != ErrDecrypt || len(v.CT) == g.KeySize/8 && v.Result == "valid" {
-			t.Errorf("vector %d: %v", v.ID, err)
-		}
-		return refused
-	}
-	if first.Equal(v.Msg) {
+	case err == nil && got.Equal(v.Msg):
 		return accepted
-	}
-	second, err := key.DecryptImport(RSAESPKCS1v15, v.CT, size)
-	if err != nil || len(first) != size || len(second) != size || first.Equal(second) {
-		t.Errorf("vector %d: a bad ciphertext gives %d bytes, and then %d bytes, the same %v, %v", v.ID, len(first), len(second), first.Equal(second), err)
+	case err != ErrDecrypt || got != nil:
+		t.Errorf("vector %d: %d bytes, %v", v.ID, len(got), err)
 	}
 	return refused
 }
