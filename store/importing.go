@@ -69,6 +69,25 @@ func (a *applier) forgetToken(until int64, hash [record.IDBytes]byte) error {
 	return a.remove(record.ImportTokens, hash[:])
 }
 
+// deleteImportToken takes a token out: an import with it failed in a way that
+// must not be tried twice.
+func (a *applier) deleteImportToken(c *storepb.DeleteImportToken) (*storepb.Result, error) {
+	if len(c.TokenHash) != record.IDBytes {
+		return nil, invalid("token hash of %d bytes", len(c.TokenHash))
+	}
+	token := new(storepb.ImportTokenRecord)
+	found, err := a.tables[record.ImportTokens].load(c.TokenHash, token)
+	if err != nil {
+		return nil, err
+	}
+	if found {
+		if err := a.forgetToken(token.ExpiresMs+tokenRestMs, [record.IDBytes]byte(c.TokenHash)); err != nil {
+			return nil, err
+		}
+	}
+	return &storepb.Result{Code: storepb.Code_OK}, nil
+}
+
 // importKeyMaterial gives a key its material, in exchange for a token. A key
 // takes the same material for ever: once it was deleted or has expired it comes
 // back as the same version. Where it is there already only its expiry is new.

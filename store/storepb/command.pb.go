@@ -167,6 +167,7 @@ type Command struct {
 	//	*Command_ImportKeyMaterial
 	//	*Command_DeleteKeyMaterial
 	//	*Command_ExpireKeyMaterial
+	//	*Command_DeleteImportToken
 	Body          isCommand_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -451,6 +452,15 @@ func (x *Command) GetExpireKeyMaterial() *ExpireKeyMaterial {
 	return nil
 }
 
+func (x *Command) GetDeleteImportToken() *DeleteImportToken {
+	if x != nil {
+		if x, ok := x.Body.(*Command_DeleteImportToken); ok {
+			return x.DeleteImportToken
+		}
+	}
+	return nil
+}
+
 type isCommand_Body interface {
 	isCommand_Body()
 }
@@ -547,6 +557,10 @@ type Command_ExpireKeyMaterial struct {
 	ExpireKeyMaterial *ExpireKeyMaterial `protobuf:"bytes,38,opt,name=expire_key_material,json=expireKeyMaterial,proto3,oneof"`
 }
 
+type Command_DeleteImportToken struct {
+	DeleteImportToken *DeleteImportToken `protobuf:"bytes,39,opt,name=delete_import_token,json=deleteImportToken,proto3,oneof"`
+}
+
 func (*Command_InitRegion) isCommand_Body() {}
 
 func (*Command_RegisterNode) isCommand_Body() {}
@@ -592,6 +606,8 @@ func (*Command_ImportKeyMaterial) isCommand_Body() {}
 func (*Command_DeleteKeyMaterial) isCommand_Body() {}
 
 func (*Command_ExpireKeyMaterial) isCommand_Body() {}
+
+func (*Command_DeleteImportToken) isCommand_Body() {}
 
 // Origin says where a command comes from.
 type Origin struct {
@@ -2023,6 +2039,52 @@ func (x *ImportKeyMaterial) GetExpiresMs() int64 {
 	return 0
 }
 
+// DeleteImportToken takes a token out without an import. One that is gone is no
+// error.
+type DeleteImportToken struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	TokenHash     []byte                 `protobuf:"bytes,1,opt,name=token_hash,json=tokenHash,proto3" json:"token_hash,omitempty"` // 16 bytes
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteImportToken) Reset() {
+	*x = DeleteImportToken{}
+	mi := &file_store_storepb_command_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteImportToken) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteImportToken) ProtoMessage() {}
+
+func (x *DeleteImportToken) ProtoReflect() protoreflect.Message {
+	mi := &file_store_storepb_command_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteImportToken.ProtoReflect.Descriptor instead.
+func (*DeleteImportToken) Descriptor() ([]byte, []int) {
+	return file_store_storepb_command_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *DeleteImportToken) GetTokenHash() []byte {
+	if x != nil {
+		return x.TokenHash
+	}
+	return nil
+}
+
 // DeleteKeyMaterial takes the imported material out. The same may come again.
 type DeleteKeyMaterial struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2033,7 +2095,7 @@ type DeleteKeyMaterial struct {
 
 func (x *DeleteKeyMaterial) Reset() {
 	*x = DeleteKeyMaterial{}
-	mi := &file_store_storepb_command_proto_msgTypes[23]
+	mi := &file_store_storepb_command_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2045,7 +2107,7 @@ func (x *DeleteKeyMaterial) String() string {
 func (*DeleteKeyMaterial) ProtoMessage() {}
 
 func (x *DeleteKeyMaterial) ProtoReflect() protoreflect.Message {
-	mi := &file_store_storepb_command_proto_msgTypes[23]
+	mi := &file_store_storepb_command_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2058,7 +2120,7 @@ func (x *DeleteKeyMaterial) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteKeyMaterial.ProtoReflect.Descriptor instead.
 func (*DeleteKeyMaterial) Descriptor() ([]byte, []int) {
-	return file_store_storepb_command_proto_rawDescGZIP(), []int{23}
+	return file_store_storepb_command_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *DeleteKeyMaterial) GetKeyId() []byte {
@@ -2079,7 +2141,7 @@ type ExpireKeyMaterial struct {
 
 func (x *ExpireKeyMaterial) Reset() {
 	*x = ExpireKeyMaterial{}
-	mi := &file_store_storepb_command_proto_msgTypes[24]
+	mi := &file_store_storepb_command_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2091,7 +2153,7 @@ func (x *ExpireKeyMaterial) String() string {
 func (*ExpireKeyMaterial) ProtoMessage() {}
 
 func (x *ExpireKeyMaterial) ProtoReflect() protoreflect.Message {
-	mi := &file_store_storepb_command_proto_msgTypes[24]
+	mi := &file_store_storepb_command_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2104,7 +2166,7 @@ func (x *ExpireKeyMaterial) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExpireKeyMaterial.ProtoReflect.Descriptor instead.
 func (*ExpireKeyMaterial) Descriptor() ([]byte, []int) {
-	return file_store_storepb_command_proto_rawDescGZIP(), []int{24}
+	return file_store_storepb_command_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ExpireKeyMaterial) GetKeyIds() [][]byte {
@@ -2125,7 +2187,7 @@ type DestroyKeys struct {
 
 func (x *DestroyKeys) Reset() {
 	*x = DestroyKeys{}
-	mi := &file_store_storepb_command_proto_msgTypes[25]
+	mi := &file_store_storepb_command_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2137,7 +2199,7 @@ func (x *DestroyKeys) String() string {
 func (*DestroyKeys) ProtoMessage() {}
 
 func (x *DestroyKeys) ProtoReflect() protoreflect.Message {
-	mi := &file_store_storepb_command_proto_msgTypes[25]
+	mi := &file_store_storepb_command_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2150,7 +2212,7 @@ func (x *DestroyKeys) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DestroyKeys.ProtoReflect.Descriptor instead.
 func (*DestroyKeys) Descriptor() ([]byte, []int) {
-	return file_store_storepb_command_proto_rawDescGZIP(), []int{25}
+	return file_store_storepb_command_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *DestroyKeys) GetKeyIds() [][]byte {
@@ -2182,7 +2244,7 @@ type Result struct {
 
 func (x *Result) Reset() {
 	*x = Result{}
-	mi := &file_store_storepb_command_proto_msgTypes[26]
+	mi := &file_store_storepb_command_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2194,7 +2256,7 @@ func (x *Result) String() string {
 func (*Result) ProtoMessage() {}
 
 func (x *Result) ProtoReflect() protoreflect.Message {
-	mi := &file_store_storepb_command_proto_msgTypes[26]
+	mi := &file_store_storepb_command_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2207,7 +2269,7 @@ func (x *Result) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Result.ProtoReflect.Descriptor instead.
 func (*Result) Descriptor() ([]byte, []int) {
-	return file_store_storepb_command_proto_rawDescGZIP(), []int{26}
+	return file_store_storepb_command_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Result) GetCode() Code {
@@ -2305,7 +2367,7 @@ var File_store_storepb_command_proto protoreflect.FileDescriptor
 
 const file_store_storepb_command_proto_rawDesc = "" +
 	"\n" +
-	"\x1bstore/storepb/command.proto\x12\x0emeridian.store\x1a\x1astore/storepb/record.proto\"\xe9\x0e\n" +
+	"\x1bstore/storepb/command.proto\x12\x0emeridian.store\x1a\x1astore/storepb/record.proto\"\xbe\x0f\n" +
 	"\aCommand\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\fR\x02id\x12\"\n" +
@@ -2339,7 +2401,8 @@ const file_store_storepb_command_proto_rawDesc = "" +
 	"\x13create_import_token\x18# \x01(\v2!.meridian.store.CreateImportTokenH\x00R\x11createImportToken\x12S\n" +
 	"\x13import_key_material\x18$ \x01(\v2!.meridian.store.ImportKeyMaterialH\x00R\x11importKeyMaterial\x12S\n" +
 	"\x13delete_key_material\x18% \x01(\v2!.meridian.store.DeleteKeyMaterialH\x00R\x11deleteKeyMaterial\x12S\n" +
-	"\x13expire_key_material\x18& \x01(\v2!.meridian.store.ExpireKeyMaterialH\x00R\x11expireKeyMaterialB\x06\n" +
+	"\x13expire_key_material\x18& \x01(\v2!.meridian.store.ExpireKeyMaterialH\x00R\x11expireKeyMaterial\x12S\n" +
+	"\x13delete_import_token\x18' \x01(\v2!.meridian.store.DeleteImportTokenH\x00R\x11deleteImportTokenB\x06\n" +
 	"\x04body\"Y\n" +
 	"\x06Origin\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x1d\n" +
@@ -2454,7 +2517,10 @@ const file_store_storepb_command_proto_rawDesc = "" +
 	"\awrapped\x18\x05 \x01(\fR\awrapped\x12 \n" +
 	"\vfingerprint\x18\x06 \x01(\fR\vfingerprint\x12\x1d\n" +
 	"\n" +
-	"expires_ms\x18\a \x01(\x03R\texpiresMs\"*\n" +
+	"expires_ms\x18\a \x01(\x03R\texpiresMs\"2\n" +
+	"\x11DeleteImportToken\x12\x1d\n" +
+	"\n" +
+	"token_hash\x18\x01 \x01(\fR\ttokenHash\"*\n" +
 	"\x11DeleteKeyMaterial\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\fR\x05keyId\",\n" +
 	"\x11ExpireKeyMaterial\x12\x17\n" +
@@ -2520,7 +2586,7 @@ func file_store_storepb_command_proto_rawDescGZIP() []byte {
 }
 
 var file_store_storepb_command_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_store_storepb_command_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_store_storepb_command_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_store_storepb_command_proto_goTypes = []any{
 	(Code)(0),                     // 0: meridian.store.Code
 	(*Command)(nil),               // 1: meridian.store.Command
@@ -2546,14 +2612,15 @@ var file_store_storepb_command_proto_goTypes = []any{
 	(*UntagKeys)(nil),             // 21: meridian.store.UntagKeys
 	(*CreateImportToken)(nil),     // 22: meridian.store.CreateImportToken
 	(*ImportKeyMaterial)(nil),     // 23: meridian.store.ImportKeyMaterial
-	(*DeleteKeyMaterial)(nil),     // 24: meridian.store.DeleteKeyMaterial
-	(*ExpireKeyMaterial)(nil),     // 25: meridian.store.ExpireKeyMaterial
-	(*DestroyKeys)(nil),           // 26: meridian.store.DestroyKeys
-	(*Result)(nil),                // 27: meridian.store.Result
-	(*WrappedKeyring)(nil),        // 28: meridian.store.WrappedKeyring
-	(*Tag)(nil),                   // 29: meridian.store.Tag
-	(*KeyRecord)(nil),             // 30: meridian.store.KeyRecord
-	(KeyState)(0),                 // 31: meridian.store.KeyState
+	(*DeleteImportToken)(nil),     // 24: meridian.store.DeleteImportToken
+	(*DeleteKeyMaterial)(nil),     // 25: meridian.store.DeleteKeyMaterial
+	(*ExpireKeyMaterial)(nil),     // 26: meridian.store.ExpireKeyMaterial
+	(*DestroyKeys)(nil),           // 27: meridian.store.DestroyKeys
+	(*Result)(nil),                // 28: meridian.store.Result
+	(*WrappedKeyring)(nil),        // 29: meridian.store.WrappedKeyring
+	(*Tag)(nil),                   // 30: meridian.store.Tag
+	(*KeyRecord)(nil),             // 31: meridian.store.KeyRecord
+	(KeyState)(0),                 // 32: meridian.store.KeyState
 }
 var file_store_storepb_command_proto_depIdxs = []int32{
 	2,  // 0: meridian.store.Command.origin:type_name -> meridian.store.Origin
@@ -2570,7 +2637,7 @@ var file_store_storepb_command_proto_depIdxs = []int32{
 	13, // 11: meridian.store.Command.update_alias:type_name -> meridian.store.UpdateAlias
 	14, // 12: meridian.store.Command.delete_alias:type_name -> meridian.store.DeleteAlias
 	15, // 13: meridian.store.Command.add_key_version:type_name -> meridian.store.AddKeyVersion
-	26, // 14: meridian.store.Command.destroy_keys:type_name -> meridian.store.DestroyKeys
+	27, // 14: meridian.store.Command.destroy_keys:type_name -> meridian.store.DestroyKeys
 	16, // 15: meridian.store.Command.switch_primary:type_name -> meridian.store.SwitchPrimary
 	17, // 16: meridian.store.Command.set_deletion_protection:type_name -> meridian.store.SetDeletionProtection
 	18, // 17: meridian.store.Command.update_rotation_policy:type_name -> meridian.store.UpdateRotationPolicy
@@ -2579,19 +2646,20 @@ var file_store_storepb_command_proto_depIdxs = []int32{
 	21, // 20: meridian.store.Command.untag_keys:type_name -> meridian.store.UntagKeys
 	22, // 21: meridian.store.Command.create_import_token:type_name -> meridian.store.CreateImportToken
 	23, // 22: meridian.store.Command.import_key_material:type_name -> meridian.store.ImportKeyMaterial
-	24, // 23: meridian.store.Command.delete_key_material:type_name -> meridian.store.DeleteKeyMaterial
-	25, // 24: meridian.store.Command.expire_key_material:type_name -> meridian.store.ExpireKeyMaterial
-	28, // 25: meridian.store.InitRegion.keyrings:type_name -> meridian.store.WrappedKeyring
-	29, // 26: meridian.store.CreateKey.tags:type_name -> meridian.store.Tag
-	29, // 27: meridian.store.TagKeys.tags:type_name -> meridian.store.Tag
-	0,  // 28: meridian.store.Result.code:type_name -> meridian.store.Code
-	30, // 29: meridian.store.Result.key:type_name -> meridian.store.KeyRecord
-	31, // 30: meridian.store.Result.state:type_name -> meridian.store.KeyState
-	31, // [31:31] is the sub-list for method output_type
-	31, // [31:31] is the sub-list for method input_type
-	31, // [31:31] is the sub-list for extension type_name
-	31, // [31:31] is the sub-list for extension extendee
-	0,  // [0:31] is the sub-list for field type_name
+	25, // 23: meridian.store.Command.delete_key_material:type_name -> meridian.store.DeleteKeyMaterial
+	26, // 24: meridian.store.Command.expire_key_material:type_name -> meridian.store.ExpireKeyMaterial
+	24, // 25: meridian.store.Command.delete_import_token:type_name -> meridian.store.DeleteImportToken
+	29, // 26: meridian.store.InitRegion.keyrings:type_name -> meridian.store.WrappedKeyring
+	30, // 27: meridian.store.CreateKey.tags:type_name -> meridian.store.Tag
+	30, // 28: meridian.store.TagKeys.tags:type_name -> meridian.store.Tag
+	0,  // 29: meridian.store.Result.code:type_name -> meridian.store.Code
+	31, // 30: meridian.store.Result.key:type_name -> meridian.store.KeyRecord
+	32, // 31: meridian.store.Result.state:type_name -> meridian.store.KeyState
+	32, // [32:32] is the sub-list for method output_type
+	32, // [32:32] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_store_storepb_command_proto_init() }
@@ -2624,6 +2692,7 @@ func file_store_storepb_command_proto_init() {
 		(*Command_ImportKeyMaterial)(nil),
 		(*Command_DeleteKeyMaterial)(nil),
 		(*Command_ExpireKeyMaterial)(nil),
+		(*Command_DeleteImportToken)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2631,7 +2700,7 @@ func file_store_storepb_command_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_store_storepb_command_proto_rawDesc), len(file_store_storepb_command_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   27,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
