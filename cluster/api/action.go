@@ -41,7 +41,10 @@ type Action struct {
 	Kind    Kind
 	Summary string
 	Params  []ParamSpec
+	Answers []Member // beside RequestId, which every answer has
 	RAM     RAM
+	// DryRun says that the action can be asked for everything but its work; Params has the parameter then.
+	DryRun bool
 	// States are the codes with which a key in a given state is refused.
 	States StateRule
 	// Errors are the codes of this action's own, beside those that every action has.
@@ -50,6 +53,10 @@ type Action struct {
 	// nil, an *Error, or an error of the region that apiError turns into one.
 	Handle func(ctx context.Context, c *Call) error
 }
+
+// Member is a member of an answer. Dots in Path are nested objects, [] a list, as the API's documents write it; Type is
+// that of the JSON: a string, a timestamp or base64 is text.
+type Member struct{ Path, Type, Note string }
 
 // RAM lists the permissions that an action needs, all of them. Empty: any valid identity will do.
 type RAM []Permission
@@ -72,7 +79,24 @@ const (
 	ResourceAliases
 	// ResourceAlias is one alias: acs:kms:REGION:ACCOUNT:alias/NAME.
 	ResourceAlias
+	// ResourceAll is the account as a whole: *.
+	ResourceAll
 )
+
+// String is the resource as policies write it, with words in place of values.
+func (r Resource) String() string {
+	switch r {
+	case ResourceKeys:
+		return "acs:kms:REGION:ACCOUNT:key"
+	case ResourceKey:
+		return "acs:kms:REGION:ACCOUNT:key/KEYID"
+	case ResourceAliases:
+		return "acs:kms:REGION:ACCOUNT:alias"
+	case ResourceAlias:
+		return "acs:kms:REGION:ACCOUNT:alias/NAME"
+	}
+	return "*"
+}
 
 // StateRule gives, for each state of a key, the error code with which the action is refused; empty: it works.
 type StateRule struct {
@@ -102,6 +126,8 @@ const (
 	TypeString ParamType = iota
 	// TypeInteger is decimal digits, at most 32 bits; Min and Max bound the value.
 	TypeInteger
+	// TypeLong is decimal digits, at most 63 bits; Min and Max bound the value.
+	TypeLong
 	// TypeBoolean is true or false in any case.
 	TypeBoolean
 	// TypeBase64 is the standard alphabet with padding and without line breaks; Min and Max count decoded bytes.
@@ -119,15 +145,23 @@ const (
 	TypeKeyID
 	// TypeAliasName is alias/NAME.
 	TypeAliasName
+	// TypeVersionID is the id of a key version, a UUID in lower case.
+	TypeVersionID
+	// TypeList is NAME.1, NAME.2 and so on, Max of them at the most. The handler reads them.
+	TypeList
+	// TypeStructList is NAME.1.FIELD, NAME.2.FIELD and so on, Max of them at the most. The handler reads them.
+	TypeStructList
 )
 
 // String is the name of the type in documents.
 func (t ParamType) String() string {
 	switch t {
-	case TypeString:
+	case TypeString, TypeVersionID:
 		return "string"
 	case TypeInteger:
 		return "integer"
+	case TypeLong:
+		return "long"
 	case TypeBoolean:
 		return "boolean"
 	case TypeBase64, TypeBlob:
@@ -140,6 +174,10 @@ func (t ParamType) String() string {
 		return "key-id"
 	case TypeAliasName:
 		return "alias-name"
+	case TypeList:
+		return "list"
+	case TypeStructList:
+		return "list-of-struct"
 	}
 	return "unknown"
 }
@@ -155,6 +193,7 @@ type ParamSpec struct {
 	Enum       []string // the only values allowed, if there are any
 	Min, Max   int64    // in the unit of Type; Max 0: no upper bound here
 	Refused    string   // any value is refused with UnsupportedOperation, for this reason
+	Unserved   string   // any value is refused with InvalidParameter, for this reason
 	OnlyIf     string   // required and looked at only if this boolean parameter is true
 	Unless     string   // ignored if this parameter has a value
 	Note       string   // for the documents

@@ -27,7 +27,7 @@ func handleDecrypt(ctx context.Context, c *Call) (err error) {
 		if err != nil {
 			return err
 		}
-		w.answerKey(k.ID, w.blob.VersionID)
+		w.answerKeyVersion(k.ID, w.blob.VersionID)
 		w.Answer.Base64("Plaintext", plaintext)
 		clear(plaintext)
 		return nil

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"meridian/crypto"
 	"meridian/store"
@@ -18,7 +19,7 @@ func handleCreateKey(ctx context.Context, c *Call) error {
 		return err
 	}
 	if body.Origin == originOwn {
-		if err := c.addMaterial(body); err != nil {
+		if err := c.addMaterial(ctx, body); err != nil {
 			return err
 		}
 	}
@@ -41,26 +42,22 @@ func (c *Call) newKey() (*storepb.CreateKey, error) {
 	body := &storepb.CreateKey{
 		KeyId:           idBytes(crypto.NewKeyID()),
 		Spec:            orDefault(p.value("KeySpec"), specAES256),
-		Usage:           orDefault(p.value("KeyUsage"), usageEncrypt),
+		Usage:           p.value("KeyUsage"),
 		Origin:          orDefault(p.value("Origin"), originOwn),
 		ProtectionLevel: orDefault(p.value("ProtectionLevel"), levelSoftware),
 		Description:     p.value("Description"),
 		Creator:         c.Identity.Account,
 		Limit:           uint64(c.server.cfg.Limits.Keys),
 	}
-	switch {
-	case p.value("DKMSInstanceId") != "":
-		return nil, errInvalid("DKMSInstanceId", "there are no instances here; leave it out")
-	case body.ProtectionLevel != levelSoftware:
-		return nil, newError(CodeUnsupportedProtectionLevel, body.ProtectionLevel)
-	case body.Spec != specAES256:
-		return nil, errInvalid("KeySpec", body.Spec+" is not served yet; "+specAES256+" is")
-	case body.Usage != usageEncrypt:
-		return nil, errInvalid("KeyUsage", specAES256+" is for "+usageEncrypt+" only")
+	if err := checkNewKey(body); err != nil {
+		return nil, err
 	}
 	if isTrue(p.value("EnableAutomaticRotation")) {
-		if body.Origin != originOwn {
+		switch {
+		case body.Origin != originOwn:
 			return nil, errInvalid("EnableAutomaticRotation", "keys of Origin "+originExternal+" are not rotated automatically")
+		case !algorithmOf(body.Spec).Symmetric():
+			return nil, errInvalid("EnableAutomaticRotation", "keys of spec "+body.Spec+" are not rotated automatically")
 		}
 		interval, _ := parseDuration(p.value("RotationInterval"))
 		body.RotationIntervalMs = interval.Milliseconds()
@@ -75,15 +72,29 @@ func (c *Call) newKey() (*storepb.CreateKey, error) {
 	return body, nil
 }
 
-// addMaterial makes the first version of a key: its material leaves this node wrapped only.
-func (c *Call) addMaterial(body *storepb.CreateKey) (err error) {
-	version := crypto.NewVersionID()
-	material := crypto.NewMaterial(crypto.AlgorithmXAES256GCM)
-	defer material.Wipe()
-	binding := crypto.MaterialOf(c.server.cfg.RegionID, crypto.KeyID(body.KeyId), version, crypto.AlgorithmXAES256GCM)
-	body.VersionId = idBytes(version)
-	body.Algorithm = uint32(crypto.AlgorithmXAES256GCM)
-	body.Wrapped, err = c.server.cfg.Region.Wrap(binding, material)
+// checkNewKey refuses what does not fit together, and fills in what keys of the spec are for.
+func checkNewKey(body *storepb.CreateKey) error {
+	algorithm := algorithmOf(body.Spec)
+	possible := usages(algorithm)
+	body.Usage = orDefault(body.Usage, possible[0])
+	switch {
+	case body.ProtectionLevel != levelSoftware:
+		return newError(CodeUnsupportedProtectionLevel, body.ProtectionLevel)
+	case algorithm.Available() != nil:
+		return errInvalid("KeySpec", body.Spec+" is not served in FIPS-only mode")
+	case !slices.Contains(possible, body.Usage):
+		return errInvalid("KeyUsage", body.Spec+" is for "+orList(possible)+" only")
+	case body.Origin != originOwn && !algorithm.Symmetric():
+		return errInvalid("Origin", "keys of spec "+body.Spec+" cannot be imported")
+	}
+	return nil
+}
+
+// addMaterial makes the first version of a key.
+func (c *Call) addMaterial(ctx context.Context, body *storepb.CreateKey) (err error) {
+	version, algorithm := crypto.NewVersionID(), algorithmOf(body.Spec)
+	body.VersionId, body.Algorithm = idBytes(version), uint32(algorithm)
+	body.Wrapped, err = c.newMaterial(ctx, crypto.MaterialOf(c.server.cfg.RegionID, crypto.KeyID(body.KeyId), version, algorithm))
 	return err
 }
 

@@ -3,28 +3,36 @@ package api
 import (
 	"context"
 
+	"meridian/crypto"
 	"meridian/store"
 )
 
+// Parameters of a source that is an asymmetric key: all of them or none.
+const (
+	paramSourceKey       = "SourceKeyId"
+	paramSourceVersion   = "SourceKeyVersionId"
+	paramSourceAlgorithm = "SourceEncryptionAlgorithm"
+)
+
 func handleReEncrypt(ctx context.Context, c *Call) (err error) {
-	if err := c.refuseAsymmetricSource(); err != nil {
-		return err
-	}
 	w := newCryptoCall()
 	defer w.release()
-	if w.blob, err = c.readBlob(); err != nil {
+	if w.context, err = c.encryptionContext(contextOfDestination); err != nil {
 		return err
 	}
 	if w.source, err = c.encryptionContext(contextOfSource); err != nil {
 		return err
 	}
-	if w.context, err = c.encryptionContext(contextOfDestination); err != nil {
+	if c.Params.value(paramSourceVersion) != "" || c.Params.value(paramSourceAlgorithm) != "" {
+		return w.fromPair(ctx, c)
+	}
+	if w.blob, err = c.readBlob(); err != nil {
 		return err
 	}
 	return w.onOneView(ctx, c, reEncrypt)
 }
 
-// reEncrypt does the work of ReEncrypt on one view.
+// reEncrypt does the work for a blob of ours on one view.
 func reEncrypt(w *cryptoCall, v *store.View) error {
 	from, to := w.Action.RAM[0], w.Action.RAM[1]
 	source, x, err := w.openingKey(v, from)
@@ -49,30 +57,70 @@ func reEncrypt(w *cryptoCall, v *store.View) error {
 
 // checkSource compares the source key of the request, where one is named, with the one that the blob names.
 func (w *cryptoCall) checkSource(v *store.View, source *store.Key, need Permission) error {
-	const name = "SourceKeyId"
-	if w.Params.value(name) == "" {
+	if w.Params.value(paramSourceKey) == "" {
 		return nil
 	}
-	named, err := w.findKey(v, name, need)
+	named, err := w.findKey(v, paramSourceKey, need)
 	if err != nil {
 		return err
 	}
 	if named.ID != source.ID {
-		return errInvalid(name, "the blob was sealed under another key")
+		return errInvalid(paramSourceKey, "the blob was sealed under another key")
 	}
 	return nil
 }
 
-// refuseAsymmetricSource answers a request whose ciphertext was made with an asymmetric key: these are not served yet.
-func (c *Call) refuseAsymmetricSource() error {
-	needed := [...]string{"SourceKeyId", "SourceKeyVersionId", "SourceEncryptionAlgorithm"}
-	if c.Params.value(needed[1]) == "" && c.Params.value(needed[2]) == "" {
-		return nil
-	}
-	for _, name := range needed {
+// fromPair takes a ciphertext that was made with the public half of a key of this region, as another region exports data
+// keys.
+func (w *cryptoCall) fromPair(ctx context.Context, c *Call) error {
+	for _, name := range []string{paramSourceKey, paramSourceVersion, paramSourceAlgorithm} {
 		if c.Params.value(name) == "" {
 			return errMissing(name)
 		}
 	}
-	return newError(CodeUnsupportedOperation, c.Action.Name, "asymmetric source keys are not served yet")
+	if !w.source.Empty() {
+		return errInvalid("SourceEncryptionContext", "what an asymmetric key encrypted has none")
+	}
+	ciphertext, err := c.readBase64(paramBlob)
+	if err != nil {
+		return errNotDecrypted()
+	}
+	release, err := c.server.asymmetric.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	return w.onOneView(ctx, c, func(w *cryptoCall, v *store.View) error { return w.reEncryptFromPair(v, ciphertext) })
+}
+
+// reEncryptFromPair does the work for a ciphertext of a pair on one view.
+func (w *cryptoCall) reEncryptFromPair(v *store.View, ciphertext []byte) error {
+	from, to := w.Action.RAM[0], w.Action.RAM[1]
+	p, err := w.findPair(v, paramSourceKey, paramSourceVersion, from)
+	if err != nil {
+		return err
+	}
+	if p.key.Usage != usageEncrypt {
+		return w.errUnsupported("key " + p.key.ID.String() + " is for " + p.key.Usage)
+	}
+	scheme, err := p.encryptionScheme(paramSourceAlgorithm)
+	if err != nil {
+		return err
+	}
+	destination, err := w.usableKey(v, "DestinationKeyId", to)
+	if err != nil {
+		return err
+	}
+	if !w.dryRun() {
+		plaintext, err := p.decrypt(scheme, ciphertext)
+		if err != nil {
+			return err
+		}
+		defer plaintext.Wipe()
+		w.plaintext = plaintext
+		if len(plaintext) > crypto.MaxBlobBytes-crypto.BlobBytes(w.server.cfg.RegionID, 0) {
+			return errNotDecrypted()
+		}
+	}
+	return w.sealFor(v, destination)
 }

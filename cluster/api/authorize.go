@@ -24,12 +24,14 @@ func (c *Call) authorizeAlias(action, alias string) error {
 	return c.authorize(action, c.arn("", alias))
 }
 
-// authorizeContainer judges the action's one permission, which is on a container of keys or aliases.
+// authorizeContainer judges the action's one permission, which is on a container of keys or aliases, or on everything.
 func (c *Call) authorizeContainer() error {
 	need := c.Action.RAM[0]
-	kind := "key"
-	if need.Resource == ResourceAliases {
-		kind = "alias"
+	switch need.Resource {
+	case ResourceAll:
+		return c.authorize(need.Action, "*")
+	case ResourceAliases:
+		return c.authorize(need.Action, c.arn("alias", ""))
 	}
-	return c.authorize(need.Action, c.arn(kind, ""))
+	return c.authorize(need.Action, c.arn("key", ""))
 }

@@ -1,6 +1,10 @@
 package api
 
-import "strings"
+import (
+	"strings"
+
+	"meridian/crypto"
+)
 
 // checkParams checks the parameters of a request against the action's table entry: presence, type, limits and
 // enumerations. It returns nil or MissingParameter, InvalidParameter, UnsupportedOperation, Unsupported.Alias and,
@@ -24,6 +28,11 @@ func checkParam(a *Action, spec *ParamSpec, p Params) *Error {
 		switch {
 		case spec.Type == TypeContext:
 			return nil // may be flattened; parsed once, by the handler
+		case spec.Type == TypeList || spec.Type == TypeStructList:
+			if spec.Required && len(p.Prefix(spec.Name+".")) == 0 {
+				return errMissing(spec.Name + ".1")
+			}
+			return nil
 		case spec.Required && !(sent && spec.AllowEmpty):
 			return errMissing(spec.Name)
 		}
@@ -31,6 +40,9 @@ func checkParam(a *Action, spec *ParamSpec, p Params) *Error {
 	}
 	if spec.Refused != "" {
 		return newError(CodeUnsupportedOperation, a.Name, spec.Refused)
+	}
+	if spec.Unserved != "" {
+		return errInvalid(spec.Name, spec.Unserved)
 	}
 	if reason := valueFault(spec, value); reason != "" {
 		return errInvalid(spec.Name, reason)
@@ -56,6 +68,8 @@ func valueFault(spec *ParamSpec, value string) string {
 		return textFault(value, spec.Max)
 	case TypeInteger:
 		return integerFault(value, spec.Min, spec.Max)
+	case TypeLong:
+		return longFault(value, spec.Min, spec.Max)
 	case TypeBoolean:
 		if !isTrue(value) && !strings.EqualFold(value, "false") {
 			return "it must be true or false"
@@ -70,6 +84,12 @@ func valueFault(spec *ParamSpec, value string) string {
 		return textFault(value, maxKeyIDChars)
 	case TypeAliasName:
 		return aliasNameFault(value)
+	case TypeVersionID:
+		if id, ok := crypto.ParseVersionID(value); !ok || id.String() != value {
+			return "it must be a UUID in lower case"
+		}
+	case TypeList, TypeStructList:
+		return "it is a list: send " + spec.Name + ".1 and so on"
 	}
 	return ""
 }

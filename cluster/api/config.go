@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -26,8 +27,16 @@ type Region interface {
 	Propose(ctx context.Context, c *storepb.Command) (*storepb.Result, error)
 	// Cipher returns the ready cipher of a key version.
 	Cipher(v *store.View, k *store.Key, version crypto.VersionID) (crypto.Cipher, error)
-	// Wrap seals key material under the key-encryption key of the region.
+	// PrivateKey returns the ready pair of a version of an asymmetric key.
+	PrivateKey(v *store.View, k *store.Key, version crypto.VersionID) (*crypto.PrivateKey, error)
+	// Wrap seals key material under the key-encryption key of the region; Unwrap opens it for the same place.
 	Wrap(b crypto.Binding, material []byte) ([]byte, error)
+	Unwrap(b crypto.Binding, wrapped []byte) (crypto.Secret, error)
+	// SelfCheck proves that wrapped material does what it is for.
+	SelfCheck(b crypto.Binding, wrapped []byte) error
+	// Fingerprint marks imported material, and SameMaterial tells whether a fingerprint is that of other material.
+	Fingerprint(b crypto.Binding, material []byte) ([]byte, error)
+	SameMaterial(b crypto.Binding, fingerprint, material []byte) (bool, error)
 }
 
 // Limits bounds what callers may use. Zero values mean the defaults below.
@@ -35,15 +44,20 @@ type Limits struct {
 	Keys                  int // keys in the region
 	Aliases               int // aliases in the region
 	Plaintext             int // bytes that Encrypt takes, at most MaxPlaintext
+	KeyVersions           int // key versions in the region
 	NoncesPerKey          int // live nonces of one access key on this node
 	Nonces                int // live nonces on this node
 	ConnectionsPerAddress int // open connections of one client address
+	// VersionInterval is the least time between two versions of a key that are asked for; negative: none.
+	VersionInterval time.Duration
 }
 
 // Limits that are not configured.
 const (
 	DefaultKeys                  = 10_000
 	DefaultAliases               = 300
+	DefaultKeyVersions           = 50_000
+	DefaultVersionInterval       = 7 * 24 * time.Hour
 	DefaultPlaintext             = 4096
 	MaxPlaintext                 = 6144
 	DefaultNoncesPerKey          = 20_000_000
@@ -58,6 +72,7 @@ func (l *Limits) setDefaults() {
 	}{
 		{&l.Keys, DefaultKeys},
 		{&l.Aliases, DefaultAliases},
+		{&l.KeyVersions, DefaultKeyVersions},
 		{&l.Plaintext, DefaultPlaintext},
 		{&l.NoncesPerKey, DefaultNoncesPerKey},
 		{&l.Nonces, max(DefaultNonces, l.NoncesPerKey)},
@@ -67,6 +82,16 @@ func (l *Limits) setDefaults() {
 			*d.value = d.unset
 		}
 	}
+	if l.VersionInterval == 0 {
+		l.VersionInterval = DefaultVersionInterval
+	}
+}
+
+// Export says where data keys may be exported to.
+type Export struct {
+	Any bool // to whatever public key a caller sends
+	// Pinned are the SHA-256 hashes of public keys (SubjectPublicKeyInfo, DER) of other regions.
+	Pinned [][sha256.Size]byte
 }
 
 // Config says what a Server serves and to whom.
@@ -78,6 +103,7 @@ type Config struct {
 	PeerRegions []string           // other regions, for DescribeRegions
 	Identities  *access.Identities // who may call
 	Limits      Limits
+	Export      Export
 	// Hosts are the names and addresses by which clients may call this node, without ports; an IPv6 address may
 	// stand in brackets. The address on which a connection arrived always counts.
 	Hosts []string
@@ -108,6 +134,7 @@ func (cfg *Config) check() error {
 	need(cfg.Identities != nil, "no identities")
 	need(cfg.Limits.Keys > 0, "limit of keys: %d is not above zero", cfg.Limits.Keys)
 	need(cfg.Limits.Aliases > 0, "limit of aliases: %d is not above zero", cfg.Limits.Aliases)
+	need(cfg.Limits.KeyVersions > 0, "limit of key versions: %d is not above zero", cfg.Limits.KeyVersions)
 	need(cfg.Limits.Plaintext > 0 && cfg.Limits.Plaintext <= MaxPlaintext, "limit of plaintext: %d is not within 1 to %d bytes", cfg.Limits.Plaintext, MaxPlaintext)
 	need(cfg.Limits.NoncesPerKey > 0, "limit of nonces a key: %d is not above zero", cfg.Limits.NoncesPerKey)
 	need(cfg.Limits.Nonces >= cfg.Limits.NoncesPerKey, "limit of nonces: %d is below that of one key, %d", cfg.Limits.Nonces, cfg.Limits.NoncesPerKey)

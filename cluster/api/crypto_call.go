@@ -17,6 +17,7 @@ type cryptoCall struct {
 	source      crypto.Context // ReEncrypt: of the blob that is opened
 	blob        crypto.Blob    // that is opened
 	plaintext   []byte         // that is sealed; scratch of the request, which is wiped
+	target      *target        // that a data key is exported to
 	onView      func(*store.View) error
 	withDataKey bool // the answer shows the plaintext
 }
@@ -49,8 +50,11 @@ func (w *cryptoCall) release() {
 
 // symmetric refuses a key that the symmetric actions cannot use.
 func (w *cryptoCall) symmetric(k *store.Key) error {
-	if k.Spec != specAES256 {
-		return newError(CodeUnsupportedOperation, w.Action.Name, "key "+k.ID.String()+" is of spec "+k.Spec)
+	switch {
+	case !isSymmetric(k):
+		return w.errUnsupported("key " + k.ID.String() + " is of spec " + k.Spec)
+	case k.Spec == specSM4 && crypto.AlgorithmXSM4GCM.Available() != nil:
+		return w.errUnsupported("keys of spec " + k.Spec + " are not served in FIPS-only mode")
 	}
 	return nil
 }
@@ -87,15 +91,15 @@ func (w *cryptoCall) sealFor(v *store.View, k *store.Key) error {
 	if err != nil {
 		return err
 	}
-	w.answerKey(k.ID, k.PrimaryVersion)
+	w.answerKeyVersion(k.ID, k.PrimaryVersion)
 	w.Answer.Base64("CiphertextBlob", blob)
 	return nil
 }
 
-// answerKey says which key and version did the work.
-func (w *cryptoCall) answerKey(id crypto.KeyID, version crypto.VersionID) {
-	text := id.AppendTo(w.Scratch(keyIDChars))
-	w.Answer.Text("KeyId", stringOf(text))
+// answerKeyVersion says which key and version did the work.
+func (c *Call) answerKeyVersion(id crypto.KeyID, version crypto.VersionID) {
+	text := id.AppendTo(c.Scratch(keyIDChars))
+	c.Answer.Text("KeyId", stringOf(text))
 	text = version.AppendTo(text[:0])
-	w.Answer.Text("KeyVersionId", stringOf(text))
+	c.Answer.Text("KeyVersionId", stringOf(text))
 }

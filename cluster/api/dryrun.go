@@ -1,38 +1,19 @@
 package api
 
-import (
-	"context"
-	"errors"
-	"strings"
-)
+import "strings"
 
 // paramDryRun is the parameter that asks for everything but the work.
 const paramDryRun = "DryRun"
 
 // dryRun reports whether the request asks for everything but the work. On actions without the parameter it means nothing.
-func (c *Call) dryRun() bool {
-	return c.Action.Kind == KindCrypto && c.Params.value(paramDryRun) == "true"
-}
+func (c *Call) dryRun() bool { return wantsDryRun(c.Action, c.Params) }
 
-// withDryRun makes the refusals of a crypto action those of a dry run where the request asks for one.
-func withDryRun(handle func(context.Context, *Call) error) func(context.Context, *Call) error {
-	return func(ctx context.Context, c *Call) error {
-		err := handle(ctx, c)
-		if err == nil {
-			return nil
-		}
-		var refusal *Error
-		if errors.As(err, &refusal) {
-			return dryRunRefusal(c.Action, c.Params, refusal)
-		}
-		return err
-	}
-}
+func wantsDryRun(a *Action, p Params) bool { return a.DryRun && p.value(paramDryRun) == "true" }
 
 // dryRunRefusal turns the refusal of a parameter into ValidationError where the request is a dry run. A missing key, a
 // wrong key state and faults keep their own codes.
 func dryRunRefusal(a *Action, p Params, err *Error) *Error {
-	if a.Kind != KindCrypto || p.value(paramDryRun) != "true" {
+	if !wantsDryRun(a, p) {
 		return err
 	}
 	switch err.Code {

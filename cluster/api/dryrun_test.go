@@ -46,6 +46,40 @@ func TestDryRun(t *testing.T) {
 	h.fails(t, CodeServiceUnavailableTemporary, "Encrypt", params{"KeyId": key, "Plaintext": "AA==", "DryRun": "true"})
 }
 
+// Every action with a dry run stops short of its work, and answers nothing of it.
+func TestEveryDryRun(t *testing.T) {
+	h := newHarness(t, Limits{})
+	for i := range Actions() {
+		a := &Actions()[i]
+		if !a.DryRun {
+			continue
+		}
+		for _, w := range wires {
+			p := with(scenes[a.Name](t, h), "DryRun", "true")
+			r := h.callBy(t, w, a.Name, p)
+			if r.code != CodeDryRunOperationError {
+				t.Errorf("%s %v: %s", a.Name, w, r.raw)
+			}
+			for _, m := range a.Answers {
+				if r.body[m.Path] != nil {
+					t.Errorf("%s %v answers %s: %s", a.Name, w, m.Path, r.raw)
+				}
+			}
+		}
+		p := with(scenes[a.Name](t, h), "DryRun", "true")
+		for _, spec := range a.Params {
+			if spec.Required {
+				if r := h.fails(t, CodeValidationError, a.Name, with(p, spec.Name, "-")); !strings.Contains(r.message(), spec.Name) {
+					t.Errorf("%s without %s: %s", a.Name, spec.Name, r.raw)
+				}
+			}
+		}
+		h.identity.Root = false
+		h.fails(t, CodeAccessDeniedError, a.Name, p)
+		h.identity.Root = true
+	}
+}
+
 // A dry run uses up its nonce.
 func TestDryRunUsesNonce(t *testing.T) {
 	h := newHarness(t, Limits{})

@@ -44,6 +44,7 @@ const (
 	CodeInvalidImportToken             = "InvalidImportToken"
 	CodeExpiredImportToken             = "ExpiredImportToken"
 	CodeInvalidKeyMaterial             = "InvalidKeyMaterial"
+	CodeMalformedPolicyDocument        = "MalformedPolicyDocument"
 	CodeForbiddenOpened                = "Forbidden.Opened"
 	CodeDryRunOperationError           = "DryRunOperationError"
 	CodeValidationError                = "ValidationError"
@@ -103,6 +104,7 @@ var errorKinds = map[string]errorKind{
 	CodeInvalidImportToken:             {http.StatusBadRequest, "The import token is unknown, used, or of another key.", ""},
 	CodeExpiredImportToken:             {http.StatusBadRequest, "The import token expired at {time}.", ""},
 	CodeInvalidKeyMaterial:             {http.StatusBadRequest, "The key material is not usable: {reason}.", ""},
+	CodeMalformedPolicyDocument:        {http.StatusBadRequest, "The policy cannot be read: {reason}.", ""},
 	CodeForbiddenOpened:                {http.StatusBadRequest, "The service is on already.", ""},
 	CodeDryRunOperationError:           {http.StatusPreconditionFailed, "The call would have succeeded (DryRun).", ""},
 	CodeValidationError:                {http.StatusBadRequest, "A parameter is not right: {reason} (DryRun).", ""},

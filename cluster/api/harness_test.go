@@ -37,6 +37,8 @@ type harness struct {
 	server   *Server
 	identity *access.Identity
 	clock    *testClock
+	export   Export // of servers that are started from now on
+	shared   map[string]string
 }
 
 // testClock is a clock that stands until it is moved.
@@ -49,7 +51,7 @@ func newHarness(tb testing.TB, limits Limits) *harness {
 	tb.Helper()
 	clock := new(testClock)
 	clock.at.Store(time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC).UnixNano())
-	h := &harness{testRegion: newTestRegion(tb, clock.now), clock: clock}
+	h := &harness{testRegion: newTestRegion(tb, clock.now), clock: clock, export: Export{Any: true}, shared: map[string]string{}}
 	h.server, h.identity = h.newServer(tb, limits)
 	return h
 }
@@ -62,9 +64,12 @@ func (h *harness) newServer(tb testing.TB, limits Limits) (*Server, *access.Iden
 		tb.Fatal(err)
 	}
 	limits.NoncesPerKey, limits.Nonces = 1<<16, 1<<17
+	if limits.VersionInterval == 0 {
+		limits.VersionInterval = -1
+	}
 	s, err := New(Config{
 		Region: h.testRegion, RegionID: testRegionID, Account: testAccount, NodeID: "hz-1", PeerRegions: []string{"cn-shanghai-self"},
-		Identities: ids, Limits: limits, Hosts: []string{testHost}, Now: h.clock.now,
+		Identities: ids, Limits: limits, Hosts: []string{testHost}, Now: h.clock.now, Export: h.export,
 	})
 	if err != nil {
 		tb.Fatal(err)
@@ -310,7 +315,7 @@ func readXML(text string) (map[string]any, error) {
 			return nil, err
 		}
 		if root, ok := token.(xml.StartElement); ok {
-			value, err := readElement(d)
+			value, err := readElement(d, root.Name.Local)
 			if err != nil {
 				return nil, err
 			}
@@ -327,10 +332,12 @@ func readXML(text string) (map[string]any, error) {
 }
 
 // xmlLists are the lists of the answers, outer name to inner.
-var xmlLists = map[string]string{"Keys": "Key", "Aliases": "Alias", "Regions": "Region"}
+var xmlLists = map[string]string{
+	"Keys": "Key", "Aliases": "Alias", "Regions": "Region", "KeyVersions": "KeyVersion", "Tags": "Tag", "TagResources": "TagResource",
+}
 
 // readElement reads up to the end of an element: a text, or a map of its children.
-func readElement(d *xml.Decoder) (any, error) {
+func readElement(d *xml.Decoder, outer string) (any, error) {
 	children, text := map[string]any{}, ""
 	for {
 		token, err := d.Token()
@@ -341,11 +348,11 @@ func readElement(d *xml.Decoder) (any, error) {
 		case xml.CharData:
 			text += string(token)
 		case xml.StartElement:
-			value, err := readElement(d)
+			name := token.Name.Local
+			value, err := readElement(d, name)
 			if err != nil {
 				return nil, err
 			}
-			name := token.Name.Local
 			if inner, ok := xmlLists[name]; ok {
 				if value == "" {
 					value = map[string]any{}
@@ -357,7 +364,7 @@ func readElement(d *xml.Decoder) (any, error) {
 			}
 			if list, ok := children[name].([]any); ok {
 				children[name] = append(list, value)
-			} else if isListItem(name) {
+			} else if xmlLists[outer] == name {
 				children[name] = []any{value}
 			} else {
 				children[name] = value
@@ -369,15 +376,6 @@ func readElement(d *xml.Decoder) (any, error) {
 			return children, nil
 		}
 	}
-}
-
-func isListItem(name string) bool {
-	for _, inner := range xmlLists {
-		if name == inner {
-			return true
-		}
-	}
-	return false
 }
 
 // newKey makes a key and returns its id.
@@ -400,6 +398,31 @@ func (h *harness) keyIn(tb testing.TB, state string) string {
 		h.ok(tb, "ScheduleKeyDeletion", params{"KeyId": id, "PendingWindowInDays": "7"})
 	}
 	return id
+}
+
+// newKeyOf makes a key of a spec and usage; an empty usage is the spec's own.
+func (h *harness) newKeyOf(tb testing.TB, spec, usage string) string {
+	tb.Helper()
+	return h.ok(tb, "CreateKey", params{"KeySpec": spec, "KeyUsage": usage}).text("KeyMetadata.KeyId")
+}
+
+// sharedKey is one key of a spec and usage that tests use without changing it: RSA keys take long to make.
+func (h *harness) sharedKey(tb testing.TB, spec, usage string) string {
+	tb.Helper()
+	if h.shared[spec+usage] == "" {
+		h.shared[spec+usage] = h.newKeyOf(tb, spec, usage)
+	}
+	return h.shared[spec+usage]
+}
+
+// newestVersion is the id of a key's newest version.
+func (h *harness) newestVersion(tb testing.TB, key string) string {
+	tb.Helper()
+	versions := h.ok(tb, "ListKeyVersions", params{"KeyId": key}).list("KeyVersions", "KeyVersion", "KeyVersionId")
+	if len(versions) == 0 {
+		tb.Fatalf("key %s has no version", key)
+	}
+	return versions[0]
 }
 
 // encrypt seals a text and returns the blob in Base64.

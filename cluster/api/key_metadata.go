@@ -19,7 +19,7 @@ func (c *Call) keyMetadata(k *store.Key) {
 	a.Object("KeyMetadata")
 	a.Text("KeyId", k.ID.String())
 	a.Text("Arn", c.keyARN(k.ID))
-	a.Text("KeyState", k.State.String())
+	a.Text("KeyState", c.stateOf(k).String())
 	a.Text("KeySpec", k.Spec)
 	a.Text("KeyUsage", k.Usage)
 	a.Text("Origin", k.Origin)
@@ -28,8 +28,10 @@ func (c *Call) keyMetadata(k *store.Key) {
 	a.Text("Creator", k.Creator)
 	a.Time("CreationDate", k.Created)
 	a.Time("DeleteDate", k.DeleteAt)
-	a.Text("MaterialExpireTime", "") // imported material does not expire yet
-	a.Text("PrimaryKeyVersion", primaryVersion(k))
+	a.Time("MaterialExpireTime", k.MaterialExpires)
+	if isSymmetric(k) {
+		a.Text("PrimaryKeyVersion", c.primaryVersion(k))
+	}
 	a.Time("LastRotationDate", k.LastRotation)
 	a.Text("AutomaticRotation", automaticRotation(k))
 	if k.RotationInterval > 0 {
@@ -44,8 +46,8 @@ func (c *Call) keyMetadata(k *store.Key) {
 }
 
 // primaryVersion is the id of the version that seals, empty while there is no material.
-func primaryVersion(k *store.Key) string {
-	if k.PrimaryVersion.IsZero() || k.State == store.PendingImport {
+func (c *Call) primaryVersion(k *store.Key) string {
+	if k.PrimaryVersion.IsZero() || c.stateOf(k) == store.PendingImport {
 		return ""
 	}
 	return k.PrimaryVersion.String()

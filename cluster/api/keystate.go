@@ -4,10 +4,19 @@ import "meridian/store"
 
 // checkState judges the state of a key against the rule of the action.
 func (c *Call) checkState(k *store.Key) error {
-	if code := c.Action.States.refusal(k.State); code != "" {
+	if code := c.Action.States.refusal(c.stateOf(k)); code != "" {
 		return c.errKeyState(code, k)
 	}
 	return nil
+}
+
+// stateOf is the state of a key by this node's clock: imported material that has expired is not waited for until the
+// region has taken it out.
+func (c *Call) stateOf(k *store.Key) store.KeyState {
+	if k.State != store.PendingDeletion && !k.MaterialExpires.IsZero() && !c.server.cfg.Now().Before(k.MaterialExpires) {
+		return store.PendingImport
+	}
+	return k.State
 }
 
 // errKeyState refuses a key because of its state, and says since when it is in it and by whom.

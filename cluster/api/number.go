@@ -27,19 +27,28 @@ func parseDecimal(text string, limit int64) (int64, bool) {
 
 // integerFault checks an integer of at most 32 bits.
 func integerFault(value string, low, high int64) string {
+	return wholeFault(value, low, high, math.MaxInt32)
+}
+
+// longFault checks an integer of at most 63 bits.
+func longFault(value string, low, high int64) string {
+	return wholeFault(value, low, high, math.MaxInt64)
+}
+
+func wholeFault(value string, low, high, most int64) string {
 	if high == 0 {
-		high = math.MaxInt32
+		high = most
 	}
-	n, ok := parseDecimal(value, math.MaxInt32)
+	n, ok := parseDecimal(value, most)
 	if !ok || n < low || n > high {
 		return "it must be a whole number from " + decimal(low) + " to " + decimal(high)
 	}
 	return ""
 }
 
-// integer returns the value of a checked integer parameter, or what is said if it was not sent.
+// integer returns the value of a checked integer or long parameter, or what is said if it was not sent.
 func (p Params) integer(name string, absent int64) int64 {
-	n, ok := parseDecimal(p.value(name), math.MaxInt32)
+	n, ok := parseDecimal(p.value(name), math.MaxInt64)
 	if !ok {
 		return absent
 	}

@@ -36,7 +36,8 @@ type testRegion struct {
 	again func()
 	// proposeErr and readErr are returned in place of any work.
 	proposeErr, readErr error
-	ciphers             sync.Map
+	checkErr            error    // of SelfCheck
+	ready               sync.Map // version id -> crypto.Cipher or *crypto.PrivateKey
 }
 
 func newTestRegion(tb testing.TB, now func() time.Time) *testRegion {
@@ -124,27 +125,34 @@ func (r *testRegion) Propose(_ context.Context, c *storepb.Command) (*storepb.Re
 }
 
 func (r *testRegion) Cipher(v *store.View, k *store.Key, version crypto.VersionID) (crypto.Cipher, error) {
+	return ready(r, v, k, version, crypto.NewCipher)
+}
+
+func (r *testRegion) PrivateKey(v *store.View, k *store.Key, version crypto.VersionID) (*crypto.PrivateKey, error) {
+	return ready(r, v, k, version, crypto.ParsePrivateKey)
+}
+
+// ready makes a key version ready to use, once.
+func ready[T any](r *testRegion, v *store.View, k *store.Key, version crypto.VersionID, make func(crypto.Algorithm, []byte) (T, error)) (key T, err error) {
 	if r.sealed {
-		return nil, cluster.ErrSealed
+		return key, cluster.ErrSealed
 	}
-	if x, ok := r.ciphers.Load(version); ok {
-		return x.(crypto.Cipher), nil
+	if key, ok := r.ready.Load(version); ok {
+		return key.(T), nil
 	}
 	record, err := v.Version(k.ID, version)
 	if err != nil {
-		return nil, err
+		return key, err
 	}
-	material, err := r.keyring.Unwrap(r.binding(k.ID, version), record.Wrapped)
+	material, err := r.keyring.Unwrap(crypto.MaterialOf(testRegionID, k.ID, version, record.Algorithm), record.Wrapped)
 	if err != nil {
-		return nil, err
+		return key, err
 	}
 	defer material.Wipe()
-	x, err := crypto.NewXAES(material)
-	if err != nil {
-		return nil, err
+	if key, err = make(record.Algorithm, material); err == nil {
+		r.ready.Store(version, key)
 	}
-	r.ciphers.Store(version, x)
-	return x, nil
+	return key, err
 }
 
 func (r *testRegion) binding(id crypto.KeyID, version crypto.VersionID) crypto.Binding {
@@ -158,6 +166,28 @@ func (r *testRegion) Wrap(b crypto.Binding, material []byte) ([]byte, error) {
 	return r.keyring.Wrap(b, material)
 }
 
+func (r *testRegion) Unwrap(b crypto.Binding, wrapped []byte) (crypto.Secret, error) {
+	if r.sealed {
+		return nil, cluster.ErrSealed
+	}
+	return r.keyring.Unwrap(b, wrapped)
+}
+
+func (r *testRegion) SelfCheck(b crypto.Binding, wrapped []byte) error {
+	if r.checkErr != nil {
+		return r.checkErr
+	}
+	return r.keyring.SelfCheck(b, wrapped)
+}
+
+func (r *testRegion) Fingerprint(b crypto.Binding, material []byte) ([]byte, error) {
+	return r.keyring.Fingerprint(b, material)
+}
+
+func (r *testRegion) SameMaterial(b crypto.Binding, fingerprint, material []byte) (bool, error) {
+	return r.keyring.SameMaterial(b, fingerprint, material)
+}
+
 // rotate gives a key a new primary version, as the leader does when a rotation is due.
 func (r *testRegion) rotate(tb testing.TB, keyID string) {
 	tb.Helper()
@@ -169,20 +199,27 @@ func (r *testRegion) rotate(tb testing.TB, keyID string) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	var primary crypto.VersionID
-	err = r.view(func(v *store.View) error {
-		k, err := v.Key(id)
-		if err == nil {
-			primary = k.PrimaryVersion
-		}
+	primary := r.key(tb, keyID).PrimaryVersion
+	r.mustPropose(tb, &storepb.Command{Version: commandVersion, Body: &storepb.Command_AddKeyVersion{AddKeyVersion: &storepb.AddKeyVersion{
+		KeyId: id[:], VersionId: version[:], Wrapped: wrapped, Algorithm: uint32(crypto.AlgorithmXAES256GCM), ExpectedPrimary: primary[:],
+	}}})
+	r.mustPropose(tb, &storepb.Command{Version: commandVersion, Body: &storepb.Command_SwitchPrimary{SwitchPrimary: &storepb.SwitchPrimary{
+		KeyId: id[:], VersionId: version[:],
+	}}})
+}
+
+// key reads a key from the state.
+func (r *testRegion) key(tb testing.TB, keyID string) (k *store.Key) {
+	tb.Helper()
+	id, _ := crypto.ParseKeyID(keyID)
+	err := r.view(func(v *store.View) (err error) {
+		k, err = v.Key(id)
 		return err
 	})
 	if err != nil {
 		tb.Fatal(err)
 	}
-	r.mustPropose(tb, &storepb.Command{Version: commandVersion, Body: &storepb.Command_RotateKey{RotateKey: &storepb.RotateKey{
-		KeyId: id[:], VersionId: version[:], Wrapped: wrapped, Algorithm: uint32(crypto.AlgorithmXAES256GCM), ExpectedPrimary: primary[:],
-	}}})
+	return k
 }
 
 func (r *testRegion) mustPropose(tb testing.TB, c *storepb.Command) {

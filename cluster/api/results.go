@@ -18,15 +18,18 @@ const commandVersion = store.CommandVersion
 
 // subject is what a write is about, for the message of a refusal.
 type subject struct {
-	key   crypto.KeyID
-	alias string // with its prefix
+	key         crypto.KeyID
+	alias       string // with its prefix
+	keyOfResult bool   // the result names the key: the command was about several
+	// refusal turns codes that only this action's commands come to into errors; nil: not one of them.
+	refusal func(*storepb.Result) error
 }
 
 // propose carries a command of this request to the region and turns a refusal by the state into an *Error. The nonce goes
 // with it: a write is answered once in the region, however often it is sent.
 func (c *Call) propose(ctx context.Context, command *storepb.Command, about subject) (*storepb.Result, error) {
 	command.Version = commandVersion
-	command.Origin = &storepb.Origin{RequestId: c.RequestID, Principal: c.Identity.Principal}
+	command.Origin = c.origin()
 	command.Nonce = &storepb.Nonce{
 		AccessKeyId:   c.Identity.AccessKeyID,
 		Nonce:         c.Nonce,
@@ -43,8 +46,21 @@ func (c *Call) propose(ctx context.Context, command *storepb.Command, about subj
 	return result, nil
 }
 
+// origin says who asked for a command.
+func (c *Call) origin() *storepb.Origin {
+	return &storepb.Origin{RequestId: c.RequestID, Principal: c.Identity.Principal}
+}
+
 // resultError turns what applying a command came to into an error of the API; nil if it had its effect.
 func (c *Call) resultError(ctx context.Context, result *storepb.Result, about subject) error {
+	if about.keyOfResult && len(result.KeyId) == len(about.key) {
+		about.key = crypto.KeyID(result.KeyId)
+	}
+	if about.refusal != nil {
+		if err := about.refusal(result); err != nil {
+			return err
+		}
+	}
 	switch result.Code {
 	case storepb.Code_OK:
 		return nil

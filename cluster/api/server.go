@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"meridian/crypto"
 )
 
 // Server serves the API of one node of a region.
@@ -26,8 +28,12 @@ type Server struct {
 	guard     connectionGuard
 	exchanges exchangePool
 	bodies    bodyBudget
-	region    []string // header values that never change
-	node      []string
+	keys      *keyPool
+	keyPairs  *keyPairLimits
+	// asymmetric bounds the work with asymmetric keys.
+	asymmetric *asymmetricSlots
+	region     []string // header values that never change
+	node       []string
 }
 
 // New makes a server out of a configuration that is complete. Close ends it.
@@ -49,13 +55,22 @@ func New(cfg Config) (*Server, error) {
 	if s.metrics, err = newMetrics(cfg.Metrics, s.nonces.live); err != nil {
 		return nil, errors.Join(err, s.nonces.close())
 	}
+	if s.keyPairs, err = newKeyPairLimits(); err != nil {
+		return nil, errors.Join(err, s.nonces.close())
+	}
+	s.keys = newKeyPool(keyPoolRest, crypto.GenerateKey)
+	s.asymmetric = newAsymmetricSlots()
 	s.bodies.limit = maxBodiesInFlight
 	s.guard.limit, s.guard.refused = cfg.Limits.ConnectionsPerAddress, s.metrics.refused.Inc
 	return s, nil
 }
 
-// Close gives the memory of nonces back. No request may be under way.
-func (s *Server) Close() error { return s.nonces.close() }
+// Close ends the making of keys and gives the memory of nonces back. No request may be under way.
+func (s *Server) Close() error {
+	s.keys.close()
+	s.keyPairs.close()
+	return s.nonces.close()
+}
 
 // ServeHTTP answers one request. It writes nothing but the answer: errors are answers too.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -132,7 +147,7 @@ func (s *Server) run(ctx context.Context, x *exchange) *Error {
 	}
 	x.answer.begin(x.answer.xml, xmlRoot)
 	if err := c.Action.Handle(ctx, c); err != nil {
-		return s.failure(c, err)
+		return dryRunRefusal(c.Action, c.Params, s.failure(c, err))
 	}
 	x.answer.finish(c.RequestID)
 	return nil

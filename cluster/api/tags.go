@@ -60,21 +60,13 @@ func parseTag(row map[string]any) (*storepb.Tag, string) {
 	if !ok && row["TagValue"] != nil {
 		return nil, "TagValue must be a text"
 	}
-	switch {
-	case key == "" || utf8.RuneCountInString(key) > maxTagKeyChars:
-		return nil, "TagKey must have 1 to " + decimal(maxTagKeyChars) + " characters"
-	case utf8.RuneCountInString(value) > maxTagValueChars:
-		return nil, "TagValue must have at most " + decimal(maxTagValueChars) + " characters"
-	case !isTagText(key) || !isTagText(value):
-		return nil, `only letters, digits and / \ _ - . + = : @ are allowed`
-	}
-	for _, reserved := range reservedTagPrefixes {
-		if strings.HasPrefix(key, reserved) {
-			return nil, "TagKey must not start with " + strings.Join(reservedTagPrefixes, " or ")
-		}
+	if fault := tagFault(key, value); fault != "" {
+		return nil, fault
 	}
 	return &storepb.Tag{Key: key, Value: value}, ""
 }
+
+func runes(text string) int { return utf8.RuneCountInString(text) }
 
 func isTagText(text string) bool {
 	for _, r := range text {

@@ -95,7 +95,20 @@ func (noRegion) Propose(context.Context, *storepb.Command) (*storepb.Result, err
 func (noRegion) Cipher(*store.View, *store.Key, crypto.VersionID) (crypto.Cipher, error) {
 	return nil, cluster.ErrUnavailable
 }
+func (noRegion) PrivateKey(*store.View, *store.Key, crypto.VersionID) (*crypto.PrivateKey, error) {
+	return nil, cluster.ErrUnavailable
+}
 func (noRegion) Wrap(crypto.Binding, []byte) ([]byte, error) { return nil, cluster.ErrUnavailable }
+func (noRegion) Unwrap(crypto.Binding, []byte) (crypto.Secret, error) {
+	return nil, cluster.ErrUnavailable
+}
+func (noRegion) SelfCheck(crypto.Binding, []byte) error { return cluster.ErrUnavailable }
+func (noRegion) Fingerprint(crypto.Binding, []byte) ([]byte, error) {
+	return nil, cluster.ErrUnavailable
+}
+func (noRegion) SameMaterial(crypto.Binding, []byte, []byte) (bool, error) {
+	return false, cluster.ErrUnavailable
+}
 
 // newFace makes a server that nobody stands behind.
 func newFace(t testing.TB, now time.Time, hosts []string, keys ...access.Key) *Server {

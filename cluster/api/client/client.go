@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -224,12 +225,15 @@ func plainToTLS(err error) bool {
 // IsWrite reports whether an action changes the state of the region, so that repeating it is not harmless. One that is
 // not known is taken for a write. A test of package api holds the list against the table of actions.
 func IsWrite(action string) bool {
-	switch action {
-	case "DescribeKey", "ListKeys", "ListAliases", "ListAliasesByKeyId", "DescribeRegions",
-		"Encrypt", "Decrypt", "ReEncrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext":
-		return false
-	}
-	return true
+	return !slices.Contains(readActions, action)
+}
+
+// readActions are the actions that change nothing.
+var readActions = []string{
+	"DescribeKey", "ListKeys", "DescribeKeyVersion", "ListKeyVersions", "ListAliases", "ListAliasesByKeyId", "GetPublicKey", "GetKeyPolicy",
+	"ListResourceTags", "ListTagResources", "DescribeRegions", "DescribeAccountKmsStatus", "OpenKmsService",
+	"Encrypt", "Decrypt", "ReEncrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "ExportDataKey", "GenerateAndExportDataKey",
+	"AsymmetricEncrypt", "AsymmetricDecrypt", "AsymmetricSign", "AsymmetricVerify", "GetRandomPassword",
 }
 
 // errAnswer marks answers that arrived and cannot be read.

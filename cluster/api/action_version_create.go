@@ -1,0 +1,129 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"meridian/crypto"
+	"meridian/store"
+	"meridian/store/storepb"
+)
+
+// maxVersions bounds the versions of one key (API page CreateKeyVersion).
+const maxVersions = 50
+
+// handleCreateKeyVersion adds a version. Under one of a symmetric key nothing is sealed before every node that may
+// answer can open it: it is added first, which is acknowledged once they all have it, and becomes the primary one then.
+func handleCreateKeyVersion(ctx context.Context, c *Call) error {
+	k, err := c.versionedKey(ctx)
+	if err != nil {
+		return err
+	}
+	if !k.NextVersion.IsZero() {
+		// Somebody's rotation is half done. That it is finished twice does no harm.
+		if err := c.switchPrimary(ctx, k.ID, k.NextVersion); err != nil {
+			return err
+		}
+		k.PrimaryVersion = k.NextVersion
+	}
+	version := crypto.NewVersionID()
+	binding := crypto.MaterialOf(c.server.cfg.RegionID, k.ID, version, algorithmOf(k.Spec))
+	wrapped, err := c.newMaterial(ctx, binding)
+	if err != nil {
+		return err
+	}
+	result, err := c.propose(ctx, &storepb.Command{Body: &storepb.Command_AddKeyVersion{AddKeyVersion: &storepb.AddKeyVersion{
+		KeyId: idBytes(k.ID), VersionId: idBytes(version), Algorithm: uint32(binding.Algorithm), Wrapped: wrapped,
+		ExpectedPrimary: idBytes(k.PrimaryVersion), Limit: maxVersions, RegionLimit: uint64(c.server.cfg.Limits.KeyVersions),
+		MinIntervalMs: max(c.server.cfg.Limits.VersionInterval, 0).Milliseconds(),
+	}}}, subject{key: k.ID, refusal: c.versionRefusal(k.ID)})
+	if err != nil {
+		return err
+	}
+	added, ok := store.KeyOf(result)
+	if !ok {
+		return errors.New("api: the result of AddKeyVersion holds no key")
+	}
+	if binding.Algorithm.Symmetric() {
+		if err := c.switchPrimary(ctx, k.ID, version); err != nil {
+			return err
+		}
+	}
+	c.Answer.Object("KeyVersion")
+	c.answerVersion(k.ID, version, added.LastRotation)
+	c.Answer.End()
+	return nil
+}
+
+// versionRefusal turns what AddKeyVersion alone comes to into errors.
+func (c *Call) versionRefusal(id crypto.KeyID) func(*storepb.Result) error {
+	return func(result *storepb.Result) error {
+		switch result.Code {
+		case storepb.Code_TOO_SOON:
+			interval := c.server.cfg.Limits.VersionInterval
+			return newError(CodeRejectedUnsupportedOperation, c.Action.Name, "the newest version of key "+id.String()+" is younger than "+interval.String())
+		case storepb.Code_PRIMARY_CHANGED:
+			return errThrottled("another version of the key is being made", time.Second)
+		}
+		return nil
+	}
+}
+
+// versionedKey finds the key of the request, allowed and fit for a new version.
+func (c *Call) versionedKey(ctx context.Context) (found store.Key, err error) {
+	err = c.read(ctx, func(v *store.View) error {
+		k, err := c.findKey(v, paramKeyID, c.Action.RAM[0])
+		if err != nil {
+			return err
+		}
+		if err := c.checkState(k); err != nil {
+			return err
+		}
+		if k.Origin != originOwn {
+			return c.errOrigin(k)
+		}
+		found = *k
+		return nil
+	})
+	return found, err
+}
+
+// switchPrimary looks once more whether a version that was added works, as it is stored, and makes it the primary one.
+// Should this node end before it is done, the leader does it.
+func (c *Call) switchPrimary(ctx context.Context, id crypto.KeyID, version crypto.VersionID) error {
+	var wrapped []byte
+	var binding crypto.Binding
+	err := c.read(ctx, func(v *store.View) error {
+		record, err := v.Version(id, version)
+		if err != nil {
+			return err
+		}
+		wrapped, binding = record.Wrapped, crypto.MaterialOf(c.server.cfg.RegionID, id, version, record.Algorithm)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := c.selfCheck(ctx, binding, wrapped); err != nil {
+		return err
+	}
+	result, err := c.server.cfg.Region.Propose(ctx, &storepb.Command{
+		Version: commandVersion, Origin: c.origin(),
+		Body: &storepb.Command_SwitchPrimary{SwitchPrimary: &storepb.SwitchPrimary{KeyId: idBytes(id), VersionId: idBytes(version)}},
+	})
+	if err != nil {
+		return err
+	}
+	if result.Code == storepb.Code_PRIMARY_CHANGED {
+		return nil // the leader was faster, and a later version is primary now
+	}
+	c.Index = max(c.Index, result.CommandIndex)
+	return c.resultError(ctx, result, subject{key: id})
+}
+
+func (c *Call) answerVersion(id crypto.KeyID, version crypto.VersionID, created time.Time) {
+	c.Answer.Text("KeyId", id.String())
+	c.Answer.Text("KeyVersionId", version.String())
+	c.Answer.Time("CreationDate", created)
+}

@@ -1,0 +1,176 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"meridian/crypto"
+)
+
+// slowKeys makes pairs that take a second each by a clock of the test's own.
+func slowKeys(err error) func(crypto.Algorithm) (*crypto.PrivateKey, error) {
+	return func(crypto.Algorithm) (*crypto.PrivateKey, error) {
+		time.Sleep(time.Second)
+		if err != nil {
+			return nil, err
+		}
+		return crypto.GenerateKey(crypto.AlgorithmECP256) // as good as any
+	}
+}
+
+// The pool rests at first, then fills up; what is in stock is had at once, and each pair by one only.
+func TestKeyPoolKeepsStock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newKeyPool(keyPoolRest, slowKeys(nil))
+		defer p.close()
+		synctest.Wait()
+		if a, missing := p.missing(); missing {
+			t.Errorf("it makes %v before anybody asks", a)
+		}
+		time.Sleep(keyPoolRest + time.Minute)
+		synctest.Wait()
+		began, seen := time.Now(), map[*crypto.PrivateKey]bool{}
+		for range 4 {
+			pair, err := p.take(t.Context(), crypto.AlgorithmRSA2048)
+			if err != nil || seen[pair] || time.Since(began) != 0 {
+				t.Fatalf("%v after %v", err, time.Since(began))
+			}
+			seen[pair] = true
+		}
+		if _, err := p.take(t.Context(), crypto.AlgorithmRSA2048); err != nil || time.Since(began) == 0 {
+			t.Errorf("a fifth at once: %v", err)
+		}
+	})
+}
+
+// Whoever asks first is served first, before the rest is over; one too many is sent away, and so is whoever gives up.
+func TestKeyPoolServesInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newKeyPool(time.Hour, slowKeys(nil))
+		defer p.close()
+		var wg sync.WaitGroup
+		gone, giveUp := context.WithCancel(t.Context())
+		for i := range maxKeyWaiters {
+			wg.Go(func() {
+				ctx := t.Context()
+				if i == 1 {
+					ctx = gone
+				}
+				began := time.Now()
+				_, err := p.take(ctx, crypto.AlgorithmRSA3072)
+				if (i == 1) != errors.Is(err, context.Canceled) || (i != 1) == (err != nil) {
+					t.Errorf("waiter %d: %v", i, err)
+				}
+				if i == 0 && time.Since(began) != time.Second {
+					t.Errorf("the first waited %v", time.Since(began))
+				}
+			})
+			synctest.Wait()
+		}
+		if _, err := p.take(t.Context(), crypto.AlgorithmRSA2048); !errors.Is(err, &Error{Code: CodeRejectedThrottling}) {
+			t.Errorf("one waiter too many: %v", err)
+		}
+		giveUp()
+		wg.Wait()
+	})
+}
+
+// A failure is told to whoever waits and is no loop.
+func TestKeyPoolFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		broken := errors.New("no randomness")
+		p := newKeyPool(time.Second, slowKeys(broken))
+		if _, err := p.take(t.Context(), crypto.AlgorithmRSA2048); !errors.Is(err, broken) {
+			t.Error(err)
+		}
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if _, missing := p.missing(); missing {
+			t.Error("it tries on and on")
+		}
+		p.close()
+		if _, err := p.take(t.Context(), crypto.AlgorithmRSA2048); !errors.Is(err, &Error{Code: CodeServiceUnavailableTemporary}) {
+			t.Errorf("after its end: %v", err)
+		}
+	})
+}
+
+// RSA keys are rationed for each caller, and come again with time.
+func TestKeyPairLimits(t *testing.T) {
+	l, err := newKeyPairLimits()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.close()
+	now := time.Now()
+	for i := range keyPairBurst {
+		if err := l.allow("a", now); err != nil {
+			t.Fatalf("pair %d: %v", i+1, err)
+		}
+	}
+	if err := l.allow("a", now); !errors.Is(err, &Error{Code: CodeRejectedThrottling}) {
+		t.Errorf("one too many: %v", err)
+	}
+	if err := l.allow("b", now); err != nil {
+		t.Errorf("another caller: %v", err)
+	}
+	if err := l.allow("a", now.Add(keyPairInterval)); err != nil {
+		t.Errorf("later: %v", err)
+	}
+}
+
+// Asymmetric work waits for its slots, which are bounded as well.
+func TestAsymmetricSlots(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newAsymmetricSlots()
+		var releases []func()
+		for range cap(s.free) {
+			release, err := s.take(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			releases = append(releases, release)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, maxAsymmetricWaiting)
+		for range maxAsymmetricWaiting {
+			go func() {
+				release, err := s.take(ctx)
+				if err == nil {
+					release()
+				}
+				ended <- err
+			}()
+		}
+		synctest.Wait()
+		if _, err := s.take(t.Context()); !errors.Is(err, &Error{Code: CodeRejectedThrottling}) {
+			t.Errorf("one waiter too many: %v", err)
+		}
+		for _, release := range releases {
+			release()
+		}
+		for range maxAsymmetricWaiting {
+			if err := <-ended; err != nil {
+				t.Errorf("a waiter: %v", err)
+			}
+		}
+		release, err := s.take(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		cancel()
+		for range cap(s.free) - 1 {
+			if _, err := s.take(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := s.take(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("who gives up: %v", err)
+		}
+		release()
+	})
+}
