@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -15,6 +16,7 @@ import (
 	"meridian/cluster/access"
 	"meridian/cluster/api"
 	clustertransport "meridian/cluster/transport"
+	"meridian/cmd/meridian/config"
 	"meridian/crypto"
 	"meridian/crypto/seal"
 )
@@ -140,8 +142,12 @@ func (s *server) readRootKey() error {
 func (s *server) openAPI() (err error) {
 	cfg := s.cfg
 	var peers []string
+	export := api.Export{Any: cfg.Export.Allow == config.ExportAny}
 	for _, p := range cfg.Peers {
 		peers = append(peers, p.Region)
+		if hash, ok := p.TransportKeyHash(); ok {
+			export.Pinned = append(export.Pinned, hash)
+		}
 	}
 	s.api, err = api.New(api.Config{
 		Region:      s.node,
@@ -153,7 +159,9 @@ func (s *server) openAPI() (err error) {
 		Limits: api.Limits{
 			Keys: cfg.Limits.Keys, Aliases: cfg.Limits.Aliases, Plaintext: cfg.Limits.Plaintext,
 			NoncesPerKey: cfg.Limits.NoncesPerKey, ConnectionsPerAddress: cfg.Limits.Connections,
+			KeyVersions: cfg.Limits.KeyVersions, VersionInterval: versionInterval(cfg.Limits.VersionInterval),
 		},
+		Export:     export,
 		Hosts:      ownNames(cfg.Listen.Names, cfg.Listen.API.Address, cfg.Listen.HTTP.Address),
 		NonceFile:  filepath.Join(cfg.Node.Data, "nonces"),
 		FirstStart: s.node.FirstStart(),
@@ -172,6 +180,14 @@ func (s *server) openAPI() (err error) {
 		return s.listen("http", l, nil)
 	}
 	return nil
+}
+
+// versionInterval turns the configuration's zero, no interval, into the API's.
+func versionInterval(configured time.Duration) time.Duration {
+	if configured == 0 {
+		return -1
+	}
+	return configured
 }
 
 // ownNames are the hosts by which clients may call this node: those configured,

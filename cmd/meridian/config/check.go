@@ -231,6 +231,10 @@ func (c *checker) limits() {
 	l := &c.l.Config.Limits
 	c.between("limits.keys", l.Keys, 1, 100_000_000)
 	c.between("limits.aliases", l.Aliases, 1, 100_000_000)
+	c.between("limits.key_versions", l.KeyVersions, 1, 1_000_000_000)
+	if v := l.VersionInterval; v < 0 || v > 366*24*time.Hour {
+		c.fail("limits.version_interval", "is %s; from 0s to 8784h", v)
+	}
 	c.between("limits.plaintext", l.Plaintext, 1, api.MaxPlaintext)
 	c.between("limits.nonces_per_key", l.NoncesPerKey, 1000, 1_000_000_000)
 	c.between("limits.connections_per_address", l.Connections, 1, 1_000_000)
@@ -258,7 +262,13 @@ func (c *checker) peers() {
 		case seen[p.Region]:
 			c.fail("peers", "names %q twice", p.Region)
 		}
+		if _, ok := p.TransportKeyHash(); !ok && p.TransportKey != "" {
+			c.fail("peers", "[%d].transport_key is %q; write sha256: and the 64 hex digits of the public key's hash", i, p.TransportKey)
+		}
 		seen[p.Region] = true
+	}
+	if allow := c.l.Config.Export.Allow; allow != ExportPinned && allow != ExportAny {
+		c.fail("export.allow", "is %q; it is %s or %s", allow, ExportPinned, ExportAny)
 	}
 }
 

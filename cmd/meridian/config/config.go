@@ -13,6 +13,9 @@
 package config
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
 	"time"
 
 	"meridian/cluster/api"
@@ -32,7 +35,8 @@ type Config struct {
 	Access    Access    `koanf:"access"`
 	Seal      Seal      `koanf:"seal"`
 	Limits    Limits    `koanf:"limits"`
-	Peers     []Peer    `koanf:"peers" help:"the other regions, for DescribeRegions: region"`
+	Export    Export    `koanf:"export"`
+	Peers     []Peer    `koanf:"peers" help:"the other regions: region, and transport_key (sha256:HEX of its public key, DER) where data keys may be exported to it"`
 	Raft      Raft      `koanf:"raft"`
 	Disk      Disk      `koanf:"disk"`
 	Memory    Memory    `koanf:"memory"`
@@ -143,14 +147,40 @@ type Seal struct {
 type Limits struct {
 	Keys         int `koanf:"keys" help:"keys in the region"`
 	Aliases      int `koanf:"aliases" help:"aliases in the region"`
+	KeyVersions  int `koanf:"key_versions" help:"key versions in the region, of all keys together"`
 	Plaintext    int `koanf:"plaintext" help:"bytes that one Encrypt takes, at most 6144"`
 	NoncesPerKey int `koanf:"nonces_per_key" help:"nonces of one access key that this node remembers; beyond, requests are throttled"`
 	Connections  int `koanf:"connections_per_address" help:"API connections from one address"`
+
+	VersionInterval time.Duration `koanf:"version_interval" help:"least time between two versions of a key that CreateKeyVersion makes; 0s: none"`
 }
+
+// Export says where ExportDataKey may send data keys.
+type Export struct {
+	Allow string `koanf:"allow" help:"pinned-peers: only to public keys that peers pins; any: to whatever public key a caller with the right sends"`
+}
+
+// Words of Export.Allow.
+const (
+	ExportPinned = "pinned-peers"
+	ExportAny    = "any"
+)
 
 // Peer is another region, as DescribeRegions lists it.
 type Peer struct {
-	Region string `koanf:"region"`
+	Region       string `koanf:"region"`
+	TransportKey string `koanf:"transport_key"` // sha256: and 64 hex digits; empty: nothing is exported to it
+}
+
+// TransportKeyHash reads the hash of a peer's public key (SubjectPublicKeyInfo in DER), false if it pins none or not one
+// that can be read.
+func (p Peer) TransportKeyHash() (hash [sha256.Size]byte, ok bool) {
+	digits, ok := strings.CutPrefix(p.TransportKey, "sha256:")
+	if !ok || len(digits) != hex.EncodedLen(len(hash)) {
+		return hash, false
+	}
+	_, err := hex.Decode(hash[:], []byte(digits))
+	return hash, err == nil
 }
 
 // Raft holds the consensus timings; the same on every node of a region.
@@ -204,7 +234,9 @@ func Defaults() Config {
 		Limits: Limits{
 			Keys: api.DefaultKeys, Aliases: api.DefaultAliases, Plaintext: api.DefaultPlaintext,
 			NoncesPerKey: api.DefaultNoncesPerKey, Connections: api.DefaultConnectionsPerAddress,
+			KeyVersions: api.DefaultKeyVersions, VersionInterval: api.DefaultVersionInterval,
 		},
+		Export: Export{Allow: ExportPinned},
 		Raft: Raft{
 			HeartbeatTimeout: 500 * time.Millisecond, CommitTimeout: 200 * time.Millisecond,
 			SnapshotInterval: 2 * time.Minute, SnapshotThreshold: 8192, SnapshotMaxAge: 24 * time.Hour,
