@@ -3,8 +3,12 @@ package api
 import (
 	"bytes"
 	"encoding/base64"
+	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"meridian/store"
 )
 
 // Decoders of what callers send: none panics, and what they accept is what they say.
@@ -94,6 +98,81 @@ func FuzzDuration(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		if d, ok := parseDuration(text); ok && (d <= 0 || d > maxDurationSeconds*time.Second) {
 			t.Errorf("%q is %v", text, d)
+		}
+	})
+}
+
+func FuzzNumberedTags(f *testing.F) {
+	f.Add("1.Key=team&Tag.1.Value=orders&Tag.2.Key=x")
+	f.Add("01.Key=a")
+	f.Add("1.Key=a&Tag.1.Colour=red")
+	f.Fuzz(func(t *testing.T, text string) {
+		var p Params
+		for i, pair := range strings.Split("Tag."+text, "&") {
+			name, value, _ := strings.Cut(pair, "=")
+			if _, twice := p.Get(name); !twice && i < 256 {
+				p = append(p, Param{Name: name, Value: value})
+				slices.SortFunc(p, func(a, b Param) int { return strings.Compare(a.Name, b.Name) })
+			}
+		}
+		tags, err := (&Call{Params: p}).numberedTags()
+		if err != nil {
+			return
+		}
+		named := 0
+		for i, tag := range tags {
+			if tagFault(tag.key, tag.value) != "" || p.value("Tag."+decimal(int64(i+1))+".Key") != tag.key {
+				t.Errorf("%q gives tag %q=%q", text, tag.key, tag.value)
+			}
+			named++
+			if _, sent := p.Get("Tag." + decimal(int64(i+1)) + ".Value"); sent {
+				named++
+			}
+		}
+		if named != len(p.Prefix("Tag.")) || len(tags) > maxTags {
+			t.Errorf("%q: %d of %d parameters are in %d tags", text, named, len(p.Prefix("Tag.")), len(tags))
+		}
+	})
+}
+
+func FuzzNumberedList(f *testing.F) {
+	f.Add("1=a&TagKey.2=b")
+	f.Add("0=a")
+	f.Add("1=")
+	f.Fuzz(func(t *testing.T, text string) {
+		var p Params
+		for _, pair := range strings.Split("TagKey."+text, "&") {
+			name, value, _ := strings.Cut(pair, "=")
+			if _, twice := p.Get(name); !twice {
+				p = append(p, Param{Name: name, Value: value})
+				slices.SortFunc(p, func(a, b Param) int { return strings.Compare(a.Name, b.Name) })
+			}
+		}
+		values, err := p.numbered("TagKey", maxTags)
+		if err == nil && (len(values) != len(p.Prefix("TagKey.")) || slices.Contains(values, "") || len(values) > maxTags) {
+			t.Errorf("%q gives %q", text, values)
+		}
+	})
+}
+
+func FuzzTagKeys(f *testing.F) {
+	f.Add(`["team","x"]`)
+	f.Add(`[null]`)
+	f.Fuzz(func(t *testing.T, text string) {
+		keys, err := parseTagKeys(text)
+		if err == nil && (len(keys) == 0 || len(keys) > maxTags || slices.ContainsFunc(keys, func(key string) bool { return tagKeyFault(key) != "" })) {
+			t.Errorf("%q gives %q", text, keys)
+		}
+	})
+}
+
+func FuzzTagToken(f *testing.F) {
+	f.Add(tagToken(store.TagPosition{TagKey: "team"}))
+	f.Add("AAAA")
+	f.Fuzz(func(t *testing.T, text string) {
+		at, err := parseTagToken(text)
+		if err == nil && text != "" && tagToken(at) != text {
+			t.Errorf("%q is another way to write %q", text, tagToken(at))
 		}
 	})
 }
