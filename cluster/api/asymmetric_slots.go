@@ -22,12 +22,11 @@ func newAsymmetricSlots() *asymmetricSlots {
 	return &asymmetricSlots{free: make(chan struct{}, max(runtime.GOMAXPROCS(0)-1, 1))}
 }
 
-// take waits for a slot and returns what gives it back.
+// take waits for a slot and returns what gives it back. One request too many does not wait.
 func (s *asymmetricSlots) take(ctx context.Context) (release func(), err error) {
-	release = func() { <-s.free }
 	select {
 	case s.free <- struct{}{}:
-		return release, nil
+		return s.release, nil
 	default:
 	}
 	if s.waiting.Add(1) > maxAsymmetricWaiting {
@@ -35,10 +34,17 @@ func (s *asymmetricSlots) take(ctx context.Context) (release func(), err error) 
 		return nil, errThrottled("too many asymmetric operations wait on this node", time.Second)
 	}
 	defer s.waiting.Add(-1)
+	return s.wait(ctx)
+}
+
+// wait waits for a slot, whoever else does.
+func (s *asymmetricSlots) wait(ctx context.Context) (release func(), err error) {
 	select {
 	case s.free <- struct{}{}:
-		return release, nil
+		return s.release, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
 }
+
+func (s *asymmetricSlots) release() { <-s.free }

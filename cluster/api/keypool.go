@@ -29,7 +29,7 @@ var keyStock = []struct {
 // keyPool makes RSA key pairs ahead of need, one after the other, so that neither their making nor its long tail is part
 // of a request. Close ends it.
 type keyPool struct {
-	generate func(crypto.Algorithm) (*crypto.PrivateKey, error)
+	generate keyMaker
 	kick     chan struct{} // there may be something to make
 	stop     context.CancelFunc
 	done     chan struct{}
@@ -38,6 +38,25 @@ type keyPool struct {
 	warm    bool // to be kept full from now on
 	stock   map[crypto.Algorithm][]*crypto.PrivateKey
 	waiters []keyWaiter // first come, first served
+}
+
+// keyMaker makes a pair; it ends early only if ctx does.
+type keyMaker func(ctx context.Context, a crypto.Algorithm) (*crypto.PrivateKey, error)
+
+// in makes keys in the slots of asymmetric work, of which it is the slowest part.
+func (make keyMaker) in(slots *asymmetricSlots) keyMaker {
+	return func(ctx context.Context, a crypto.Algorithm) (*crypto.PrivateKey, error) {
+		release, err := slots.wait(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer release()
+		return make(ctx, a)
+	}
+}
+
+func generateKey(_ context.Context, a crypto.Algorithm) (*crypto.PrivateKey, error) {
+	return crypto.GenerateKey(a)
 }
 
 type keyWaiter struct {
@@ -50,7 +69,7 @@ type madeKey struct {
 	err  error
 }
 
-func newKeyPool(rest time.Duration, generate func(crypto.Algorithm) (*crypto.PrivateKey, error)) *keyPool {
+func newKeyPool(rest time.Duration, generate keyMaker) *keyPool {
 	ctx, stop := context.WithCancel(context.Background())
 	p := &keyPool{
 		generate: generate, kick: make(chan struct{}, 1), stop: stop, done: make(chan struct{}),
@@ -124,7 +143,7 @@ func (p *keyPool) run(ctx context.Context, rest time.Duration) {
 	defer timer.Stop()
 	for ctx.Err() == nil {
 		if a, missing := p.missing(); missing {
-			pair, err := p.generate(a)
+			pair, err := p.generate(ctx, a)
 			p.deliver(a, madeKey{pair, err})
 			continue
 		}

@@ -12,8 +12,8 @@ import (
 )
 
 // slowKeys makes pairs that take a second each by a clock of the test's own.
-func slowKeys(err error) func(crypto.Algorithm) (*crypto.PrivateKey, error) {
-	return func(crypto.Algorithm) (*crypto.PrivateKey, error) {
+func slowKeys(err error) keyMaker {
+	return func(context.Context, crypto.Algorithm) (*crypto.PrivateKey, error) {
 		time.Sleep(time.Second)
 		if err != nil {
 			return nil, err
@@ -95,6 +95,34 @@ func TestKeyPoolFails(t *testing.T) {
 		p.close()
 		if _, err := p.take(t.Context(), crypto.AlgorithmRSA2048); !errors.Is(err, &Error{Code: CodeServiceUnavailableTemporary}) {
 			t.Errorf("after its end: %v", err)
+		}
+	})
+}
+
+// Keys are made in the slots of asymmetric work: while these are taken none is.
+func TestKeysAreMadeInSlots(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slots := newAsymmetricSlots()
+		var releases []func()
+		for range cap(slots.free) {
+			release, err := slots.take(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			releases = append(releases, release)
+		}
+		p := newKeyPool(0, slowKeys(nil).in(slots))
+		defer p.close()
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if len(p.stock) != 0 {
+			t.Errorf("%d kinds in stock", len(p.stock))
+		}
+		for _, release := range releases {
+			release()
+		}
+		if _, err := p.take(t.Context(), crypto.AlgorithmRSA2048); err != nil {
+			t.Error(err)
 		}
 	})
 }

@@ -15,8 +15,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"meridian/crypto"
 )
 
 // Server serves the API of one node of a region.
@@ -58,8 +56,8 @@ func New(cfg Config) (*Server, error) {
 	if s.keyPairs, err = newKeyPairLimits(); err != nil {
 		return nil, errors.Join(err, s.nonces.close())
 	}
-	s.keys = newKeyPool(keyPoolRest, crypto.GenerateKey)
 	s.asymmetric = newAsymmetricSlots()
+	s.keys = newKeyPool(keyPoolRest, keyMaker(generateKey).in(s.asymmetric))
 	s.bodies.limit = maxBodiesInFlight
 	s.guard.limit, s.guard.refused = cfg.Limits.ConnectionsPerAddress, s.metrics.refused.Inc
 	return s, nil
