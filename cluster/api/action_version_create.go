@@ -20,13 +20,6 @@ func handleCreateKeyVersion(ctx context.Context, c *Call) error {
 	if err != nil {
 		return err
 	}
-	if !k.NextVersion.IsZero() {
-		// Somebody's rotation is half done. That it is finished twice does no harm.
-		if err := c.switchPrimary(ctx, k.ID, k.NextVersion); err != nil {
-			return err
-		}
-		k.PrimaryVersion = k.NextVersion
-	}
 	version := crypto.NewVersionID()
 	binding := crypto.MaterialOf(c.server.cfg.RegionID, k.ID, version, algorithmOf(k.Spec))
 	wrapped, err := c.newMaterial(ctx, binding)
@@ -64,7 +57,8 @@ func (c *Call) versionRefusal(id crypto.KeyID) func(*storepb.Result) error {
 			interval := c.server.cfg.Limits.VersionInterval
 			return newError(CodeRejectedUnsupportedOperation, c.Action.Name, "the newest version of key "+id.String()+" is younger than "+interval.String())
 		case storepb.Code_PRIMARY_CHANGED:
-			return errThrottled("another version of the key is being made", time.Second)
+			// Whether all nodes have the other version is known to who added it, and in the end to the leader.
+			return errThrottled("another version of key "+id.String()+" is being made", time.Second)
 		}
 		return nil
 	}
@@ -89,8 +83,9 @@ func (c *Call) versionedKey(ctx context.Context) (found store.Key, err error) {
 	return found, err
 }
 
-// switchPrimary looks once more whether a version that was added works, as it is stored, and makes it the primary one.
-// Should this node end before it is done, the leader does it.
+// switchPrimary looks once more whether a version works, as it is stored, and makes it the primary one. Its AddKeyVersion
+// was acknowledged to this request: every node that may answer has it. Should this node end before the switch is done,
+// the leader does it.
 func (c *Call) switchPrimary(ctx context.Context, id crypto.KeyID, version crypto.VersionID) error {
 	var wrapped []byte
 	var binding crypto.Binding

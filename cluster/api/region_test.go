@@ -37,6 +37,7 @@ type testRegion struct {
 	// proposeErr and readErr are returned in place of any work.
 	proposeErr, readErr error
 	checkErr            error    // of SelfCheck
+	checkStored         error    // of SelfCheck of a version that is in the state
 	ready               sync.Map // version id -> crypto.Cipher or *crypto.PrivateKey
 }
 
@@ -176,6 +177,13 @@ func (r *testRegion) Unwrap(b crypto.Binding, wrapped []byte) (crypto.Secret, er
 func (r *testRegion) SelfCheck(b crypto.Binding, wrapped []byte) error {
 	if r.checkErr != nil {
 		return r.checkErr
+	}
+	stored := r.view(func(v *store.View) error {
+		_, err := v.Version(b.KeyID, b.VersionID)
+		return err
+	})
+	if stored == nil && r.checkStored != nil {
+		return r.checkStored
 	}
 	return r.keyring.SelfCheck(b, wrapped)
 }
