@@ -9,23 +9,10 @@ const test = require('node:test');
 
 const { RPCClient } = require('@alicloud/pop-core');
 
-// The environment variable that holds the path of the ready file of two running regions.
-const READY_FILE = 'KMS_READY_FILE';
+const { base64, twoRegions } = require('./regions.js');
 
 const PAYMENTS = JSON.stringify({ app: 'payments', ordre: "n° 7 & 8 = <15>'*" });
 const REPORTS = JSON.stringify({ app: 'reports' });
-
-function twoRegions() {
-  const path = process.env[READY_FILE];
-  assert.ok(path, `set ${READY_FILE} to the file that meridian dev --regions 2 --nodes 3 --ready-file FILE writes`);
-  const { regions } = JSON.parse(readFileSync(path, 'utf8'));
-  assert.equal(regions.length, 2, 'two regions');
-  for (const region of regions) {
-    assert.equal(region.endpoints.length, 3, `three nodes in ${region.id}`);
-    assert.equal(region.http_endpoints.length, 3, `three plain listeners in ${region.id}`);
-  }
-  return regions;
-}
 
 // A client for one node, which checks certificates against the region's own authority.
 function newClient(region, node, variant, credentials = {}) {
@@ -37,10 +24,6 @@ function newClient(region, node, variant, credentials = {}) {
     accessKeySecret: credentials.secret ?? region.access_key_secret,
     opts: { method: variant.method, timeout: 15000, ...(https ? { ca: readFileSync(region.ca_file) } : {}) },
   });
-}
-
-function base64(bytes) {
-  return Buffer.from(bytes).toString('base64');
 }
 
 // Wants an error of the service: the client throws it by the member Code of the answer.
