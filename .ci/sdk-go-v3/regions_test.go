@@ -54,6 +54,13 @@ type variant struct {
 	signature string // "": the SDK's default, ACS3-HMAC-SHA256; "v2": the older RPC signature
 }
 
+func (v variant) name() string {
+	if v.signature == "" {
+		return v.scheme + " ACS3-HMAC-SHA256"
+	}
+	return v.scheme + " HMAC-SHA1"
+}
+
 // newClient returns the SDK's client for one node, which checks certificates against the region's own authority.
 func (v variant) newClient(t *testing.T, r region, node int, id, secret string) *kms.Client {
 	t.Helper()

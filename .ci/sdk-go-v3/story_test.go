@@ -20,11 +20,7 @@ import (
 func TestStory(t *testing.T) {
 	west, east := twoRegions(t)
 	for _, v := range []variant{{"http", ""}, {"https", ""}, {"http", "v2"}, {"https", "v2"}} {
-		name := v.scheme + " ACS3-HMAC-SHA256"
-		if v.signature != "" {
-			name = v.scheme + " HMAC-SHA1"
-		}
-		t.Run(name, func(t *testing.T) {
+		t.Run(v.name(), func(t *testing.T) {
 			s := &story{T: t, variant: v, west: west, east: east, name: "alias/v3-" + randomHex(8)}
 			for node := range 3 {
 				s.w[node] = v.newClient(t, west, node, west.AccessKeyID, west.AccessKeySecret)
