@@ -41,6 +41,12 @@ func (a administrator) createAlias(name, key string) {
 	request.AliasName, request.KeyId = name, key
 	_, err := a.client.CreateAlias(request)
 	a.ok("CreateAlias", err)
+	a.t.Cleanup(func() {
+		remove := kms.CreateDeleteAliasRequest()
+		remove.AliasName = name
+		_, err := a.client.DeleteAlias(remove)
+		a.ok("DeleteAlias", err)
+	})
 }
 
 func (a administrator) updateAlias(name, key string) {

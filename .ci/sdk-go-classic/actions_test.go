@@ -19,9 +19,9 @@ func TestActions(t *testing.T) {
 		test func(west, east *caller)
 	}{
 		{"keys", keys}, {"states", states}, {"aliases", aliases}, {"data", data},
-		{"asymmetric keys", asymmetricKeys}, {"versions", versions}, {"rotation", rotation}, {"deletion protection", protection},
+		{"asymmetric keys", asymmetricKeys}, {"states of pairs", pairStates}, {"versions", versions}, {"limits", limits}, {"rotation", rotation}, {"deletion protection", protection},
 		{"tags of one key", tagsOfOne}, {"tags of several keys", tagsOfSeveral}, {"pages of tags", pagesOfTags}, {"policies", policies},
-		{"import", imports}, {"expiry of imports", expiry}, {"export", export}, {"move", move},
+		{"import", imports}, {"one token", oneToken}, {"states of imports", importStates}, {"expiry of imports", expiry}, {"export", export}, {"move", move},
 		{"dry run", dryRun}, {"account", account}, {"untyped", untyped},
 	}
 	variants := []variant{{"http", "JSON", "GET"}, {"https", "XML", "POST"}, {"http", "XML", "GET"}, {"https", "JSON", "POST"}}
@@ -48,9 +48,10 @@ func TestActions(t *testing.T) {
 type caller struct {
 	*testing.T
 	variant
-	region region
-	client *kms.Client
-	next   int // the node of the next call
+	region    region
+	client    *kms.Client
+	transport *recorder
+	next      int // the node of the next call
 }
 
 func newCaller(t *testing.T, v variant, r region, start int, transport *recorder) *caller {
@@ -60,5 +61,5 @@ func newCaller(t *testing.T, v variant, r region, start int, transport *recorder
 		t.Fatal(err)
 	}
 	client.SetTransport(transport)
-	return &caller{T: t, variant: v, region: r, client: client, next: start % len(r.Endpoints)}
+	return &caller{T: t, variant: v, region: r, client: client, transport: transport, next: start % len(r.Endpoints)}
 }

@@ -74,11 +74,20 @@ func (c *caller) describe(key string) kms.KeyMetadata {
 	return must(c, c.client.DescribeKey, request.RpcRequest, request).KeyMetadata
 }
 
+// createAlias names a key until the end of the test: a region has room for some hundreds of names.
 func (c *caller) createAlias(name, key string) {
 	c.Helper()
 	request := kms.CreateCreateAliasRequest()
 	request.AliasName, request.KeyId = name, key
 	must(c, c.client.CreateAlias, request.RpcRequest, request)
+	c.Cleanup(func() {
+		remove := kms.CreateDeleteAliasRequest()
+		remove.AliasName = name
+		c.aim(remove.RpcRequest)
+		if _, err := c.client.DeleteAlias(remove); err != nil && !strings.Contains(err.Error(), "Forbidden.AliasNotFound") {
+			c.Errorf("DeleteAlias: %v", err)
+		}
+	})
 }
 
 func (c *caller) disable(key string) {

@@ -203,6 +203,10 @@ func moves(west, east *caller, from, to string, transport keyPair, r receiver) {
 		request := moveRequest(wrong.blob, other, r.algorithm, to)
 		refused(east, east.client.ReEncrypt, request.RpcRequest, request, wrong.status, wrong.code)
 	}
+	asymmetric := moveRequest(exported, transport, r.algorithm, transport.id)
+	refused(east, east.client.ReEncrypt, asymmetric.RpcRequest, asymmetric, http.StatusBadRequest, "UnsupportedOperation")
+	elsewhere := moveRequest(exported, transport, r.algorithm, from)
+	refused(east, east.client.ReEncrypt, elsewhere.RpcRequest, elsewhere, http.StatusNotFound, "Forbidden.KeyNotFound")
 }
 
 func moveRequest(exported string, transport keyPair, algorithm, to string) *kms.ReEncryptRequest {

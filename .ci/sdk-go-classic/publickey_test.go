@@ -19,7 +19,8 @@ import (
 	"github.com/emmansun/gmsm/smx509"
 )
 
-// publicKey is the public half of a key version, as read by libraries that the service shares nothing with but Go's own.
+// publicKey is the public half of a key version, read outside the service. For secp256k1 and SM2 that is with the libraries
+// that the service uses as well; OpenSSL and another SM2 judge those with the other SDKs.
 type publicKey struct {
 	rsa  *rsa.PublicKey
 	ec   *ecdsa.PublicKey // P-256 or SM2

@@ -9,13 +9,17 @@ import (
 	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/asn1"
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"math/big"
 	"net/http"
 
 	kms "github.com/alibabacloud-go/kms-20160120/v3/client"
 	"github.com/alibabacloud-go/tea/tea"
+	"github.com/tjfoc/gmsm/sm2"
+	smx509 "github.com/tjfoc/gmsm/x509"
 )
 
 const (
@@ -35,8 +39,8 @@ var uses = []use{
 	{"EC_SM2", encrypts, "SM2PKE"},
 }
 
-// asymmetricKeys uses each spec with each of its algorithms, on each node. Go's own library judges what it knows; the
-// other curves are judged with the classic SDK.
+// asymmetricKeys uses each spec with each of its algorithms, on each node. Go's own library judges RSA and P-256, and
+// SM2 the one that Alibaba's own SDKs use, which is not the service's; secp256k1 is judged with the other SDKs.
 func asymmetricKeys(c, _ *caller) {
 	keys := make(map[use]keyPair) // one for each spec and usage
 	for _, u := range uses {
@@ -93,20 +97,22 @@ func (k keyPair) public(c *caller) (der []byte) {
 
 func (k keyPair) signs(c *caller, algorithm string) {
 	c.Helper()
-	digest := sha256.Sum256([]byte(randomHex(8)))
+	digest := k.digest(c, algorithm, c.random(100))
 	answer := must(c, (*kms.Client).AsymmetricSign, &kms.AsymmetricSignRequest{
-		KeyId: &k.alias, KeyVersionId: &k.version, Algorithm: &algorithm, Digest: encode(digest[:])}).Body
+		KeyId: &k.alias, KeyVersionId: &k.version, Algorithm: &algorithm, Digest: encode(digest)}).Body
 	if tea.StringValue(answer.KeyId) != k.id || tea.StringValue(answer.KeyVersionId) != k.version {
 		c.Errorf("AsymmetricSign answers %v", answer)
 	}
-	if err := verify(k.der, algorithm, digest[:], c.decode(answer.Value)); err != nil {
+	if err := verify(k.der, algorithm, digest, c.decode(answer.Value)); err != nil {
 		c.Errorf("%s: %v", algorithm, err)
 	}
 	for range c.clients {
-		k.verifies(c, algorithm, digest[:], answer.Value, true)
+		k.verifies(c, algorithm, digest, answer.Value, true)
 	}
+	k.verifies(c, algorithm, digest, encode(c.random(70)), false)
+	k.verifies(c, algorithm, digest, encode(append(c.decode(answer.Value), 0)), false)
 	digest[0] ^= 1
-	k.verifies(c, algorithm, digest[:], answer.Value, false)
+	k.verifies(c, algorithm, digest, answer.Value, false)
 	refused(c, (*kms.Client).AsymmetricSign, &kms.AsymmetricSignRequest{
 		KeyId: &k.id, KeyVersionId: &k.version, Algorithm: &algorithm, Digest: encode(digest[1:])}, http.StatusBadRequest, "InvalidParameter")
 }
@@ -120,10 +126,35 @@ func (k keyPair) verifies(c *caller, algorithm string, digest []byte, signature 
 	}
 }
 
-// verify checks a signature with Go's own library, where that knows the curve.
+// digest is what the algorithm signs of a message.
+func (k keyPair) digest(c *caller, algorithm string, message []byte) []byte {
+	c.Helper()
+	if algorithm != "SM2DSA" {
+		digest := sha256.Sum256(message)
+		return digest[:]
+	}
+	short, err := k.sm2(c).Sm3Digest(message, nil) // the library leaves zeros out at the front
+	if err != nil {
+		c.Fatal(err)
+	}
+	digest := make([]byte, 32)
+	copy(digest[32-len(short):], short)
+	return digest
+}
+
+func (k keyPair) sm2(c *caller) *sm2.PublicKey {
+	c.Helper()
+	key, err := smx509.ParseSm2PublicKey(k.der)
+	if err != nil {
+		c.Fatal(err)
+	}
+	return key
+}
+
+// verify checks a signature outside, where a library knows the curve.
 func verify(der []byte, algorithm string, digest, signature []byte) error {
 	if algorithm == "SM2DSA" {
-		return nil
+		return verifySM2(der, digest, signature)
 	}
 	key, err := x509.ParsePKIXPublicKey(der)
 	if err != nil && algorithm == "ECDSA_SHA_256" {
@@ -145,16 +176,28 @@ func verify(der []byte, algorithm string, digest, signature []byte) error {
 	}
 }
 
+func verifySM2(der, digest, signature []byte) error {
+	key, err := smx509.ParseSm2PublicKey(der)
+	if err != nil {
+		return err
+	}
+	var parts struct{ R, S *big.Int }
+	if rest, err := asn1.Unmarshal(signature, &parts); err != nil || len(rest) > 0 {
+		return fmt.Errorf("the signature is no pair of numbers in DER: %v", err)
+	}
+	if !sm2.Verify(key, digest, parts.R, parts.S) {
+		return errors.New("the signature is wrong")
+	}
+	return nil
+}
+
 func (k keyPair) encrypts(c *caller, algorithm string) {
 	c.Helper()
 	text := []byte("a data key of thirty-two bytes..")
 	sealed := must(c, (*kms.Client).AsymmetricEncrypt, &kms.AsymmetricEncryptRequest{
 		KeyId: &k.alias, KeyVersionId: &k.version, Algorithm: &algorithm, Plaintext: encode(text)}).Body.CiphertextBlob
-	blobs := [][]byte{c.decode(sealed)}
-	if algorithm != "SM2PKE" {
-		blobs = append(blobs, encryptOAEP(c, k.der, algorithm, text))
-	}
-	for _, blob := range blobs {
+	outside := k.outside(c, algorithm, text)
+	for _, blob := range [][]byte{c.decode(sealed), outside} {
 		request := &kms.AsymmetricDecryptRequest{KeyId: &k.id, KeyVersionId: &k.version, Algorithm: &algorithm, CiphertextBlob: encode(blob)}
 		if got := c.decode(must(c, (*kms.Client).AsymmetricDecrypt, request).Body.Plaintext); !bytes.Equal(got, text) {
 			c.Errorf("%s: opens to %x", algorithm, got)
@@ -163,6 +206,19 @@ func (k keyPair) encrypts(c *caller, algorithm string) {
 		request.CiphertextBlob = encode(blob)
 		refused(c, (*kms.Client).AsymmetricDecrypt, request, http.StatusBadRequest, "InvalidParameter")
 	}
+}
+
+// outside encrypts with the public key alone.
+func (k keyPair) outside(c *caller, algorithm string, text []byte) []byte {
+	c.Helper()
+	if algorithm != "SM2PKE" {
+		return encryptOAEP(c, k.der, algorithm, text)
+	}
+	sealed, err := sm2.Encrypt(k.sm2(c), text, rand.Reader, sm2.C1C3C2)
+	if err != nil {
+		c.Fatal(err)
+	}
+	return sealed
 }
 
 // encryptOAEP encrypts as a client does that has the public key alone.

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"strings"
 	"time"
 
 	kms "github.com/alibabacloud-go/kms-20160120/v3/client"
@@ -63,9 +64,16 @@ func (c *caller) describe(key string) *kms.DescribeKeyResponseBodyKeyMetadata {
 	return must(c, (*kms.Client).DescribeKey, &kms.DescribeKeyRequest{KeyId: &key}).Body.KeyMetadata
 }
 
+// createAlias names a key until the end of the test: a region has room for some hundreds of names.
 func (c *caller) createAlias(name, key string) {
 	c.Helper()
 	must(c, (*kms.Client).CreateAlias, &kms.CreateAliasRequest{AliasName: &name, KeyId: &key})
+	c.Cleanup(func() {
+		_, err := c.node().DeleteAlias(&kms.DeleteAliasRequest{AliasName: &name})
+		if err != nil && !strings.Contains(err.Error(), "Forbidden.AliasNotFound") {
+			c.Errorf("DeleteAlias: %v", err)
+		}
+	})
 }
 
 func (c *caller) encrypt(key string, text []byte, context map[string]any) *kms.EncryptResponseBody {

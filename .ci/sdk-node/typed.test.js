@@ -100,6 +100,9 @@ inBoth(test, 'data and data keys in two regions', async (west, east) => {
   }
   await refused('a blob of the other region',
     west.call('Decrypt', { ciphertextBlob: archived.CiphertextBlob, encryptionContext: REPORTS }), 400, 'InvalidParameter.WrongRegion', east.region.id);
+  for (const region of [west, east]) {
+    await region.call('DeleteAlias', { aliasName: alias });
+  }
 });
 
 inBoth(test, 'states of a key', async (west) => {
