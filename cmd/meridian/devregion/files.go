@@ -151,10 +151,10 @@ func (n *Node) config(r *Region, l *Layout) ([]byte, error) {
 		"seal":      object{"type": "file", "path": "root.key"},
 		"peers":     peers,
 		// What a developer tries out must not wait for a week, nor for the pins of another region.
-		"limits": object{"version_interval": "0s"},
-		"export": object{"allow": "any"},
-		"raft":      raft,
-		"shutdown":  object{"grace": "2s"},
+		"limits":   object{"version_interval": "0s"},
+		"export":   object{"allow": "any"},
+		"raft":     raft,
+		"shutdown": object{"grace": "2s"},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("configuration of %s: %w", n.ID, err)
