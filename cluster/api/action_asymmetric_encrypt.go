@@ -1,6 +1,10 @@
 package api
 
-import "context"
+import (
+	"context"
+
+	"meridian/crypto"
+)
 
 func handleAsymmetricEncrypt(ctx context.Context, c *Call) error {
 	plaintext, err := c.readBase64("Plaintext")
@@ -17,18 +21,16 @@ func handleAsymmetricEncrypt(ctx context.Context, c *Call) error {
 		}
 		return nil
 	}
-	return c.withPair(ctx, usageEncrypt, check, func(p *pairCall) error {
+	var ciphertext []byte
+	encrypt := func(p *pairCall) error {
 		scheme, err := p.encryptionScheme(paramAlgorithm)
 		if err != nil {
 			return err
 		}
-		ciphertext, err := p.pair.Public().Encrypt(scheme, plaintext)
-		if err != nil {
-			return err
-		}
-		p.Answer.Base64(paramBlob, ciphertext)
-		return nil
-	})
+		ciphertext, err = p.pair.Public().Encrypt(scheme, plaintext)
+		return err
+	}
+	return c.withPair(ctx, usageEncrypt, check, encrypt, func(p *pairCall) { p.Answer.Base64(paramBlob, ciphertext) })
 }
 
 func handleAsymmetricDecrypt(ctx context.Context, c *Call) error {
@@ -40,17 +42,15 @@ func handleAsymmetricDecrypt(ctx context.Context, c *Call) error {
 		_, err := p.encryptionScheme(paramAlgorithm)
 		return err
 	}
-	return c.withPair(ctx, usageEncrypt, check, func(p *pairCall) error {
+	var plaintext crypto.Secret
+	defer func() { plaintext.Wipe() }()
+	decrypt := func(p *pairCall) error {
 		scheme, err := p.encryptionScheme(paramAlgorithm)
 		if err != nil {
 			return err
 		}
-		plaintext, err := p.decrypt(scheme, ciphertext)
-		if err != nil {
-			return err
-		}
-		defer plaintext.Wipe()
-		p.Answer.Base64("Plaintext", plaintext)
-		return nil
-	})
+		plaintext, err = p.decrypt(scheme, ciphertext)
+		return err
+	}
+	return c.withPair(ctx, usageEncrypt, check, decrypt, func(p *pairCall) { p.Answer.Base64("Plaintext", plaintext) })
 }

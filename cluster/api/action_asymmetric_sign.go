@@ -7,18 +7,16 @@ func handleAsymmetricSign(ctx context.Context, c *Call) error {
 	if err != nil {
 		return err
 	}
-	return c.withPair(ctx, usageSign, checkSignatureScheme, func(p *pairCall) error {
+	var signature []byte
+	sign := func(p *pairCall) error {
 		scheme, err := p.signatureScheme()
 		if err != nil {
 			return err
 		}
-		signature, err := p.pair.Sign(scheme, digest)
-		if err != nil {
-			return err
-		}
-		p.Answer.Base64("Value", signature)
-		return nil
-	})
+		signature, err = p.pair.Sign(scheme, digest)
+		return err
+	}
+	return c.withPair(ctx, usageSign, checkSignatureScheme, sign, func(p *pairCall) { p.Answer.Base64("Value", signature) })
 }
 
 func handleAsymmetricVerify(ctx context.Context, c *Call) error {
@@ -30,18 +28,16 @@ func handleAsymmetricVerify(ctx context.Context, c *Call) error {
 	if err != nil {
 		return err
 	}
-	return c.withPair(ctx, usageSign, checkSignatureScheme, func(p *pairCall) error {
+	right := false
+	verify := func(p *pairCall) error {
 		scheme, err := p.signatureScheme()
 		if err != nil {
 			return err
 		}
-		right, err := p.pair.Public().Verify(scheme, digest, signature)
-		if err != nil {
-			return err
-		}
-		p.Answer.Bool("Value", right)
-		return nil
-	})
+		right, err = p.pair.Public().Verify(scheme, digest, signature)
+		return err
+	}
+	return c.withPair(ctx, usageSign, checkSignatureScheme, verify, func(p *pairCall) { p.Answer.Bool("Value", right) })
 }
 
 func checkSignatureScheme(p *pairCall) error {

@@ -49,7 +49,7 @@ func handleGetRandomPassword(_ context.Context, c *Call) error {
 			break
 		}
 	}
-	c.Answer.Text("RandomPassword", string(password))
+	c.Answer.Text("RandomPassword", stringOf(password))
 	return nil
 }
 

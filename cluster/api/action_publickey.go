@@ -6,10 +6,9 @@ import (
 )
 
 func handleGetPublicKey(ctx context.Context, c *Call) error {
-	check := func(*pairCall) error { return nil }
-	return c.withPair(ctx, "", check, func(p *pairCall) error {
+	nothing := func(*pairCall) error { return nil }
+	return c.withPair(ctx, "", nothing, nil, func(p *pairCall) {
 		block := &pem.Block{Type: "PUBLIC KEY", Bytes: p.pair.Public().DER()} // RFC 7468 section 13
 		p.Answer.Text("PublicKey", string(pem.EncodeToMemory(block)))
-		return nil
 	})
 }

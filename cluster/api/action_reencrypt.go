@@ -85,42 +85,52 @@ func (w *cryptoCall) fromPair(ctx context.Context, c *Call) error {
 	if err != nil {
 		return errNotDecrypted()
 	}
-	release, err := c.server.asymmetric.take(ctx)
+	p, scheme, err := w.sourcePair(ctx, c)
 	if err != nil {
 		return err
 	}
-	defer release()
-	return w.onOneView(ctx, c, func(w *cryptoCall, v *store.View) error { return w.reEncryptFromPair(v, ciphertext) })
-}
-
-// reEncryptFromPair does the work for a ciphertext of a pair on one view.
-func (w *cryptoCall) reEncryptFromPair(v *store.View, ciphertext []byte) error {
-	from, to := w.Action.RAM[0], w.Action.RAM[1]
-	p, err := w.findPair(v, paramSourceKey, paramSourceVersion, from)
+	if c.dryRun() {
+		return errDryRun()
+	}
+	var plaintext crypto.Secret
+	defer func() { plaintext.Wipe() }()
+	err = p.inSlot(ctx, func(p *pairCall) error {
+		plaintext, err = p.decrypt(scheme, ciphertext)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	if p.key.Usage != usageEncrypt {
-		return w.errUnsupported("key " + p.key.ID.String() + " is for " + p.key.Usage)
+	if len(plaintext) > crypto.MaxBlobBytes-crypto.BlobBytes(c.server.cfg.RegionID, 0) {
+		return errNotDecrypted()
 	}
-	scheme, err := p.encryptionScheme(paramSourceAlgorithm)
-	if err != nil {
-		return err
-	}
-	destination, err := w.usableKey(v, "DestinationKeyId", to)
-	if err != nil {
-		return err
-	}
-	if !w.dryRun() {
-		plaintext, err := p.decrypt(scheme, ciphertext)
+	w.plaintext = plaintext
+	return w.onOneView(ctx, c, func(w *cryptoCall, v *store.View) error {
+		if err := p.stillAllowed(v, c.Action.RAM[0]); err != nil {
+			return err
+		}
+		destination, err := w.usableKey(v, "DestinationKeyId", c.Action.RAM[1])
 		if err != nil {
 			return err
 		}
-		defer plaintext.Wipe()
-		w.plaintext = plaintext
-		if len(plaintext) > crypto.MaxBlobBytes-crypto.BlobBytes(w.server.cfg.RegionID, 0) {
-			return errNotDecrypted()
+		return w.sealFor(v, destination)
+	})
+}
+
+// sourcePair finds the pair and judges everything before it is used, the destination too.
+func (w *cryptoCall) sourcePair(ctx context.Context, c *Call) (p *pairCall, scheme crypto.EncryptionScheme, err error) {
+	err = w.onOneView(ctx, c, func(w *cryptoCall, v *store.View) (err error) {
+		if p, err = w.findPair(v, paramSourceKey, paramSourceVersion, c.Action.RAM[0]); err != nil {
+			return err
 		}
-	}
-	return w.sealFor(v, destination)
+		if p.key.Usage != usageEncrypt {
+			return w.errUnsupported("key " + p.key.ID.String() + " is for " + p.key.Usage)
+		}
+		if scheme, err = p.encryptionScheme(paramSourceAlgorithm); err != nil {
+			return err
+		}
+		_, err = w.usableKey(v, "DestinationKeyId", c.Action.RAM[1])
+		return err
+	})
+	return p, scheme, err
 }

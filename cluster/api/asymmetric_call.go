@@ -23,31 +23,59 @@ type pairCall struct {
 	pair    *crypto.PrivateKey
 }
 
-// withPair does the work of an asymmetric request: it finds the pair that KeyId and KeyVersionId name, for a key of the
-// given usage, empty for any, and stops short of the work on a dry run.
-func (c *Call) withPair(ctx context.Context, usage string, check, work func(*pairCall) error) error {
-	release, err := c.server.asymmetric.take(ctx)
-	if err != nil {
-		return err
-	}
-	defer release()
-	return c.read(ctx, func(v *store.View) error {
-		p, err := c.findPair(v, paramKeyID, paramKeyVersionID, c.Action.RAM[0])
-		if err != nil {
+// withPair does an asymmetric request: it finds the pair that KeyId and KeyVersionId name, for a key of the given usage,
+// empty for any, has check judge the rest, and stops there on a dry run. Then it does the work in a slot of its own, which
+// is held for nothing else: neither while the region is waited for, nor for who may not use the key. What the key is
+// allowed is judged once more after the work, on the view that the answer stands on.
+func (c *Call) withPair(ctx context.Context, usage string, check, work func(*pairCall) error, answer func(*pairCall)) error {
+	var p *pairCall
+	err := c.read(ctx, func(v *store.View) (err error) {
+		if p, err = c.findPair(v, paramKeyID, paramKeyVersionID, c.Action.RAM[0]); err != nil {
 			return err
 		}
 		if usage != "" && p.key.Usage != usage {
 			return newError(CodeRejectedUnsupportedOperation, c.Action.Name, "key "+p.key.ID.String()+" is for "+p.key.Usage)
 		}
-		if err := check(p); err != nil {
+		return check(p)
+	})
+	switch {
+	case err != nil:
+		return err
+	case c.dryRun():
+		return errDryRun()
+	}
+	if work != nil {
+		if err := p.inSlot(ctx, work); err != nil {
 			return err
 		}
-		if c.dryRun() {
-			return errDryRun()
+	}
+	return c.read(ctx, func(v *store.View) error {
+		if err := p.stillAllowed(v, c.Action.RAM[0]); err != nil {
+			return err
 		}
 		c.answerKeyVersion(p.key.ID, p.version)
-		return work(p)
+		answer(p)
+		return nil
 	})
+}
+
+// inSlot does work in a slot.
+func (p *pairCall) inSlot(ctx context.Context, work func(*pairCall) error) error {
+	release, err := p.server.asymmetric.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	return work(p)
+}
+
+// stillAllowed judges permission and state of the key on a later view.
+func (p *pairCall) stillAllowed(v *store.View, need Permission) error {
+	k, err := p.keyByID(v, p.key.ID, need.Action)
+	if err != nil {
+		return err
+	}
+	return p.checkState(k)
 }
 
 // findPair finds the pair of a key and version that parameters name, allowed and in a state for cryptography.

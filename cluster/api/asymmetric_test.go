@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/rand"
@@ -253,4 +254,50 @@ func TestKeySpecs(t *testing.T) {
 	if strict, err := base64.StdEncoding.DecodeString(blob); err != nil || strict[1] != byte(meridian.AlgorithmXSM4GCM) {
 		t.Errorf("%v %v", strict[:2], err)
 	}
+}
+
+// Only who may use a key that works takes a slot; who is refused never waits for one, nor keeps one from others.
+func TestRefusalsTakeNoSlot(t *testing.T) {
+	h := newHarness(t, Limits{})
+	p := with(h.pair(t, "EC_P256", usageSign, "ECDSA_SHA_256"), "Digest", testDigest)
+	slots := h.server.asymmetric
+	for range cap(slots.free) {
+		if _, err := slots.take(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.fails(t, CodeForbiddenKeyNotFound, "AsymmetricSign", with(p, "KeyId", "11111111-2222-4333-8444-555555555555"))
+	h.fails(t, CodeInvalidParameter, "AsymmetricSign", with(p, "Algorithm", "SM2DSA"))
+	h.fails(t, CodeDryRunOperationError, "AsymmetricSign", with(p, "DryRun", "true"))
+	h.ok(t, "GetPublicKey", with(p, "Algorithm", "-", "Digest", "-"))
+	h.ok(t, "Encrypt", params{"KeyId": h.newKey(t), "Plaintext": "AA=="})
+	h.identity.Root = false
+	h.fails(t, CodeForbiddenNoPermission, "AsymmetricSign", p)
+	h.identity.Root = true
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r := h.request(wire{method: "POST"}, "AsymmetricSign", p).WithContext(ctx)
+	if got := h.send(t, h.server, wire{method: "POST"}, r); got.code != CodeServiceUnavailableTemporary {
+		t.Errorf("who may sign waits for a slot: %s", got.raw)
+	}
+	for range cap(slots.free) {
+		slots.release()
+	}
+	h.ok(t, "AsymmetricSign", p)
+}
+
+// A key that is disabled while its pair works gives no answer.
+func TestStateIsJudgedAfterTheWork(t *testing.T) {
+	h := newHarness(t, Limits{})
+	for _, action := range []string{"AsymmetricSign", "AsymmetricEncrypt", "AsymmetricDecrypt", "GetPublicKey"} {
+		p := scenes[action](t, h)
+		h.between = func() { h.between = nil; h.ok(t, "DisableKey", params{"KeyId": p["KeyId"]}) }
+		h.fails(t, CodeRejectedDisabled, action, p)
+	}
+	p := h.pair(t, "RSA_2048", usageEncrypt, "RSAES_OAEP_SHA_256")
+	blob := h.ok(t, "AsymmetricEncrypt", with(p, "Plaintext", b64("hello"))).text("CiphertextBlob")
+	h.between = func() { h.between = nil; h.ok(t, "DisableKey", params{"KeyId": p["KeyId"]}) }
+	h.fails(t, CodeRejectedDisabled, "ReEncrypt", params{
+		"CiphertextBlob": blob, "SourceKeyId": p["KeyId"], "SourceKeyVersionId": p["KeyVersionId"], "SourceEncryptionAlgorithm": p["Algorithm"], "DestinationKeyId": h.newKey(t),
+	})
 }

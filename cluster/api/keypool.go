@@ -13,7 +13,7 @@ const (
 	// keyPoolRest is how long after its start a pool that nobody asks begins to fill: other work comes first then.
 	keyPoolRest = 10 * time.Second
 	// maxKeyWaiters bounds the requests that wait for an RSA key pair.
-	maxKeyWaiters = 64
+	maxKeyWaiters = 256
 )
 
 // keyStock is how many pairs of a kind are kept ready. A pair takes a tenth of a second to make on average, and
@@ -83,6 +83,9 @@ func newKeyPool(rest time.Duration, generate keyMaker) *keyPool {
 func (p *keyPool) close() {
 	p.stop()
 	<-p.done
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	clear(p.stock)
 }
 
 // take returns a pair that nobody else gets. Without one in stock it waits for its turn.

@@ -34,6 +34,8 @@ type testRegion struct {
 	sealed bool
 	// again makes every read do its work twice, as a node does whose first view proved too old; it is called between.
 	again func()
+	// between is called when a read is over.
+	between func()
 	// proposeErr and readErr are returned in place of any work.
 	proposeErr, readErr error
 	checkErr            error    // of SelfCheck
@@ -88,7 +90,11 @@ func (r *testRegion) ReadWith(_ context.Context, _ cluster.ReadOptions, f func(v
 		_ = r.view(f) // too old: its answer and its error do not count
 		r.again()
 	}
-	return r.view(f)
+	err := r.view(f)
+	if r.between != nil {
+		r.between()
+	}
+	return err
 }
 
 func (r *testRegion) view(f func(v *store.View) error) error {
