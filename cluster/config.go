@@ -78,7 +78,7 @@ type Timing struct {
 	SnapshotMaxAge    time.Duration // a snapshot at least this often, if anything changed. Default: 24 h
 	TrailingLogs      uint64        // entries kept behind a snapshot. Default: 10240
 
-	Jobs       time.Duration // how often the leader looks for due rotations and deletions. Default: 10 s
+	Jobs       time.Duration // how often the leader looks for due rotations, expiries and deletions. Default: 10 s
 	StateCheck time.Duration // how often a node compares its state with the others', give or take a quarter. Default: 1 min
 	CheckDelay time.Duration // from start to the full check after an unclean stop. Default: 60 s
 }

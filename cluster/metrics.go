@@ -71,7 +71,7 @@ func (m *metrics) makeCalls() {
 	m.storageOps = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "meridian_cluster_storage_seconds", Help: "Time of calls to the Raft log on disk.", Buckets: latencies,
 	}, []string{"operation"})
-	m.clocks = m.gauge("meridian_cluster_clock_alarm", "1 on a leader that rotates and destroys no keys because no quorum of the voters has a clock close to its own.")
+	m.clocks = m.gauge("meridian_cluster_clock_alarm", "1 on a leader that rotates and destroys no keys, and has no material expire, because no quorum of the voters has a clock close to its own.")
 	m.collectors = append(m.collectors, m.storageOps)
 }
 

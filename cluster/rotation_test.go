@@ -199,7 +199,10 @@ func addVersion(ctx context.Context, n *cluster.Node, key crypto.KeyID) (crypto.
 // gives it the time that a write may take.
 func TestLeaderFinishesARotation(t *testing.T) {
 	const hold = 1500 * time.Millisecond
-	r := clustertest.New(t, clustertest.Options{Configure: func(_ int, c *cluster.Config) { c.Timing.Hold = hold }})
+	r := clustertest.New(t, clustertest.Options{Configure: func(_ int, c *cluster.Config) {
+		calm(c)
+		c.Timing.Hold = hold
+	}})
 	ctx := within(t, time.Minute)
 	key, err := clustertest.CreateKey(ctx, r.Node(0), regionName)
 	must(t, err)
@@ -229,7 +232,10 @@ func TestLeaderFinishesARotation(t *testing.T) {
 // So does a leader that finds it as it comes to lead.
 func TestNextLeaderFinishesARotation(t *testing.T) {
 	const hold = 4 * time.Second
-	r := clustertest.New(t, clustertest.Options{Configure: func(_ int, c *cluster.Config) { c.Timing.Hold = hold }})
+	r := clustertest.New(t, clustertest.Options{Configure: func(_ int, c *cluster.Config) {
+		calm(c) // each leader waits anew
+		c.Timing.Hold = hold
+	}})
 	ctx := within(t, time.Minute)
 	key, err := clustertest.CreateKey(ctx, r.Node(0), regionName)
 	must(t, err)
@@ -255,7 +261,7 @@ func TestNextLeaderFinishesARotation(t *testing.T) {
 // Material that does not do what it is for never comes into use, and keeps no
 // other key from its rotation.
 func TestBadMaterialStaysOutOfUse(t *testing.T) {
-	r := clustertest.New(t, clustertest.Options{Nodes: 1, Configure: func(_ int, c *cluster.Config) { c.Timing.Hold = 200 * time.Millisecond }})
+	r := clustertest.New(t, clustertest.Options{Nodes: 1, Configure: func(_ int, c *cluster.Config) { c.Timing.Hold = 2 * time.Second }})
 	ctx := within(t, time.Minute)
 	n := r.Node(0)
 	bad, err := clustertest.CreateKey(ctx, n, regionName)
@@ -267,7 +273,7 @@ func TestBadMaterialStaysOutOfUse(t *testing.T) {
 	must(t, err)
 	wrapped[len(wrapped)-1] ^= 1
 	must(t, clustertest.Decide(n.Propose(ctx, clustertest.AddVersion(place, wrapped, primary))))
-	for range 3 { // each is finished in a later look than the bad one was tried in
+	for range 2 { // each is finished in a later look than the bad one was tried in
 		good, err := clustertest.CreateKey(ctx, n, regionName)
 		must(t, err)
 		version, err := addVersion(ctx, n, good)

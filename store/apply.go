@@ -280,3 +280,14 @@ func keyID(b []byte) (crypto.KeyID, error) {
 	}
 	return crypto.KeyID(b), nil
 }
+
+// versionID reads the id of a key version. The zero one names none.
+func versionID(b []byte) (crypto.VersionID, error) {
+	if len(b) != record.IDBytes {
+		return crypto.VersionID{}, invalid("version id of %d bytes", len(b))
+	}
+	if crypto.VersionID(b).IsZero() {
+		return crypto.VersionID{}, invalid("version id of zeros")
+	}
+	return crypto.VersionID(b), nil
+}

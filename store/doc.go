@@ -1,6 +1,6 @@
 // Package store keeps the state of one region in a bbolt file: keys, their
-// versions, aliases, tags, policies, the keyring, nonces of writes and results
-// of recent commands. It knows neither Raft nor HTTP.
+// versions, aliases, tags, policies, import tokens, the keyring, nonces of writes
+// and results of recent commands. It knows neither Raft nor HTTP.
 //
 // State changes only through Apply, which takes entries of the replicated log
 // in order. Applying is a pure function of (state, command): no clock, no

@@ -12,7 +12,7 @@ import (
 	"meridian/store/storepb"
 )
 
-// tokenRest is how long an import token is kept after it has expired, so that
+// tokenRestMs is how long an import token is kept after it has expired, so that
 // "expired" can be told from "unknown".
 const tokenRestMs = 24 * 60 * 60 * 1000
 
@@ -96,6 +96,9 @@ func (a *applier) importKeyMaterial(c *storepb.ImportKeyMaterial) (*storepb.Resu
 	if err != nil {
 		return nil, err
 	}
+	if _, err := versionID(c.VersionId); err != nil {
+		return nil, err
+	}
 	if err := checkImport(c); err != nil {
 		return nil, err
 	}
@@ -136,8 +139,6 @@ func checkImport(c *storepb.ImportKeyMaterial) error {
 	switch {
 	case len(c.TokenHash) != record.IDBytes:
 		return invalid("token hash of %d bytes", len(c.TokenHash))
-	case len(c.VersionId) != record.IDBytes:
-		return invalid("version id of %d bytes", len(c.VersionId))
 	case c.Algorithm == 0 || c.Algorithm > math.MaxUint8:
 		return invalid("algorithm %d", c.Algorithm)
 	case len(c.Wrapped) == 0:

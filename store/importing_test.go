@@ -212,6 +212,7 @@ func TestImportIsRefused(t *testing.T) {
 		{"an algorithm too large", storepb.Code_INVALID, 2, 2, func(c *storepb.ImportKeyMaterial) { c.Algorithm = 256 }},
 		{"no token hash", storepb.Code_INVALID, 2, 2, func(c *storepb.ImportKeyMaterial) { c.TokenHash = nil }},
 		{"half a version id", storepb.Code_INVALID, 2, 2, func(c *storepb.ImportKeyMaterial) { c.VersionId = c.VersionId[:8] }},
+		{"a version id of zeros", storepb.Code_INVALID, 2, 2, func(c *storepb.ImportKeyMaterial) { c.VersionId = make([]byte, 16) }},
 		{"no material", storepb.Code_INVALID, 2, 2, func(c *storepb.ImportKeyMaterial) { c.Wrapped = nil }},
 		{"no fingerprint", storepb.Code_INVALID, 2, 2, func(c *storepb.ImportKeyMaterial) { c.Fingerprint = nil }},
 		{"an expiry before time began", storepb.Code_INVALID, 2, 2, func(c *storepb.ImportKeyMaterial) { c.ExpiresMs = -1 }},

@@ -77,9 +77,13 @@ func (a *applier) createKey(c *storepb.CreateKey) (*storepb.Result, error) {
 
 // checkNewKey refuses a command whose parts do not fit together.
 func checkNewKey(c *storepb.CreateKey) error {
-	switch hasMaterial := len(c.Wrapped) > 0; {
-	case hasMaterial && len(c.VersionId) != record.IDBytes:
-		return invalid("version id of %d bytes", len(c.VersionId))
+	hasMaterial := len(c.Wrapped) > 0
+	if hasMaterial {
+		if _, err := versionID(c.VersionId); err != nil {
+			return err
+		}
+	}
+	switch {
 	case hasMaterial && (c.Algorithm == 0 || c.Algorithm > math.MaxUint8):
 		return invalid("algorithm %d", c.Algorithm)
 	case !hasMaterial && (len(c.VersionId) != 0 || c.Algorithm != 0):

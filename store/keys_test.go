@@ -70,6 +70,7 @@ func TestUnusualKeyIsKept(t *testing.T) {
 func TestNothingIsFoundThatIsNotThere(t *testing.T) {
 	r := newRegion(t)
 	r.ok(createKey(1))
+	r.ok(importKey(3))
 	r.read(func(v *View) {
 		if _, err := v.Key(id(2)); !errors.Is(err, ErrKeyNotFound) {
 			t.Errorf("key: %v", err)
@@ -79,6 +80,11 @@ func TestNothingIsFoundThatIsNotThere(t *testing.T) {
 		}
 		if _, err := v.Version(id(2), version(2)); !errors.Is(err, ErrVersionNotFound) {
 			t.Errorf("version of no key: %v", err)
+		}
+		for n := range 4 { // also of a key that has no primary version, or no next one
+			if _, err := v.Version(id(n), crypto.VersionID{}); !errors.Is(err, ErrVersionNotFound) {
+				t.Errorf("zero version of key %d: %v", n, err)
+			}
 		}
 		for _, name := range []string{"alias/none", "", "x"} {
 			if _, err := v.Alias(name); !errors.Is(err, ErrAliasNotFound) {
@@ -276,6 +282,7 @@ func TestInvalidCommandsHaveNoEffect(t *testing.T) {
 	for i, body := range []any{
 		broken(func(c *storepb.CreateKey) { c.KeyId = c.KeyId[:15] }),
 		broken(func(c *storepb.CreateKey) { c.VersionId = nil }),
+		broken(func(c *storepb.CreateKey) { c.VersionId = make([]byte, 16) }),
 		broken(func(c *storepb.CreateKey) { c.Algorithm = 0 }),
 		broken(func(c *storepb.CreateKey) { c.Algorithm = 256 }),
 		broken(func(c *storepb.CreateKey) { c.Wrapped = nil }),
@@ -293,6 +300,7 @@ func TestInvalidCommandsHaveNoEffect(t *testing.T) {
 		brokenOf(importKey(2), func(c *storepb.CreateKey) { c.Spec = "EC_P256" }),
 		brokenOf(importKey(2), func(c *storepb.CreateKey) { c.RotationIntervalMs = 7 * dayMs }),
 		rotate(func(c *storepb.AddKeyVersion) { c.VersionId = nil }),
+		rotate(func(c *storepb.AddKeyVersion) { c.VersionId = make([]byte, 16) }),
 		rotate(func(c *storepb.AddKeyVersion) { c.VersionId = versionOf(1) }),
 		rotate(func(c *storepb.AddKeyVersion) { c.Wrapped = nil }),
 		rotate(func(c *storepb.AddKeyVersion) { c.Algorithm = 0 }),
@@ -300,6 +308,7 @@ func TestInvalidCommandsHaveNoEffect(t *testing.T) {
 		rotate(func(c *storepb.AddKeyVersion) { c.MinIntervalMs = -1 }),
 		rotate(func(c *storepb.AddKeyVersion) { c.MinIntervalMs = maxDays*dayMs + 1 }),
 		&storepb.SwitchPrimary{KeyId: idOf(1)},
+		&storepb.SwitchPrimary{KeyId: idOf(1), VersionId: make([]byte, 16)},
 		&storepb.SetDeletionProtection{},
 		&storepb.UpdateRotationPolicy{KeyId: idOf(1), IntervalMs: -1},
 		&storepb.UpdateRotationPolicy{KeyId: idOf(1), IntervalMs: maxDays*dayMs + 1},

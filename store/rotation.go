@@ -6,7 +6,6 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"meridian/crypto"
 	"meridian/store/internal/record"
 	"meridian/store/storepb"
 )
@@ -25,10 +24,13 @@ func (a *applier) addKeyVersion(c *storepb.AddKeyVersion) (*storepb.Result, erro
 	if err != nil {
 		return nil, err
 	}
+	version, err := versionID(c.VersionId)
+	if err != nil {
+		return nil, err
+	}
 	if err := checkNewVersion(c); err != nil {
 		return nil, err
 	}
-	version := crypto.VersionID(c.VersionId)
 	old, err := a.key(id)
 	if err != nil {
 		return nil, err
@@ -60,8 +62,6 @@ func (a *applier) addKeyVersion(c *storepb.AddKeyVersion) (*storepb.Result, erro
 
 func checkNewVersion(c *storepb.AddKeyVersion) error {
 	switch {
-	case len(c.VersionId) != record.IDBytes:
-		return invalid("version id of %d bytes", len(c.VersionId))
 	case len(c.Wrapped) == 0:
 		return invalid("a version without material")
 	case c.Algorithm == 0 || c.Algorithm > math.MaxUint8:
@@ -97,8 +97,8 @@ func (a *applier) mayAddVersion(c *storepb.AddKeyVersion, k *storepb.KeyRecord) 
 // switchPrimary makes the version in waiting the primary one, in any state of
 // the key. Once more does nothing.
 func (a *applier) switchPrimary(c *storepb.SwitchPrimary) (*storepb.Result, error) {
-	if len(c.VersionId) != record.IDBytes {
-		return nil, invalid("version id of %d bytes", len(c.VersionId))
+	if _, err := versionID(c.VersionId); err != nil {
+		return nil, err
 	}
 	r, err := a.changeKey(c.KeyId, func(k *storepb.KeyRecord) error {
 		switch {

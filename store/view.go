@@ -220,7 +220,8 @@ func (v *View) readVersion(id crypto.KeyID, version crypto.VersionID) (*Version,
 	if err != nil {
 		return nil, err
 	}
-	if n != k.Versions || version == k.PrimaryVersion || version == k.NextVersion {
+	named := !version.IsZero() && (version == k.PrimaryVersion || version == k.NextVersion)
+	if n != k.Versions || named {
 		return nil, damaged("key %s has %d versions, not %d", id, n, k.Versions)
 	}
 	return nil, ErrVersionNotFound
