@@ -64,6 +64,11 @@ func TestApplyIsDeterministic(t *testing.T) {
 // back and leap.
 func drawEntries(rt *rapid.T, r *region) []Entry {
 	commands := []*storepb.Command{r.command(initRegion())}
+	if rapid.Bool().Draw(rt, "keys") { // of each kind, or what comes of drawn ones
+		for _, body := range []any{createKey(1), rotateKey(1, 1, 11), createPair(2), importKey(3), createToken(3, 1), importMaterial(3, 1), importKey(4), createToken(4, 2)} {
+			commands = append(commands, r.command(body))
+		}
+	}
 	for range rapid.IntRange(5, 40).Draw(rt, "commands") {
 		r.stamp += rapid.SampledFrom([]int64{0, 0, 1, -1, 1000, minuteMs, resultMs, 7 * dayMs, 30 * dayMs}).Draw(rt, "stamp")
 		if rapid.IntRange(0, 7).Draw(rt, "repeat") == 0 {
@@ -127,15 +132,15 @@ func drawBody(rt *rapid.T) any {
 		return &storepb.DeleteAlias{Name: name}
 	case 12:
 		from := rapid.SampledFrom([]int{n, 10 + n}).Draw(rt, "from")
-		return rotateKey(n, from, rapid.IntRange(10, 14).Draw(rt, "to"))
+		return rotateKey(n, from, drawVersion(rt, n))
 	case 13:
 		return &storepb.DestroyKeys{KeyIds: [][]byte{idOf(n), idOf(n%4 + 1)}}
 	case 14, 15:
-		return switchTo(n, rapid.IntRange(10, 14).Draw(rt, "to"))
+		return switchTo(n, drawVersion(rt, n))
 	case 16:
 		return createPair(n)
 	case 17:
-		c := addPair(n, rapid.IntRange(10, 14).Draw(rt, "to"))
+		c := addPair(2, drawVersion(rt, n))
 		c.Limit, c.RegionLimit = uint32(limit), limit
 		c.MinIntervalMs = rapid.SampledFrom([]int64{0, dayMs}).Draw(rt, "distance")
 		return c
@@ -152,19 +157,28 @@ func drawBody(rt *rapid.T) any {
 	case 22:
 		return untagging([]int{n}, rapid.SampledFrom([][]string{nil, {"a"}, {"b", "c"}}).Draw(rt, "tag keys")...)
 	case 23:
-		c := createToken(n, rapid.IntRange(1, 4).Draw(rt, "token"))
+		c := createToken(drawImported(rt), rapid.IntRange(1, 4).Draw(rt, "token"))
 		c.Limit = limit
 		return c
 	case 24, 25:
+		n := drawImported(rt)
 		c := importMaterial(n, rapid.IntRange(1, 4).Draw(rt, "token"))
 		c.VersionId = versionOf(rapid.SampledFrom([]int{n, n, n, 10 + n}).Draw(rt, "version"))
 		c.Fingerprint = fingerprint(rapid.SampledFrom([]int{n, n, n, 9}).Draw(rt, "fingerprint"))
 		c.ExpiresMs = rapid.SampledFrom([]int64{0, baseStamp, baseStamp + 30*dayMs, maxStampMs}).Draw(rt, "expires")
 		return c
 	case 26:
-		return &storepb.DeleteKeyMaterial{KeyId: idOf(n)}
+		return &storepb.DeleteKeyMaterial{KeyId: idOf(drawImported(rt))}
 	case 27:
 		return &storepb.ExpireKeyMaterial{KeyIds: [][]byte{idOf(n), idOf(n%4 + 1)}}
 	}
 	panic("no such body")
 }
+
+// drawVersion draws a version to add to a key, or to switch to: often the same.
+func drawVersion(rt *rapid.T, key int) int {
+	return rapid.SampledFrom([]int{10 + key, 10 + key, 15}).Draw(rt, "version")
+}
+
+// drawImported draws a key that may have its material imported.
+func drawImported(rt *rapid.T) int { return rapid.SampledFrom([]int{3, 4, 4, 1}).Draw(rt, "imported") }
