@@ -146,15 +146,13 @@ func (d *devRun) announce() error {
 		f.Regions = append(f.Regions, region)
 	}
 	d.written = f
-	if d.o.readyFile != "" {
-		if err := f.write(d.o.readyFile); err != nil {
-			return err
-		}
-	}
 	if d.devFile == "" {
 		d.devFile = d.chooseDevFile()
 	}
-	return f.writeDevFile(d.devFile)
+	if err := f.writeDevFile(d.devFile); err != nil || d.o.readyFile == "" {
+		return err
+	}
+	return f.write(d.o.readyFile) // last: who waits for it may use a verb at once
 }
 
 // chooseDevFile is where the client verbs of this user look by themselves, or a
