@@ -123,13 +123,6 @@ func newAliasListCommand(v *clientVerb) *cobra.Command {
 				}
 				action, params["KeyId"] = "ListAliasesByKeyId", id
 			}
-			if s.explain {
-				for name, value := range pageParams(1, listPage) {
-					params[name] = value
-				}
-				_, err := s.call(ctx, action, params, nil)
-				return err
-			}
 			aliases := []aliasView{}
 			err := s.eachAliasOf(ctx, action, params, func(a aliasView) bool {
 				aliases = append(aliases, a)
@@ -137,6 +130,9 @@ func newAliasListCommand(v *clientVerb) *cobra.Command {
 			})
 			if err != nil {
 				return err
+			}
+			if s.explain {
+				return errExplained
 			}
 			return s.writeAliases(aliases)
 		}),
@@ -210,10 +206,6 @@ func newAliasDeleteCommand(v *clientVerb) *cobra.Command {
 		if err := f.check(s); err != nil {
 			return err
 		}
-		if s.explain {
-			_, err := s.call(ctx, "DeleteAlias", f.params(map[string]string{"AliasName": name}), nil)
-			return err
-		}
 		k, err := s.describe(ctx, name)
 		if err != nil {
 			return err
@@ -224,7 +216,7 @@ func newAliasDeleteCommand(v *clientVerb) *cobra.Command {
 		if f.preview(s) {
 			k.preview(s.err, name, "  callers", "that use "+name+" fail once this command returns; the key stays, and what is encrypted under it")
 		}
-		if f.dryRun {
+		if f.dryRun && !s.explain {
 			return s.wouldDo("delete", name, "")
 		}
 		if err := f.confirm(s, name, "delete the alias"); err != nil {

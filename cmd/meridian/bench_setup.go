@@ -111,7 +111,9 @@ func (b *benchRun) prepare(ctx context.Context) (cleanUp func(context.Context) e
 			if _, err := b.send(ctx, "Encrypt", map[string]string{"KeyId": key, "Plaintext": plaintext}, &sealed); err != nil {
 				return cleanUp, err
 			}
-			blob = sealed.CiphertextBlob
+			if blob = sealed.CiphertextBlob; b.explain {
+				blob = told("CiphertextBlob", "Encrypt")
+			}
 		}
 		c.params = a.params(key, c.size, blob)
 		if b.explain {
@@ -155,6 +157,9 @@ func (b *benchRun) findKey(ctx context.Context) (string, func(context.Context) e
 		return "", nil, err
 	}
 	id := made.KeyMetadata.KeyId
+	if b.explain {
+		id = told("KeyId", "CreateKey")
+	}
 	return id, func(ctx context.Context) error {
 		_, err := b.send(ctx, "ScheduleKeyDeletion", map[string]string{"KeyId": id, "PendingWindowInDays": strconv.Itoa(minDeletionDays)}, nil)
 		if err != nil {

@@ -33,7 +33,7 @@ func callError(err error, node, keySource string, now time.Time) error {
 		if refused.RequestID != "" {
 			text += " (request " + refused.RequestID + ")"
 		}
-		return &exitError{refusalExit(refused), errors.New(text)}
+		return &exitError{refusalExit(refused), &refusal{text, refused}}
 	}
 	if text, ok := wrongPortText(err); ok {
 		return &exitError{exitFailed, errors.New(text)}
@@ -50,17 +50,28 @@ func callError(err error, node, keySource string, now time.Time) error {
 	return err
 }
 
+// refusal is an answer that is an error, in words for people.
+type refusal struct {
+	text   string
+	answer *client.Error
+}
+
+func (r *refusal) Error() string { return r.text }
+
+func (r *refusal) Unwrap() error { return r.answer }
+
 // refusalExit is the exit code for an answer that is an error.
 func refusalExit(e *client.Error) int {
 	switch code := e.Code; {
-	case code == "InvalidParameter" && blobRefused(e):
+	case code == "InvalidParameter" && (blobRefused(e) || pairRefused(e)), code == "InvalidKeyMaterial":
 		return exitVerification
 	case code == "InvalidAction.NotFound", code == "HTTP" && e.Status < http.StatusInternalServerError:
 		return exitFailed
 	case strings.HasPrefix(code, "InvalidAccessKeyId"), strings.HasPrefix(code, "InvalidTimeStamp"), code == "SignatureDoesNotMatch",
 		code == "SignatureNonceUsed", code == "IncompleteSignature", code == "InvalidSecurityToken", code == "InvalidSignatureMethod":
 		return exitDenied
-	case code == "MissingParameter", code == "InvalidParameter", code == "ValidationError", code == "Unsupported.Alias":
+	case code == "MissingParameter", code == "InvalidParameter", code == "ValidationError", code == "Unsupported.Alias",
+		code == "MalformedPolicyDocument":
 		return exitUsage
 	case e.Status == http.StatusNotFound:
 		return exitNotFound
@@ -75,6 +86,11 @@ func refusalExit(e *client.Error) int {
 // blobRefused says that a ciphertext did not open.
 func blobRefused(e *client.Error) bool {
 	return strings.HasPrefix(e.Message, "CiphertextBlob does not open") || strings.Contains(e.Message, "of CiphertextBlob is not allowed")
+}
+
+// pairRefused says that a ciphertext did not open under an asymmetric key.
+func pairRefused(e *client.Error) bool {
+	return strings.HasPrefix(e.Message, "CiphertextBlob does not decrypt")
 }
 
 // refusalText is what happened, why and what to do, without the request id.
@@ -93,25 +109,21 @@ func refusalText(e *client.Error, node, keySource string, now time.Time) string 
 	case "Forbidden.NoPermission":
 		return "Denied: " + plainMessage(e)
 	case "InvalidParameter":
+		if pairRefused(e) {
+			return plainMessage(e)
+		}
 		if blobRefused(e) {
 			return "CiphertextBlob does not open: it is damaged, its encryption context is another, or it is not one of ours"
 		}
 	case "InvalidParameter.WrongRegion":
 		return plainMessage(e)
-	case "Rejected.Disabled":
-		return stateText(e, "enable")
-	case "Rejected.PendingDeletion":
-		return stateText(e, "undelete")
-	case "AliasAlreadyExists":
-		return plainMessage(e) + ". Point it at another key: meridian alias retarget"
-	case "Forbidden.AliasNotFound":
-		return plainMessage(e) + ". Those there are: meridian alias list"
-	case "Forbidden.KeyNotFound":
-		return plainMessage(e) + ". Those there are: meridian key list"
 	case "ServiceUnavailableTemporary":
 		return plainMessage(e) + ". Try another node, or again in a moment: meridian status"
 	case "InvalidAction.NotFound":
 		return plainMessage(e) + ". The endpoint " + e.Endpoint + " may be another version"
+	}
+	if text, ok := keyText(e); ok {
+		return text
 	}
 	if e.Code == "HTTP" {
 		return plainMessage(e) + ". " + noAPIHint(e)
@@ -126,20 +138,6 @@ func refusalText(e *client.Error, node, keySource string, now time.Time) string 
 // plainMessage is the message on one line, without its stop.
 func plainMessage(e *client.Error) string {
 	return strings.TrimSuffix(strings.Join(strings.Fields(e.Message), " "), ".")
-}
-
-// stateText adds the verb that makes a key usable again, with the key's id if
-// the message tells it.
-func stateText(e *client.Error, verb string) string {
-	text := plainMessage(e)
-	id := "KEY"
-	for _, word := range strings.Fields(text) {
-		if isUUID(word) {
-			id = word
-			break
-		}
-	}
-	return text + ". meridian key " + verb + " " + id
 }
 
 // clockText says by how much this machine's clock is off from a node's, which

@@ -50,22 +50,58 @@ func (v *clientVerb) completeAliases(c *cobra.Command, args []string, toComplete
 	return v.complete(c, args, toComplete, false)
 }
 
+// completeKeyFlag is completeKeys for a flag.
+func (v *clientVerb) completeKeyFlag(c *cobra.Command, _ []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return v.completeKeys(c, nil, toComplete)
+}
+
 func (v *clientVerb) complete(c *cobra.Command, args []string, toComplete string, ids bool) ([]cobra.Completion, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
+	return v.ask(c, func(ctx context.Context, s *session) ([]cobra.Completion, error) {
+		return s.completions(ctx, toComplete, ids)
+	})
+}
+
+// completeOfKey completes a flag with what list knows of the key that the command
+// line names, as its first argument or by --key.
+func (v *clientVerb) completeOfKey(list func(s *session, ctx context.Context, id string) ([]cobra.Completion, error)) cobra.CompletionFunc {
+	return func(c *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		key := ""
+		if f := c.Flags().Lookup("key"); f != nil {
+			key = f.Value.String()
+		} else if len(args) > 0 {
+			key = args[0]
+		}
+		if key == "" {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return v.ask(c, func(ctx context.Context, s *session) ([]cobra.Completion, error) {
+			id, err := s.keyID(ctx, key)
+			if err != nil {
+				return nil, err
+			}
+			return list(s, ctx, id)
+		})
+	}
+}
+
+// ask asks the region for completions, for as long as a shell waits.
+func (v *clientVerb) ask(c *cobra.Command, question func(ctx context.Context, s *session) ([]cobra.Completion, error)) ([]cobra.Completion, cobra.ShellCompDirective) {
 	s, err := v.open(c)
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveError
 	}
 	defer s.client.Close()
+	s.explain = false // what is completed may have the flag
 	ctx := c.Context()
 	if ctx == nil {
 		ctx = context.Background()
 	}
 	ctx, cancel := context.WithTimeout(ctx, completionTimeout)
 	defer cancel()
-	found, err := s.completions(ctx, toComplete, ids)
+	found, err := question(ctx, s)
 	if err != nil && len(found) == 0 {
 		return nil, cobra.ShellCompDirectiveError
 	}

@@ -52,6 +52,9 @@ func (f *confirmFlags) check(s *session) error {
 // preview says whether to show what is about to be changed: before a question,
 // and otherwise where somebody reads it.
 func (f *confirmFlags) preview(s *session) bool {
+	if s.explain {
+		return false
+	}
 	return !f.yes && !f.dryRun || !s.quiet && s.human() && (f.dryRun || isTerminal(s.err))
 }
 

@@ -22,8 +22,12 @@ import (
 type dataFlags struct{ in, out string }
 
 func (f *dataFlags) addTo(c *cobra.Command) {
-	c.Flags().StringVar(&f.in, "in", "", "read from this `FILE` (default, and -: stdin)")
+	f.addInTo(c)
 	f.addOutTo(c)
+}
+
+func (f *dataFlags) addInTo(c *cobra.Command) {
+	c.Flags().StringVar(&f.in, "in", "", "read from this `FILE` (default, and -: stdin)")
 }
 
 func (f *dataFlags) addOutTo(c *cobra.Command) {
@@ -144,14 +148,19 @@ func (f *dataFlags) writeBlob(s *session, v cryptView, raw bool) error {
 	if !s.human() {
 		return f.writeValue(s, v)
 	}
-	text := []byte(v.Ciphertext + "\n")
-	if raw {
-		var err error
-		if text, err = base64.StdEncoding.DecodeString(v.Ciphertext); err != nil {
-			return fmt.Errorf("the answer's ciphertext is no Base64: %w", err)
-		}
+	return writeEncoded(f.out, s, v.Ciphertext, raw)
+}
+
+// writeEncoded writes what came as Base64 so, on a line, or as bytes.
+func writeEncoded(path string, s *session, text string, raw bool) error {
+	if !raw {
+		return writeTo(path, s.out, []byte(text+"\n"))
 	}
-	return f.write(s, text)
+	data, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		return fmt.Errorf("the answer is no Base64: %w", err)
+	}
+	return writeTo(path, s.out, data)
 }
 
 // writePlaintext writes a result whose point is a plaintext.
@@ -171,11 +180,15 @@ func (f *dataFlags) writePlaintext(s *session, v cryptView) error {
 }
 
 // writeValue writes a result for programs to --out or stdout.
-func (f *dataFlags) writeValue(s *session, v cryptView) error {
+func (f *dataFlags) writeValue(s *session, v any) error { return f.writeResult(s, v, nil) }
+
+// writeResult writes a result to --out or stdout: v for programs, what table
+// writes for people.
+func (f *dataFlags) writeResult(s *session, v any, table func(w io.Writer)) error {
 	var b bytes.Buffer
 	p := *s.printer
 	p.out = &b
-	if err := p.value(v, nil); err != nil {
+	if err := p.value(v, table); err != nil {
 		return err
 	}
 	return f.write(s, b.Bytes())

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"slices"
 	"strconv"
 
@@ -20,74 +18,10 @@ beginning of an id is enough.`,
 	}
 	v.addTo(c)
 	c.AddCommand(
-		newKeyCreateCommand(v), newKeyListCommand(v), newKeyDescribeCommand(v),
-		newKeyEnableCommand(v), newKeyDisableCommand(v), newKeyDeleteCommand(v), newKeyUndeleteCommand(v),
+		newKeyCreateCommand(v), newKeyListCommand(v), newKeyDescribeCommand(v), newKeyVersionsCommand(v), newKeyRotateCommand(v),
+		newKeyEnableCommand(v), newKeyDisableCommand(v), newKeyDeleteCommand(v), newKeyUndeleteCommand(v), newKeyProtectCommand(v),
+		newKeyTagCommand(v), newKeyPolicyCommand(v), newKeyExportPublicCommand(v),
 	)
-	return c
-}
-
-func newKeyCreateCommand(v *clientVerb) *cobra.Command {
-	var description, alias, spec, usage, rotation string
-	var dryRun bool
-	c := &cobra.Command{
-		Use:     "create",
-		Short:   "Make a key",
-		Args:    noArgs,
-		Example: `  meridian key create --description payments --alias alias/payments`,
-	}
-	c.RunE = v.run(func(ctx context.Context, s *session, _ []string) error {
-		if alias != "" {
-			if !isAliasRef(alias) {
-				return usageError("--alias %q: want alias/NAME", alias)
-			}
-			var err error
-			if alias, err = aliasName(alias); err != nil {
-				return err
-			}
-		}
-		params := map[string]string{"Description": description, "KeySpec": spec}
-		if usage != "" {
-			params["KeyUsage"] = usage
-		}
-		if rotation != "" {
-			params["EnableAutomaticRotation"], params["RotationInterval"] = "true", rotation
-		}
-		if !s.explain {
-			if err := s.aliasFree(ctx, alias); err != nil {
-				return err
-			}
-			if dryRun {
-				return s.wouldDo("create", "a key of spec "+spec, alias)
-			}
-		}
-		var answer struct{ KeyMetadata keyMetadata }
-		resp, err := s.call(ctx, "CreateKey", params, &answer)
-		if err != nil {
-			return err
-		}
-		k := answer.KeyMetadata.view(resp)
-		if alias != "" {
-			_, err = s.send(ctx, "CreateAlias", map[string]string{"AliasName": alias, "KeyId": k.ID}, nil)
-			if err != nil {
-				return s.undoCreate(ctx, k.ID, alias, err)
-			}
-			k.Aliases = append(k.Aliases, alias)
-		}
-		return s.value(k, func(w io.Writer) {
-			if s.quiet {
-				fmt.Fprintln(w, k.ID)
-				return
-			}
-			k.write(w)
-		})
-	})
-	f := c.Flags()
-	f.StringVar(&description, "description", "", "`TEXT` that says what the key is for")
-	f.StringVar(&alias, "alias", "", "also give it this alias (`alias/NAME`)")
-	f.StringVar(&spec, "spec", "Aliyun_AES_256", "`SPEC` of the key")
-	f.StringVar(&usage, "usage", "", "`USAGE`: ENCRYPT/DECRYPT or SIGN/VERIFY (default: what the spec is for)")
-	f.StringVar(&rotation, "rotate-every", "", "rotate it after this `TIME`, 7d to 730d")
-	addDryRun(c, &dryRun)
 	return c
 }
 
@@ -99,10 +33,6 @@ func newKeyListCommand(v *clientVerb) *cobra.Command {
 		Args:  noArgs,
 	}
 	c.RunE = v.run(func(ctx context.Context, s *session, _ []string) error {
-		if s.explain {
-			_, err := s.call(ctx, "ListKeys", pageParams(1, listPage), nil)
-			return err
-		}
 		return s.listKeys(ctx, states)
 	})
 	c.Flags().StringSliceVar(&states, "state", nil, "only keys in this `STATE`: Enabled, Disabled, PendingDeletion, PendingImport")
@@ -131,6 +61,9 @@ func (s *session) listKeys(ctx context.Context, states []string) error {
 	})
 	if err != nil {
 		return err
+	}
+	if s.explain {
+		return errExplained // and one DescribeKey for each key that is listed
 	}
 	if keys, err = s.describeAll(ctx, keys, names); err != nil {
 		return err
@@ -163,22 +96,14 @@ func newKeyDescribeCommand(v *clientVerb) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var answer struct{ KeyMetadata keyMetadata }
-			resp, err := s.call(ctx, "DescribeKey", map[string]string{"KeyId": ref}, &answer)
+			k, err := s.describe(ctx, ref)
 			if err != nil {
 				return err
 			}
-			k := answer.KeyMetadata.view(resp)
 			if k.Aliases, err = s.aliasesOf(ctx, k.ID); err != nil {
 				return err
 			}
-			return s.value(k, func(w io.Writer) {
-				if s.quiet {
-					fmt.Fprintln(w, k.ID)
-					return
-				}
-				k.write(w)
-			})
+			return s.showKey(k)
 		}),
 	}
 }

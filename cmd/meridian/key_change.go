@@ -22,12 +22,14 @@ const (
 
 // change is what a verb did to a key, or would do.
 type change struct {
-	Done   string `json:"done"` // enabled, disabled, ... ; would ... in a dry run
-	Key    string `json:"key_id,omitempty"`
-	Alias  string `json:"alias,omitempty"`
-	State  string `json:"state,omitempty"`
-	At     string `json:"delete_at,omitempty"`
-	Reason string `json:"reason,omitempty"`
+	Done    string `json:"done"` // enabled, disabled, ... ; would ... in a dry run
+	Key     string `json:"key_id,omitempty"`
+	Version string `json:"key_version_id,omitempty"`
+	Alias   string `json:"alias,omitempty"`
+	State   string `json:"state,omitempty"`
+	At      string `json:"delete_at,omitempty"`
+	Expires string `json:"material_expires,omitempty"`
+	Reason  string `json:"reason,omitempty"`
 	answered
 }
 
@@ -35,6 +37,13 @@ type change struct {
 func (s *session) wouldDo(verb, what, alias string) error {
 	return s.value(change{Done: "would " + verb, Alias: alias}, func(w io.Writer) {
 		fmt.Fprintf(w, "would %s %s; nothing was done\n", verb, strings.TrimSpace(what+" "+alias))
+	})
+}
+
+// wouldBe is the result of a dry run after which a key would be something else.
+func (s *session) wouldBe(done, id string) error {
+	return s.value(change{Done: "would be " + done, Key: id}, func(w io.Writer) {
+		fmt.Fprintf(w, "key %s would be %s; nothing was done\n", id, done)
 	})
 }
 
@@ -147,7 +156,7 @@ then "meridian key undelete" keeps it.`,
 			at:     at,
 			lines: []string{"  unusable", "on every node when this command returns", "  destroyed", day(at) + ", with all that is encrypted under it",
 				"  until then", "meridian key undelete"},
-			refused: []string{"PendingDeletion"},
+			refused: []string{"PendingDeletion"}, check: unprotected,
 		})
 	})
 	f.addTo(c)
@@ -155,13 +164,22 @@ then "meridian key undelete" keeps it.`,
 	return c
 }
 
+// unprotected refuses a key that cannot be deleted.
+func unprotected(k keyView) error {
+	if k.DeletionProtection == "Enabled" {
+		return &exitError{exitFailed, fmt.Errorf("key %s is protected from being deleted; take that away first: meridian key protect %s --off", k.ID, k.ID)}
+	}
+	return nil
+}
+
 // takeAway is a verb that takes a key away, for a time or for good.
 type takeAway struct {
 	verb, action, done, state, typed string
 	params                           map[string]string
-	at                               string   // when it is destroyed
-	lines                            []string // of the preview
-	refused                          []string // states in which it is not possible
+	at                               string              // when it is destroyed
+	lines                            []string            // of the preview
+	refused                          []string            // states in which it is not possible
+	check                            func(keyView) error // what else is not possible; may be nil
 }
 
 // takeAway shows what a key is, wants it confirmed, and carries the verb out.
@@ -177,16 +195,19 @@ func (s *session) takeAway(ctx context.Context, f *confirmFlags, ref string, ver
 	if err != nil {
 		return err
 	}
-	if !s.explain {
-		if err := refuseStates(k, verb.verb, verb.refused...); err != nil {
+	if err := refuseStates(k, verb.verb, verb.refused...); err != nil {
+		return err
+	}
+	if verb.check != nil && !s.explain {
+		if err := verb.check(k); err != nil {
 			return err
 		}
-		if k.Aliases, err = s.aliasesOf(ctx, k.ID); err != nil {
-			return err
-		}
-		if f.preview(s) {
-			k.preview(s.err, ref, verb.lines...)
-		}
+	}
+	if k.Aliases, err = s.aliasesOf(ctx, k.ID); err != nil {
+		return err
+	}
+	if f.preview(s) {
+		k.preview(s.err, ref, verb.lines...)
 	}
 	if f.dryRun && !s.explain {
 		return s.wouldDo(verb.verb, "key "+k.ID, "")

@@ -17,6 +17,8 @@ func (s *session) aliasFree(ctx context.Context, alias string) error {
 	}
 	k, err := s.describe(ctx, alias)
 	switch {
+	case s.explain:
+		return err
 	case err == nil:
 		return &exitError{exitFailed, fmt.Errorf("%s is taken, by key %s; nothing was made. Point it at another key: meridian alias retarget", alias, k.ID)}
 	case exitOf(err) == exitNotFound:

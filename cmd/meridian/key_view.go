@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"meridian/cluster/api/client"
@@ -13,7 +14,7 @@ type keyMetadata struct {
 	KeyId, Arn, KeyState, KeySpec, KeyUsage, Origin, ProtectionLevel        string
 	Description, Creator, CreationDate, DeleteDate, PrimaryKeyVersion       string
 	AutomaticRotation, RotationInterval, LastRotationDate, NextRotationDate string
-	DeletionProtection                                                      string
+	DeletionProtection, DeletionProtectionDescription, MaterialExpireTime   string
 }
 
 // keyView is a key as the command line shows it.
@@ -35,6 +36,8 @@ type keyView struct {
 	LastRotation       string   `json:"last_rotation,omitempty"`
 	NextRotation       string   `json:"next_rotation,omitempty"`
 	DeletionProtection string   `json:"deletion_protection,omitempty"`
+	ProtectedBecause   string   `json:"deletion_protection_description,omitempty"`
+	MaterialExpires    string   `json:"material_expires,omitempty"`
 	Aliases            []string `json:"aliases"`
 	answered
 }
@@ -51,7 +54,7 @@ func (m keyMetadata) view(r client.Response) keyView {
 		ProtectionLevel: m.ProtectionLevel, Description: m.Description, Creator: m.Creator, Created: m.CreationDate,
 		Deleted: m.DeleteDate, PrimaryVersion: m.PrimaryKeyVersion, Rotation: m.AutomaticRotation,
 		RotationInterval: m.RotationInterval, LastRotation: m.LastRotationDate, NextRotation: m.NextRotationDate,
-		DeletionProtection: m.DeletionProtection, Aliases: []string{}, answered: answeredBy(r),
+		DeletionProtection: m.DeletionProtection, ProtectedBecause: m.DeletionProtectionDescription, MaterialExpires: m.MaterialExpireTime, Aliases: []string{}, answered: answeredBy(r),
 	}
 }
 
@@ -59,7 +62,7 @@ func (m keyMetadata) view(r client.Response) keyView {
 func (k keyView) write(w io.Writer) {
 	rotation := k.Rotation
 	if k.RotationInterval != "" {
-		rotation += " every " + k.RotationInterval
+		rotation += " every " + wholeDays(k.RotationInterval)
 	}
 	fields(w,
 		"key", k.ID,
@@ -69,21 +72,35 @@ func (k keyView) write(w io.Writer) {
 		"to be deleted", k.Deleted,
 		"spec", k.Spec+"  "+k.Usage,
 		"origin", k.Origin+"  "+k.ProtectionLevel,
+		"material expires", k.MaterialExpires,
 		"description", k.Description,
 		"created", k.Created+"  by "+k.Creator,
 		"version", k.PrimaryVersion,
 		"rotation", rotation,
 		"last rotation", k.LastRotation,
 		"next rotation", k.NextRotation,
-		"deletion", protectionText(k.DeletionProtection),
+		"deletion", k.protection(),
 	)
 }
 
-func protectionText(state string) string {
-	if state == "Enabled" {
-		return "protected"
+func (k keyView) protection() string {
+	switch {
+	case k.DeletionProtection != "Enabled":
+		return ""
+	case k.ProtectedBecause != "":
+		return "protected: " + k.ProtectedBecause
 	}
-	return ""
+	return "protected"
+}
+
+// wholeDays is a time in seconds, as the API tells it, in days if they are whole.
+func wholeDays(interval string) string {
+	const day = 24 * 60 * 60
+	seconds, err := strconv.ParseInt(strings.TrimSuffix(interval, "s"), 10, 64)
+	if err != nil || seconds%day != 0 {
+		return interval
+	}
+	return strconv.FormatInt(seconds/day, 10) + "d"
 }
 
 // short is the id as long as people need it.

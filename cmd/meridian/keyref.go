@@ -62,11 +62,18 @@ func (s *session) keyID(ctx context.Context, ref string) (string, error) {
 	return k.ID, err
 }
 
-// describe asks for one key, whatever --explain-api says.
+// describe asks for one key.
 func (s *session) describe(ctx context.Context, ref string) (keyView, error) {
 	var answer struct{ KeyMetadata keyMetadata }
 	resp, err := s.send(ctx, "DescribeKey", map[string]string{"KeyId": ref}, &answer)
-	return answer.KeyMetadata.view(resp), err
+	k := answer.KeyMetadata.view(resp)
+	if s.explain {
+		k.ID = ref
+		if isAliasRef(ref) {
+			k.ID = told("KeyId", ref)
+		}
+	}
+	return k, err
 }
 
 // byPrefix finds the one key whose id begins so.
@@ -82,6 +89,8 @@ func (s *session) byPrefix(ctx context.Context, prefix string) (string, error) {
 	switch {
 	case err != nil:
 		return "", err
+	case s.explain:
+		return told("KeyId", prefix+"…"), nil
 	case len(found) == 0:
 		return "", &exitError{exitNotFound, fmt.Errorf("no key id begins with %s; those there are: meridian key list", prefix)}
 	case len(found) > 1:

@@ -44,6 +44,7 @@ func newRoot() *cobra.Command {
 		newDecryptCommand(),
 		newReencryptCommand(),
 		newDatakeyCommand(),
+		newPublicKeyCommand(),
 		newConfigCommand(),
 		newSealCommand(),
 		newBenchCommand(),

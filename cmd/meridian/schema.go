@@ -24,9 +24,13 @@ type schemaNode struct {
 // lists are one line an item.
 func results() map[string]any {
 	return map[string]any{
-		"key create, key describe": keyView{},
-		"key list":                 keyList{},
-		"key enable, disable, delete, undelete; alias create, retarget, delete; every --dry-run": change{},
+		"key create, key describe":      keyView{},
+		"key list":                      keyList{},
+		"key versions":                  versionList{},
+		"key tag KEY":                   tagList{},
+		"key policy get":                policyView{},
+		"key export-public, public-key": publicKeyView{},
+		"key enable, disable, delete, undelete, rotate, protect, tag, policy put, import, delete-material; alias create, retarget, delete; every --dry-run": change{},
 		"alias list":                           aliasList{},
 		"encrypt, decrypt, datakey, reencrypt": cryptView{},
 		"status":                               statusView{},

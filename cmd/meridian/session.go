@@ -23,7 +23,7 @@ type clientVerb struct {
 func (v *clientVerb) addTo(c *cobra.Command) {
 	v.flags.addTo(c)
 	v.output.addTo(c)
-	c.PersistentFlags().BoolVar(&v.explain, "explain-api", false, "print the signed request instead of sending it")
+	c.PersistentFlags().BoolVar(&v.explain, "explain-api", false, "print the signed requests that would be sent, and send nothing")
 }
 
 // session is one run of a client verb.
@@ -33,10 +33,15 @@ type session struct {
 	client  *client.Client
 	target  *target
 	explain bool
+	shown   *int // requests that --explain-api has printed
 }
 
-// errExplained ends a verb whose request was printed instead of sent.
+// errExplained ends a verb whose requests were printed instead of sent.
 var errExplained = errors.New("explained")
+
+// told stands in printed requests for what an answer before would have told:
+// nothing is sent, and so there is none.
+func told(member, by string) string { return "{" + member + " of " + by + "}" }
 
 // run wraps a verb: it resolves the target, ends calls on Ctrl-C, and turns
 // errors of calls into texts for people.
@@ -76,28 +81,40 @@ func (v *clientVerb) open(c *cobra.Command) (*session, error) {
 	if err != nil {
 		return nil, usageError("%w", err)
 	}
-	return &session{printer: v.output.printer(c), in: c.InOrStdin(), client: cl, target: t, explain: v.explain}, nil
+	return &session{printer: v.output.printer(c), in: c.InOrStdin(), client: cl, target: t, explain: v.explain, shown: new(int)}, nil
 }
 
-// call sends the request that the verb is about, or prints it.
+// call sends the last request of a verb. Under --explain-api that ends the verb.
 func (s *session) call(ctx context.Context, action string, params map[string]string, out any) (client.Response, error) {
-	if s.explain {
-		text, err := s.client.Explain(action, params)
-		if err != nil {
-			return client.Response{}, err
-		}
-		if _, err := io.WriteString(s.out, text); err != nil {
-			return client.Response{}, err
-		}
-		return client.Response{}, errExplained
+	resp, err := s.send(ctx, action, params, out)
+	if err == nil && s.explain {
+		err = errExplained
 	}
-	return s.send(ctx, action, params, out)
+	return resp, err
 }
 
-// send sends a request in any case.
+// send sends a request. Under --explain-api it is printed instead, and out stays
+// as it is.
 func (s *session) send(ctx context.Context, action string, params map[string]string, out any) (client.Response, error) {
+	if s.explain {
+		return client.Response{}, s.show(action, params)
+	}
 	resp, err := s.client.Call(ctx, action, params, out)
 	return resp, s.explained(err, resp.Node)
+}
+
+// show prints a request as it would be sent, below those before it.
+func (s *session) show(action string, params map[string]string) error {
+	text, err := s.client.Explain(action, params)
+	if err != nil {
+		return err
+	}
+	if *s.shown > 0 {
+		text = "\n" + text
+	}
+	*s.shown++
+	_, err = io.WriteString(s.out, text)
+	return err
 }
 
 // explained turns what a call failed with into a line for people.

@@ -9,13 +9,18 @@ import (
 
 // otherWords are what people type for a verb that has another name here.
 var otherWords = map[string][]string{
-	"create":   {"add", "make", "new"},
-	"delete":   {"remove", "rm", "destroy"},
-	"describe": {"show", "get", "info"},
-	"list":     {"ls"},
-	"retarget": {"move", "update", "set", "point"},
-	"server":   {"serve", "start", "run"},
-	"undelete": {"restore", "cancel"},
+	"create":        {"add", "make", "new"},
+	"delete":        {"remove", "rm", "destroy"},
+	"describe":      {"show", "get", "info"},
+	"export-public": {"public-key", "public"},
+	"list":          {"ls"},
+	"protect":       {"unprotect"},
+	"put":           {"set", "update"},
+	"rotate":        {"rotation"},
+	"tag":           {"tags", "untag"},
+	"retarget":      {"move", "update", "set", "point"},
+	"server":        {"serve", "start", "run"},
+	"undelete":      {"restore", "cancel"},
 }
 
 // suggestionDistance is how many letters a verb may be away from what was typed.
