@@ -57,6 +57,7 @@ func TestScripts(t *testing.T) {
 			"waitfile": waitFile,
 			"exits":    exits,
 			"gone":     gone,
+			"wrap":     wrapMaterial,
 		},
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,

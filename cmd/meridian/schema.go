@@ -29,6 +29,7 @@ func results() map[string]any {
 		"key versions":                  versionList{},
 		"key tag KEY":                   tagList{},
 		"key policy get":                policyView{},
+		"key import --parameters-only":  importParametersView{},
 		"key export-public, public-key": publicKeyView{},
 		"key enable, disable, delete, undelete, rotate, protect, tag, policy put, import, delete-material; alias create, retarget, delete; every --dry-run": change{},
 		"alias list":                           aliasList{},
