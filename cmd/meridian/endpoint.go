@@ -47,7 +47,7 @@ func (f *clientFlags) addTo(c *cobra.Command) {
 	p.StringVar(&f.ca, "ca", "", "PEM `FILE` of an authority to trust besides the system's (MERIDIAN_CA_FILE)")
 	p.StringVar(&f.profileFile, "config", "", "the official CLI's profile `FILE` (default ~/.aliyun/config.json)")
 	p.StringVar(&f.profile, "profile", "", "`NAME` of the profile in it (ALIBABA_CLOUD_PROFILE; default: its current one)")
-	p.StringVar(&f.signature, "signature", "v3", "signature `SCHEME`: v3, v1 or v1-sha256")
+	p.StringVar(&f.signature, "signature", "v3", "`SCHEME` by which requests are signed: v3, v1 or v1-sha256")
 	p.StringVar(&f.consistency, "consistency", "default", "`LEVEL` of reads: default (nothing from before an acknowledged write) or linearizable")
 	p.Uint64Var(&f.minIndex, "min-index", 0, "`INDEX` of an earlier answer, which reads must not be behind")
 	p.DurationVar(&f.timeout, "timeout", client.DefaultTimeout, "limit of one attempt at one node")
@@ -82,14 +82,8 @@ func (t *target) client() (*client.Client, error) {
 // terminal.
 func (f *clientFlags) resolve(in io.Reader) (*target, error) {
 	t := &target{timeout: f.timeout, minIndex: f.minIndex}
-	switch strings.ToLower(f.signature) {
-	case "v3", "":
-		t.signature = client.V3
-	case "v1":
-		t.signature = client.V1
-	case "v1-sha256":
-		t.signature = client.V1SHA256
-	default:
+	var ok bool
+	if t.signature, ok = f.scheme(); !ok {
 		return nil, usageError("--signature %q: want v3, v1 or v1-sha256", f.signature)
 	}
 	switch f.consistency {
@@ -110,6 +104,19 @@ func (f *clientFlags) resolve(in io.Reader) (*target, error) {
 		return nil, err
 	}
 	return t, t.readCA(ca)
+}
+
+// scheme is how requests are to be signed; false for a word that is no scheme.
+func (f *clientFlags) scheme() (s client.Signature, ok bool) {
+	switch strings.ToLower(f.signature) {
+	case "v3", "":
+		return client.V3, true
+	case "v1":
+		return client.V1, true
+	case "v1-sha256":
+		return client.V1SHA256, true
+	}
+	return client.V3, false
 }
 
 // findEndpoint takes the flag, a regions file, the environment, or the dev

@@ -44,6 +44,8 @@ func newRoot() *cobra.Command {
 		newDecryptCommand(),
 		newReencryptCommand(),
 		newDatakeyCommand(),
+		newSignCommand(),
+		newVerifyCommand(),
 		newPublicKeyCommand(),
 		newConfigCommand(),
 		newSealCommand(),

@@ -57,6 +57,7 @@ func TestScripts(t *testing.T) {
 			"waitfile": waitFile,
 			"exits":    exits,
 			"gone":     gone,
+			"signed":   signedBy,
 			"wrap":     wrapMaterial,
 		},
 		RequireExplicitExec: true,

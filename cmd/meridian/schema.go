@@ -34,6 +34,8 @@ func results() map[string]any {
 		"key enable, disable, delete, undelete, rotate, protect, tag, policy put, import, delete-material; alias create, retarget, delete; every --dry-run": change{},
 		"alias list":                           aliasList{},
 		"encrypt, decrypt, datakey, reencrypt": cryptView{},
+		"sign":                                 signatureView{},
+		"verify":                               verifyView{},
 		"status":                               statusView{},
 		"bench":                                benchReport{},
 		"version":                              versionView{},
