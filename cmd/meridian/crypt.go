@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 
 	"github.com/spf13/cobra"
 
@@ -15,24 +16,30 @@ import (
 )
 
 // cipherAnswer is what the crypto actions answer, each a part of it.
-type cipherAnswer struct{ KeyId, KeyVersionId, CiphertextBlob, Plaintext string }
+type cipherAnswer struct {
+	KeyId, KeyVersionId, CiphertextBlob, Plaintext, ExportedDataKey string
+}
 
 // cryptView is the result of a crypto verb for programs.
 type cryptView struct {
 	KeyID      string `json:"key_id"`
 	Version    string `json:"key_version_id"`
-	Ciphertext string `json:"ciphertext_blob,omitempty"` // Base64
-	Plaintext  string `json:"plaintext,omitempty"`       // Base64
+	Ciphertext string `json:"ciphertext_blob,omitempty"`   // Base64
+	Plaintext  string `json:"plaintext,omitempty"`         // Base64
+	Exported   string `json:"exported_data_key,omitempty"` // Base64, under a public key
 	answered
 }
 
 func (a cipherAnswer) view(r client.Response) cryptView {
-	return cryptView{KeyID: a.KeyId, Version: a.KeyVersionId, Ciphertext: a.CiphertextBlob, Plaintext: a.Plaintext, answered: answeredBy(r)}
+	return cryptView{
+		KeyID: a.KeyId, Version: a.KeyVersionId, Ciphertext: a.CiphertextBlob, Plaintext: a.Plaintext, Exported: a.ExportedDataKey, answered: answeredBy(r),
+	}
 }
 
 func newEncryptCommand() *cobra.Command {
 	v := &clientVerb{}
 	var data dataFlags
+	var pair pairFlags
 	var contexts []string
 	var raw, dryRun bool
 	c := &cobra.Command{
@@ -41,7 +48,10 @@ func newEncryptCommand() *cobra.Command {
 		Long: fmt.Sprintf(`Encrypts a short plaintext, byte for byte as it comes, from the argument, a file
 or stdin, and writes the ciphertext as Base64. A region takes %d bytes unless
 it is set to another number, at most %d. Larger data is encrypted with a data
-key: meridian datakey.`, api.DefaultPlaintext, api.MaxPlaintext),
+key: meridian datakey.
+
+Under an asymmetric key the ciphertext is what RSA or SM2 makes, without a word
+of the key: "meridian decrypt --key KEY" opens it. RSA_2048 takes 190 bytes.`, api.DefaultPlaintext, api.MaxPlaintext),
 		Example: `  meridian encrypt alias/demo hello
   meridian encrypt alias/payments --in card.json --out card.enc --context app=pay`,
 		Args:              cobra.RangeArgs(1, 2),
@@ -62,20 +72,25 @@ key: meridian datakey.`, api.DefaultPlaintext, api.MaxPlaintext),
 		}
 		defer crypto.Secret(plaintext).Wipe()
 		params["KeyId"], params["Plaintext"] = key, base64.StdEncoding.EncodeToString(plaintext)
-		if dryRun {
-			return s.dryRunCrypto(ctx, "Encrypt", params, "encrypt")
+		var answer cryptView
+		if pair.given() {
+			answer, err = pair.encrypt(ctx, s, params, dryRun)
+		} else if answer, err = s.crypt(ctx, "Encrypt", params, dryRun); otherKindOfKey(err) {
+			answer, err = pair.encryptInstead(ctx, s, params, dryRun, err)
 		}
-		var answer cipherAnswer
-		resp, err := s.call(ctx, "Encrypt", params, &answer)
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
+		case dryRun:
+			return s.wouldCrypt("encrypt")
 		}
-		return data.writeBlob(s, answer.view(resp), raw)
+		return data.writeBlob(s, answer, raw)
 	})
 	v.addTo(c)
 	data.addTo(c)
 	addContextFlag(c, &contexts)
 	addRawFlag(c, &raw)
+	pair.addTo(c, v, "the newest")
 	addDryRun(c, &dryRun)
 	return c
 }
@@ -83,6 +98,7 @@ key: meridian datakey.`, api.DefaultPlaintext, api.MaxPlaintext),
 func newDecryptCommand() *cobra.Command {
 	v := &clientVerb{}
 	var data dataFlags
+	var pair pairFlags
 	var contexts []string
 	var yes, dryRun bool
 	c := &cobra.Command{
@@ -90,9 +106,13 @@ func newDecryptCommand() *cobra.Command {
 		Short: "Decrypt a ciphertext",
 		Long: `Decrypts a ciphertext, Base64 or as bytes, from the argument, a file or stdin.
 It names its own key and version. The plaintext is written byte for byte; on a
-terminal it is shown only after a question.`,
+terminal it is shown only after a question.
+
+What was encrypted under an asymmetric key, here or by openssl, names no key:
+--key does. Without --version each version is tried, newest first.`,
 		Example: `  meridian decrypt < card.enc > card.json
-  meridian decrypt --in card.enc --out card.json --context app=pay`,
+  meridian decrypt --in card.enc --out card.json --context app=pay
+  meridian decrypt --key alias/transport --in wrapped.bin --out key.bin`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
@@ -101,49 +121,82 @@ terminal it is shown only after a question.`,
 		if err := addContext(params, "EncryptionContext", contexts); err != nil {
 			return err
 		}
+		if pair.given() && pair.key == "" {
+			return usageError("--algorithm and --version are for a ciphertext of an asymmetric key, which --key names")
+		}
 		blob, err := data.readBlob(s, args)
 		if err != nil {
 			return err
 		}
 		params["CiphertextBlob"] = base64.StdEncoding.EncodeToString(blob)
-		if dryRun {
-			return s.dryRunCrypto(ctx, "Decrypt", params, "decrypt")
-		}
-		if data.out == "" && isTerminal(s.out) && !yes && !s.explain {
-			show, err := askTerminal(s, "Show the plaintext on this terminal?")
-			if err != nil {
+		if !dryRun {
+			if err := data.mayShow(s, yes); err != nil {
 				return err
 			}
-			if !show {
-				return &exitError{exitFailed, errors.New("nothing was decrypted; --out FILE or a pipe takes the plaintext")}
-			}
 		}
-		var answer cipherAnswer
-		resp, err := s.call(ctx, "Decrypt", params, &answer)
-		if err != nil {
+		var answer cryptView
+		if pair.key != "" {
+			answer, err = pair.decrypt(ctx, s, params, dryRun)
+		} else {
+			answer, err = s.crypt(ctx, "Decrypt", params, dryRun)
+		}
+		switch {
+		case err != nil:
 			return err
+		case dryRun:
+			return s.wouldCrypt("decrypt")
 		}
-		return data.writePlaintext(s, answer.view(resp))
+		return data.writePlaintext(s, answer)
 	})
 	v.addTo(c)
 	data.addTo(c)
 	addContextFlag(c, &contexts)
+	pair.addKeyTo(c, v)
+	pair.addTo(c, v, "each, newest first")
 	c.Flags().BoolVarP(&yes, "yes", "y", false, "show the plaintext on a terminal without asking")
 	addDryRun(c, &dryRun)
 	return c
 }
 
-// dryRunCrypto asks the region whether a crypto call would succeed.
+// mayShow asks before a plaintext goes to a terminal.
+func (f *dataFlags) mayShow(s *session, yes bool) error {
+	if f.out != "" || !isTerminal(s.out) || yes || s.explain {
+		return nil
+	}
+	show, err := askTerminal(s, "Show the plaintext on this terminal?")
+	if err == nil && !show {
+		err = &exitError{exitFailed, errors.New("nothing was decrypted; --out FILE or a pipe takes the plaintext")}
+	}
+	return err
+}
+
+// crypt makes the crypto call of a verb, or asks whether it would succeed.
+func (s *session) crypt(ctx context.Context, action string, params map[string]string, dryRun bool) (cryptView, error) {
+	if dryRun {
+		return cryptView{}, s.probe(ctx, action, params)
+	}
+	var answer cipherAnswer
+	resp, err := s.call(ctx, action, params, &answer)
+	return answer.view(resp), err
+}
+
+// dryRunCrypto asks the region whether a crypto call would succeed, and says so.
 func (s *session) dryRunCrypto(ctx context.Context, action string, params map[string]string, verb string) error {
 	if err := s.probe(ctx, action, params); err != nil {
 		return err
 	}
+	return s.wouldCrypt(verb)
+}
+
+// wouldCrypt is the result of a dry run of a crypto verb.
+func (s *session) wouldCrypt(verb string) error {
 	return s.value(change{Done: "would " + verb}, func(w io.Writer) { fmt.Fprintf(w, "would %s; nothing was done\n", verb) })
 }
 
 // probe sends a crypto call as a dry run (API page, DryRun): the answer is always
 // an error, and one code of it is success.
 func (s *session) probe(ctx context.Context, action string, params map[string]string) error {
+	params = maps.Clone(params)
 	params["DryRun"] = "true"
 	if s.explain {
 		_, err := s.call(ctx, action, params, nil)

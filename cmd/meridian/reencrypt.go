@@ -19,6 +19,7 @@ type reencryptFlags struct {
 	contexts    []string
 	toContexts  []string
 	dropContext bool
+	pair        pairFlags // the source, where that is an asymmetric key
 	toRegion    string
 	raw, dryRun bool
 }
@@ -33,11 +34,15 @@ func newReencryptCommand() *cobra.Command {
 never leaves the service. The encryption context stays the same, unless
 --to-context or --drop-context says otherwise.
 
+A ciphertext that was made under an asymmetric key, as "meridian datakey export"
+does, names no key: --from-key does.
+
 With --to-region the ciphertext is decrypted in the region that it is from and
 encrypted in the other one, under its key KEY: the plaintext passes through
 this process, and never touches a disk. The regions come from --regions FILE,
 or are those of the running dev instance.`,
 		Example: `  meridian reencrypt alias/new --in old.enc --out new.enc --context app=pay
+  meridian reencrypt alias/pay --from-key alias/transport --in key.sh --out key.enc
   meridian reencrypt alias/pay --to-region sh-prod --regions regions.yaml < hz.enc > sh.enc`,
 		Args:              cobra.RangeArgs(1, 2),
 		ValidArgsFunction: v.completeKeys,
@@ -45,6 +50,9 @@ or are those of the running dev instance.`,
 	c.RunE = v.run(func(ctx context.Context, s *session, args []string) error {
 		if f.dropContext && len(f.toContexts) > 0 {
 			return usageError("--to-context and --drop-context exclude each other")
+		}
+		if err := f.checkPair(); err != nil {
+			return err
 		}
 		blob, err := f.data.readBlob(s, args[1:])
 		if err != nil {
@@ -64,7 +72,25 @@ or are those of the running dev instance.`,
 	fl.StringArrayVar(&f.toContexts, "to-context", nil, "encryption context of the new ciphertext, `NAME=VALUE` (default: the old one)")
 	fl.BoolVar(&f.dropContext, "drop-context", false, "give the new ciphertext no encryption context")
 	fl.StringVar(&f.toRegion, "to-region", "", "`ID` of another region to encrypt in")
+	fl.StringVar(&f.pair.key, "from-key", "", "the asymmetric `KEY` that it was encrypted under")
+	fl.StringVar(&f.pair.version, "from-version", "", "`ID` of the version of that key (default: each, newest first)")
+	encrypting.addAlgorithmFlag(c, "from-algorithm", &f.pair.algorithm)
+	_ = c.RegisterFlagCompletionFunc("from-key", v.completeKeyFlag) // the flag is there
 	return c
+}
+
+// checkPair refuses flags about an asymmetric source that do not fit.
+func (f *reencryptFlags) checkPair() error {
+	switch {
+	case f.pair.key == "" && f.pair.given():
+		return usageError("--from-version and --from-algorithm need --from-key KEY")
+	case f.pair.key != "" && f.toRegion != "":
+		return usageError("--from-key is of the region that encrypts again; leave out --to-region, and name the region by --region")
+	case f.pair.key != "" && (len(f.contexts) > 0 || f.dropContext):
+		return usageError("what an asymmetric key encrypted has no context; --to-context gives the new ciphertext one")
+	}
+	_, err := chooseName("--from-algorithm", f.pair.algorithm, encrypting.allSchemes())
+	return err
 }
 
 // newContext is the pairs of the new ciphertext.
@@ -89,15 +115,27 @@ func (f *reencryptFlags) within(ctx context.Context, s *session, ref string, blo
 		addContext(params, "DestinationEncryptionContext", f.newContext())); err != nil {
 		return err
 	}
-	if f.dryRun {
-		return s.dryRunCrypto(ctx, "ReEncrypt", params, "encrypt it again")
+	var answer cryptView
+	if f.pair.key != "" {
+		answer, err = f.fromPair(ctx, s, params)
+	} else {
+		answer, err = s.crypt(ctx, "ReEncrypt", params, f.dryRun)
 	}
-	var answer cipherAnswer
-	resp, err := s.call(ctx, "ReEncrypt", params, &answer)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case f.dryRun:
+		return s.wouldCrypt("encrypt it again")
 	}
-	return f.data.writeBlob(s, answer.view(resp), f.raw)
+	return f.data.writeBlob(s, answer, f.raw)
+}
+
+// fromPair encrypts again what was encrypted under an asymmetric key.
+func (f *reencryptFlags) fromPair(ctx context.Context, s *session, params map[string]string) (cryptView, error) {
+	return f.pair.open(ctx, s, func(key, version, scheme string) (cryptView, error) {
+		params["SourceKeyId"], params["SourceKeyVersionId"], params["SourceEncryptionAlgorithm"] = key, version, scheme
+		return s.crypt(ctx, "ReEncrypt", params, f.dryRun)
+	})
 }
 
 // across decrypts in one region and encrypts in the other.
@@ -113,8 +151,7 @@ func (f *reencryptFlags) across(ctx context.Context, v *clientVerb, s *session, 
 		return err
 	}
 	if s.explain {
-		_, err := from.call(ctx, "Decrypt", open, nil)
-		return err
+		return explainAcross(ctx, from, to, ref, open, seal)
 	}
 	// The destination first: no plaintext is taken out that cannot be put in.
 	if seal["KeyId"], err = to.keyRef(ctx, ref); err != nil {
@@ -136,13 +173,25 @@ func (f *reencryptFlags) across(ctx context.Context, v *clientVerb, s *session, 
 	if _, err := from.call(ctx, "Decrypt", open, &opened); err != nil {
 		return failAfter(err, "source: ")
 	}
-	delete(seal, "DryRun")
 	seal["Plaintext"] = opened.Plaintext
 	resp, err := to.call(ctx, "Encrypt", seal, &sealed)
 	if err != nil {
 		return failAfter(err, "destination %s: ", f.toRegion)
 	}
 	return f.data.writeBlob(s, sealed.view(resp), f.raw)
+}
+
+// explainAcross prints what across sends, without its dry runs.
+func explainAcross(ctx context.Context, from, to *session, ref string, open, seal map[string]string) (err error) {
+	if _, err := from.send(ctx, "Decrypt", open, nil); err != nil {
+		return err
+	}
+	if seal["KeyId"], err = to.keyRef(ctx, ref); err != nil {
+		return err
+	}
+	seal["Plaintext"] = told("Plaintext", "Decrypt")
+	_, err = to.call(ctx, "Encrypt", seal, nil)
+	return err
 }
 
 // regions opens sessions with both regions. The source is the region that the
