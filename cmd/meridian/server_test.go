@@ -208,7 +208,7 @@ func TestServersOfARegion(t *testing.T) {
 				t.Errorf("no event %s: %v", event, logEvents(t, n))
 			}
 		}
-		reload(string(config)+"log: {level: debug}\nlimits: {keys: 5}\n", "config_needs_restart")
+		reload(string(config)+"log: {level: debug}\nmemory: {gogc: 300}\n", "config_needs_restart")
 		reload(string(config)+"log: {level: loud}\n", "config_reload_failed")
 		if !slices.Contains(logEvents(t, n), "certificate_reloaded") {
 			t.Error("the certificate was not reloaded")
