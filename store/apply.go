@@ -263,8 +263,8 @@ func (a *applier) body(c *storepb.Command) (*storepb.Result, error) {
 		return a.createImportToken(b.CreateImportToken)
 	case *storepb.Command_ImportKeyMaterial:
 		return a.importKeyMaterial(b.ImportKeyMaterial)
-	case *storepb.Command_DeleteImportToken:
-		return a.deleteImportToken(b.DeleteImportToken)
+	case *storepb.Command_UseImportToken:
+		return a.useImportToken(b.UseImportToken)
 	case *storepb.Command_DeleteKeyMaterial:
 		return a.deleteKeyMaterial(b.DeleteKeyMaterial)
 	case *storepb.Command_ExpireKeyMaterial:

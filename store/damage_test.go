@@ -36,9 +36,12 @@ func TestDamageIsNeverAnAnswer(t *testing.T) {
 	for n := range keys / 2 {
 		r.ok(&storepb.DisableKey{KeyId: idOf(n)})
 	}
-	r.ok(importKey(keys))
-	for n := range keys {
-		r.ok(createToken(keys, n))
+	for n := range keys { // a few of each key: one has not many
+		key := keys + n/maxKeyTokens
+		if n%maxKeyTokens == 0 {
+			r.ok(importKey(key))
+		}
+		r.ok(createToken(key, n))
 	}
 	good := compacted(t, r)
 	noticed, unharmed := 0, 0
@@ -225,7 +228,7 @@ func readAll(path string, keys int, index uint64) (noticed, opened bool, wrong e
 			},
 			func() error {
 				token, err := v.ImportToken(tokenHash(n))
-				if err == nil && (token.KeyID != id(keys) || !bytes.Equal(token.Wrapped, material(n))) {
+				if err == nil && (token.KeyID != id(keys+n/maxKeyTokens) || !bytes.Equal(token.Wrapped, material(n))) {
 					return errors.New("another token")
 				}
 				return err

@@ -89,7 +89,7 @@ func (a *applier) destroyKey(id crypto.KeyID, k *storepb.KeyRecord) error {
 	return a.remove(record.Keys, id[:])
 }
 
-// removeBelongings removes a key's aliases, tags and policy.
+// removeBelongings removes a key's aliases, tags, import tokens and policy.
 func (a *applier) removeBelongings(id crypto.KeyID, k *storepb.KeyRecord) error {
 	aliases, err := a.keysUnder(record.KeyAliases, id)
 	if err != nil {
@@ -108,6 +108,9 @@ func (a *applier) removeBelongings(id crypto.KeyID, k *storepb.KeyRecord) error 
 		if err := a.remove(record.Tags, key); err != nil {
 			return err
 		}
+	}
+	if err := a.dropTokens(k.ImportTokens); err != nil {
+		return err
 	}
 	if !k.Policy {
 		return nil

@@ -227,6 +227,8 @@ func setBody(c *storepb.Command, body any) {
 		c.Body = &storepb.Command_UntagKeys{UntagKeys: b}
 	case *storepb.CreateImportToken:
 		c.Body = &storepb.Command_CreateImportToken{CreateImportToken: b}
+	case *storepb.UseImportToken:
+		c.Body = &storepb.Command_UseImportToken{UseImportToken: b}
 	case *storepb.ImportKeyMaterial:
 		c.Body = &storepb.Command_ImportKeyMaterial{ImportKeyMaterial: b}
 	case *storepb.DeleteKeyMaterial:

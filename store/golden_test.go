@@ -42,7 +42,7 @@ func TestStateHashIsFixed(t *testing.T) {
 	r.ok(&storepb.DestroyKeys{KeyIds: [][]byte{idOf(3)}})
 	r.ok(&storepb.ExpireKeyMaterial{KeyIds: [][]byte{idOf(4)}})
 	r.ok(&storepb.DeleteKeyMaterial{KeyId: idOf(5)})
-	const want = "abb284335d90419f349112f6b6289f12d4d194aff5749b3cec75a602502091e7"
+	const want = "7a8f4333f17274027ed2d01a31f687a2c6f78cb78063060badba75bb1e8278ff"
 	if hash := r.hash(); hex.EncodeToString(hash[:]) != want {
 		t.Errorf("state hash %x; want %s", hash, want)
 	}

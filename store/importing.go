@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"math"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -57,35 +58,95 @@ func (a *applier) createImportToken(c *storepb.CreateImportToken) (*storepb.Resu
 	if err := a.put(record.Expiry, expiry, nil); err != nil {
 		return nil, err
 	}
+	old := k
+	k = proto.CloneOf(old)
+	k.ImportTokens = append(k.ImportTokens, c.TokenHash)
+	if len(k.ImportTokens) > maxKeyTokens {
+		if err := a.dropTokens(k.ImportTokens[:1]); err != nil {
+			return nil, err
+		}
+		k.ImportTokens = k.ImportTokens[1:]
+	}
+	if err := a.putKey(id, old, k); err != nil {
+		return nil, err
+	}
 	return &storepb.Result{Code: storepb.Code_OK, KeyId: c.KeyId, Key: k, ExpiresMs: token.ExpiresMs}, nil
 }
 
-// forgetToken takes a token out that is kept until a time.
-func (a *applier) forgetToken(until int64, hash [record.IDBytes]byte) error {
-	a.state.ImportTokens--
-	if err := a.remove(record.Expiry, record.TimedKey(record.ExpireImportToken, until, hash)); err != nil {
-		return err
+// maxKeyTokens bounds the tokens of one key: a new one takes the place of the
+// oldest.
+const maxKeyTokens = 10
+
+// dropTokens takes the records of tokens out. Their key's list of them is its
+// caller's.
+func (a *applier) dropTokens(hashes [][]byte) error {
+	for _, hash := range hashes {
+		token := new(storepb.ImportTokenRecord)
+		found, err := a.tables[record.ImportTokens].load(hash, token)
+		if err != nil {
+			return err
+		}
+		if !found || len(hash) != record.IDBytes {
+			return damaged("import token %x is missing", hash)
+		}
+		until := token.ExpiresMs + tokenRestMs
+		if err := a.remove(record.Expiry, record.TimedKey(record.ExpireImportToken, until, [record.IDBytes]byte(hash))); err != nil {
+			return err
+		}
+		a.state.ImportTokens--
+		if err := a.remove(record.ImportTokens, hash); err != nil {
+			return err
+		}
 	}
-	return a.remove(record.ImportTokens, hash[:])
+	return nil
 }
 
-// deleteImportToken takes a token out: an import with it failed in a way that
-// must not be tried twice.
-func (a *applier) deleteImportToken(c *storepb.DeleteImportToken) (*storepb.Result, error) {
-	if len(c.TokenHash) != record.IDBytes {
-		return nil, invalid("token hash of %d bytes", len(c.TokenHash))
-	}
+// forgetToken takes a token out, wherever it is known.
+func (a *applier) forgetToken(_ int64, hash [record.IDBytes]byte) error {
 	token := new(storepb.ImportTokenRecord)
-	found, err := a.tables[record.ImportTokens].load(c.TokenHash, token)
+	found, err := a.tables[record.ImportTokens].load(hash[:], token)
+	if err != nil {
+		return err
+	}
+	if !found || len(token.KeyId) != record.IDBytes {
+		return damaged("import token %x is missing", hash)
+	}
+	id, old := crypto.KeyID(token.KeyId), new(storepb.KeyRecord)
+	if found, err = a.tables[record.Keys].load(id[:], old); err != nil {
+		return err
+	}
+	if !found {
+		return damaged("import token %x is of no key", hash)
+	}
+	k := proto.CloneOf(old)
+	k.ImportTokens = withoutToken(k.ImportTokens, hash[:])
+	if err := a.dropTokens([][]byte{hash[:]}); err != nil {
+		return err
+	}
+	return a.putKey(id, old, k)
+}
+
+func withoutToken(hashes [][]byte, hash []byte) [][]byte {
+	return slices.DeleteFunc(hashes, func(other []byte) bool { return bytes.Equal(other, hash) })
+}
+
+// useImportToken uses a token up.
+func (a *applier) useImportToken(c *storepb.UseImportToken) (*storepb.Result, error) {
+	id, err := keyID(c.KeyId)
 	if err != nil {
 		return nil, err
 	}
-	if found {
-		if err := a.forgetToken(token.ExpiresMs+tokenRestMs, [record.IDBytes]byte(c.TokenHash)); err != nil {
-			return nil, err
-		}
+	if len(c.TokenHash) != record.IDBytes {
+		return nil, invalid("token hash of %d bytes", len(c.TokenHash))
 	}
-	return &storepb.Result{Code: storepb.Code_OK}, nil
+	hash := [record.IDBytes]byte(c.TokenHash)
+	if err := a.usableToken(id, hash); err != nil {
+		return nil, err
+	}
+	if err := a.forgetToken(0, hash); err != nil {
+		return nil, err
+	}
+	return &storepb.Result{Code: storepb.Code_OK, KeyId: c.KeyId}, nil
 }
 
 // importKeyMaterial gives a key its material, in exchange for a token. A key
@@ -117,16 +178,19 @@ func (a *applier) importKeyMaterial(c *storepb.ImportKeyMaterial) (*storepb.Resu
 	if err := fitsSpec(old.Spec, c.Algorithm); err != nil {
 		return nil, err
 	}
-	hash := [record.IDBytes]byte(c.TokenHash)
-	token, err := a.usableToken(id, hash)
-	if err != nil {
-		return nil, err
+	usesToken := len(c.TokenHash) > 0
+	if usesToken {
+		if err := a.usableToken(id, [record.IDBytes]byte(c.TokenHash)); err != nil {
+			return nil, err
+		}
 	}
 	if err := sameImport(c, old); err != nil {
 		return nil, err
 	}
-	if err := a.forgetToken(token.ExpiresMs+tokenRestMs, hash); err != nil {
-		return nil, err
+	if usesToken {
+		if err := a.dropTokens([][]byte{c.TokenHash}); err != nil {
+			return nil, err
+		}
 	}
 	k, err := a.takeMaterial(id, c, old)
 	if err != nil {
@@ -137,7 +201,7 @@ func (a *applier) importKeyMaterial(c *storepb.ImportKeyMaterial) (*storepb.Resu
 
 func checkImport(c *storepb.ImportKeyMaterial) error {
 	switch {
-	case len(c.TokenHash) != record.IDBytes:
+	case len(c.TokenHash) != 0 && len(c.TokenHash) != record.IDBytes:
 		return invalid("token hash of %d bytes", len(c.TokenHash))
 	case c.Algorithm == 0 || c.Algorithm > math.MaxUint8:
 		return invalid("algorithm %d", c.Algorithm)
@@ -151,19 +215,19 @@ func checkImport(c *storepb.ImportKeyMaterial) error {
 	return nil
 }
 
-// usableToken returns the token of a hash if it lets material into the key now.
-func (a *applier) usableToken(id crypto.KeyID, hash [record.IDBytes]byte) (*storepb.ImportTokenRecord, error) {
+// usableToken refuses a token that does not let material into the key now.
+func (a *applier) usableToken(id crypto.KeyID, hash [record.IDBytes]byte) error {
 	token := new(storepb.ImportTokenRecord)
 	found, err := a.tables[record.ImportTokens].load(hash[:], token)
 	switch {
 	case err != nil:
-		return nil, err
+		return err
 	case !found || !bytes.Equal(token.KeyId, id[:]):
-		return nil, refuse(storepb.Code_TOKEN_UNKNOWN)
+		return refuse(storepb.Code_TOKEN_UNKNOWN)
 	case token.ExpiresMs <= a.stamp:
-		return nil, refuse(storepb.Code_TOKEN_EXPIRED)
+		return refuse(storepb.Code_TOKEN_EXPIRED)
 	}
-	return token, nil
+	return nil
 }
 
 // sameImport refuses what is not the material that the key had before. The
@@ -185,6 +249,7 @@ func sameImport(c *storepb.ImportKeyMaterial, k *storepb.KeyRecord) error {
 // record of the key.
 func (a *applier) takeMaterial(id crypto.KeyID, c *storepb.ImportKeyMaterial, old *storepb.KeyRecord) (*storepb.KeyRecord, error) {
 	k := proto.CloneOf(old)
+	k.ImportTokens = withoutToken(k.ImportTokens, c.TokenHash)
 	k.MaterialExpiresMs = c.ExpiresMs
 	if len(k.ImportVersion) == 0 {
 		k.ImportVersion, k.ImportFingerprint, k.ImportCreatedMs = c.VersionId, c.Fingerprint, a.stamp

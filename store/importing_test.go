@@ -210,7 +210,7 @@ func TestImportIsRefused(t *testing.T) {
 		{"another algorithm", storepb.Code_INVALID, 2, 2, func(c *storepb.ImportKeyMaterial) { c.Algorithm = uint32(crypto.AlgorithmXSM4GCM) }},
 		{"no algorithm", storepb.Code_INVALID, 2, 2, func(c *storepb.ImportKeyMaterial) { c.Algorithm = 0 }},
 		{"an algorithm too large", storepb.Code_INVALID, 2, 2, func(c *storepb.ImportKeyMaterial) { c.Algorithm = 256 }},
-		{"no token hash", storepb.Code_INVALID, 2, 2, func(c *storepb.ImportKeyMaterial) { c.TokenHash = nil }},
+		{"a short token hash", storepb.Code_INVALID, 2, 2, func(c *storepb.ImportKeyMaterial) { c.TokenHash = c.TokenHash[:15] }},
 		{"half a version id", storepb.Code_INVALID, 2, 2, func(c *storepb.ImportKeyMaterial) { c.VersionId = c.VersionId[:8] }},
 		{"a version id of zeros", storepb.Code_INVALID, 2, 2, func(c *storepb.ImportKeyMaterial) { c.VersionId = make([]byte, 16) }},
 		{"no material", storepb.Code_INVALID, 2, 2, func(c *storepb.ImportKeyMaterial) { c.Wrapped = nil }},
@@ -329,10 +329,12 @@ func TestImportTokenExpires(t *testing.T) {
 // Expired tokens go a bounded number with each command.
 func TestExpiredTokensArePruned(t *testing.T) {
 	r := newRegion(t)
-	r.ok(importKey(1))
 	const n = 3*pruneEach + 1
 	for token := range n {
-		r.ok(createToken(1, token))
+		if token%maxKeyTokens == 0 {
+			r.ok(importKey(1 + token/maxKeyTokens))
+		}
+		r.ok(createToken(1+token/maxKeyTokens, token))
 	}
 	r.stamp += tokenMs + tokenRestMs
 	for left := n; left > 0; {
@@ -347,7 +349,65 @@ func TestExpiredTokensArePruned(t *testing.T) {
 	}
 }
 
-// A token of a key that was destroyed lets nothing in, and goes like any other.
+// A key has so many tokens and no more: a new one takes the place of the oldest.
+func TestTokensOfAKeyAreBounded(t *testing.T) {
+	r := newRegion(t)
+	r.ok(importKey(1))
+	r.ok(importKey(2))
+	r.ok(createToken(2, 100))
+	for token := range maxKeyTokens {
+		r.ok(createToken(1, token))
+	}
+	there := func(token int, want bool) {
+		t.Helper()
+		r.read(func(v *View) {
+			if _, err := v.ImportToken(tokenHash(token)); (err == nil) != want {
+				t.Errorf("token %d: %v", token, err)
+			}
+		})
+	}
+	there(0, true)
+	r.ok(createToken(1, maxKeyTokens))
+	there(0, false)
+	there(1, true)
+	there(100, true)
+	r.ok(importMaterial(1, 1)) // one less
+	r.ok(createToken(1, maxKeyTokens+1))
+	there(2, true)
+	r.ok(createToken(1, maxKeyTokens+2))
+	there(2, false)
+	r.check()
+}
+
+// A token that is used up before its import was there for one alone.
+func TestUseImportToken(t *testing.T) {
+	r := newRegion(t)
+	r.ok(importKey(1))
+	r.ok(importKey(2))
+	r.ok(createToken(1, 1))
+	use := func(key, token int) *storepb.UseImportToken {
+		return &storepb.UseImportToken{KeyId: idOf(key), TokenHash: hashOf(token)}
+	}
+	r.refused(storepb.Code_TOKEN_UNKNOWN, use(2, 1))
+	r.refused(storepb.Code_TOKEN_UNKNOWN, use(1, 2))
+	r.refused(storepb.Code_INVALID, &storepb.UseImportToken{KeyId: idOf(1), TokenHash: hashOf(1)[1:]})
+	r.refused(storepb.Code_INVALID, &storepb.UseImportToken{KeyId: idOf(1)[1:], TokenHash: hashOf(1)})
+	r.ok(use(1, 1))
+	r.refused(storepb.Code_TOKEN_UNKNOWN, use(1, 1))
+	r.refused(storepb.Code_TOKEN_UNKNOWN, importMaterial(1, 1))
+	c := importMaterial(1, 1)
+	c.TokenHash = nil
+	r.ok(c)
+	if k := r.key(id(1)); k.State != Enabled || k.Versions != 1 {
+		t.Errorf("%+v", k)
+	}
+	r.ok(createToken(2, 3))
+	r.stamp += tokenMs
+	r.refused(storepb.Code_TOKEN_EXPIRED, use(2, 3))
+	r.check()
+}
+
+// The tokens of a key go with it: they hold what material was encrypted for.
 func TestImportTokenOfADestroyedKey(t *testing.T) {
 	r := newRegion(t)
 	r.ok(importKey(1))
@@ -355,8 +415,6 @@ func TestImportTokenOfADestroyedKey(t *testing.T) {
 	r.stamp += 7 * dayMs
 	r.ok(createToken(1, 1))
 	r.ok(&storepb.DestroyKeys{KeyIds: [][]byte{idOf(1)}})
-	r.refused(storepb.Code_KEY_NOT_FOUND, importMaterial(1, 1))
-	r.stamp += tokenMs + tokenRestMs
 	r.refused(storepb.Code_KEY_NOT_FOUND, importMaterial(1, 1))
 	r.read(func(v *View) {
 		if v.state.ImportTokens != 0 {

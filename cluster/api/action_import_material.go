@@ -22,6 +22,11 @@ type importing struct {
 	key   *store.Key
 	hash  [16]byte
 	token *store.ImportToken
+	used  bool // the token is used up already
+}
+
+func (im *importing) scheme() crypto.EncryptionScheme {
+	return crypto.EncryptionScheme(im.token.Scheme)
 }
 
 func handleImportKeyMaterial(ctx context.Context, c *Call) error {
@@ -37,24 +42,63 @@ func handleImportKeyMaterial(ctx context.Context, c *Call) error {
 	if err != nil {
 		return err
 	}
+	if im.scheme() == crypto.RSAESPKCS1v15 {
+		if err := c.useToken(ctx, im); err != nil {
+			return err
+		}
+	}
 	material, err := c.decryptImport(ctx, im, encrypted)
 	if err != nil {
 		return err
 	}
 	defer material.Wipe()
-	body, err := c.importCommand(im, material)
-	if err != nil {
-		return err
+	return c.importMaterial(ctx, im, material, expires)
+}
+
+// importMaterial proposes the import. When another import of the key comes first, what is proposed no longer fits, and is
+// made once more.
+func (c *Call) importMaterial(ctx context.Context, im *importing, material crypto.Secret, expires int64) error {
+	propose := c.propose
+	for {
+		body, err := c.importCommand(im, material)
+		if err != nil {
+			return err
+		}
+		body.ExpiresMs = expires
+		errFirst := errors.New("api: another import of the key came first")
+		refusal := c.importRefusal(im)
+		_, err = propose(ctx, &storepb.Command{Body: &storepb.Command_ImportKeyMaterial{ImportKeyMaterial: body}}, subject{
+			key: im.key.ID,
+			refusal: func(result *storepb.Result) error {
+				if result.Code == storepb.Code_PRIMARY_CHANGED {
+					return errFirst
+				}
+				return refusal(result)
+			},
+		})
+		if err != errFirst {
+			return err
+		}
+		if im.key, err = c.externalKey(ctx); err != nil {
+			return err
+		}
+		propose = c.proposeOwn // the nonce is used
 	}
-	body.ExpiresMs = expires
-	_, err = c.propose(ctx, &storepb.Command{Body: &storepb.Command_ImportKeyMaterial{ImportKeyMaterial: body}}, subject{
-		key: im.key.ID, refusal: c.importRefusal(im),
-	})
+}
+
+// useToken uses the token up before the decryption, in the name of the region: whoever asks a second time is told that
+// there is no such token, on whatever node and however often at once. Under PKCS #1 v1.5 whether a ciphertext decrypts
+// tells about what is in it.
+func (c *Call) useToken(ctx context.Context, im *importing) error {
+	_, err := c.proposeOwn(ctx, &storepb.Command{Body: &storepb.Command_UseImportToken{UseImportToken: &storepb.UseImportToken{
+		KeyId: idBytes(im.key.ID), TokenHash: im.hash[:],
+	}}}, subject{key: im.key.ID, refusal: c.importRefusal(im)})
+	im.used = err == nil
 	return err
 }
 
 // importRefusal turns what ImportKeyMaterial alone comes to into errors: what was seen before may have changed since.
-func (c *Call) importRefusal(im importing) func(*storepb.Result) error {
+func (c *Call) importRefusal(im *importing) func(*storepb.Result) error {
 	return func(result *storepb.Result) error {
 		switch result.Code {
 		case storepb.Code_TOKEN_UNKNOWN:
@@ -88,12 +132,12 @@ func (c *Call) materialExpiry() (int64, error) {
 }
 
 // findImport finds key and token of the request. A token of another key is an unknown one.
-func (c *Call) findImport(ctx context.Context) (im importing, err error) {
+func (c *Call) findImport(ctx context.Context) (*importing, error) {
 	raw, err := c.readBase64(paramImportToken)
 	if err != nil {
-		return im, err
+		return nil, err
 	}
-	im.hash = importTokenHash(raw)
+	im := &importing{hash: importTokenHash(raw)}
 	err = c.read(ctx, func(v *store.View) error {
 		if im.key, err = c.findExternalKey(v); err != nil {
 			return err
@@ -110,34 +154,27 @@ func (c *Call) findImport(ctx context.Context) (im importing, err error) {
 	return im, err
 }
 
-// decryptImport decrypts the material with the private key of the token. Where that fails under an algorithm whose
-// failures can be made to tell about the content, the token is used up: there is no second question.
-func (c *Call) decryptImport(ctx context.Context, im importing, encrypted []byte) (crypto.Secret, error) {
+// decryptImport decrypts the material with the private key of the token.
+func (c *Call) decryptImport(ctx context.Context, im *importing, encrypted []byte) (crypto.Secret, error) {
+	binding := c.importBinding(im.key.ID, im.hash, im.scheme())
+	private, err := c.server.cfg.Region.Unwrap(binding, im.token.Wrapped)
+	if err != nil {
+		return nil, err
+	}
+	defer private.Wipe()
 	release, err := c.server.asymmetric.take(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
-	binding := c.importBinding(im.key.ID, im.hash)
-	wrapped, err := c.server.cfg.Region.Unwrap(binding, im.token.Wrapped)
-	if err != nil {
-		return nil, err
-	}
-	defer wrapped.Wipe()
-	pair, err := crypto.ParsePrivateKey(binding.Algorithm, wrapped)
+	pair, err := crypto.ParsePrivateKey(binding.Algorithm, private)
 	if err != nil {
 		return nil, err
 	}
 	size := algorithmOf(im.key.Spec).MaterialBytes()
-	scheme := crypto.EncryptionScheme(im.token.Scheme)
-	material, err := pair.DecryptImport(scheme, encrypted, size)
+	material, err := pair.DecryptImport(im.scheme(), encrypted, size)
 	switch {
 	case errors.Is(err, crypto.ErrDecrypt):
-		if scheme == crypto.RSAESPKCS1v15 {
-			if err := c.useUpToken(ctx, im); err != nil {
-				return nil, err
-			}
-		}
 		return nil, newError(CodeInvalidKeyMaterial, "it does not decrypt under the public key of the token, or is not "+decimal(int64(size))+" bytes long")
 	case errors.Is(err, crypto.ErrNotApproved):
 		return nil, newError(CodeInvalidKeyMaterial, "its wrapping algorithm is not served in FIPS-only mode")
@@ -145,17 +182,9 @@ func (c *Call) decryptImport(ctx context.Context, im importing, encrypted []byte
 	return material, err
 }
 
-// useUpToken takes a token out.
-func (c *Call) useUpToken(ctx context.Context, im importing) error {
-	_, err := c.propose(ctx, &storepb.Command{Body: &storepb.Command_DeleteImportToken{
-		DeleteImportToken: &storepb.DeleteImportToken{TokenHash: im.hash[:]},
-	}}, subject{key: im.key.ID})
-	return err
-}
-
 // importCommand wraps the material for its version: a new one at first, later always the same, since only the same
 // material can be imported again and what was sealed under it has to open.
-func (c *Call) importCommand(im importing, material crypto.Secret) (*storepb.ImportKeyMaterial, error) {
+func (c *Call) importCommand(im *importing, material crypto.Secret) (*storepb.ImportKeyMaterial, error) {
 	k, region := im.key, c.server.cfg.Region
 	algorithm := algorithmOf(k.Spec)
 	version, fingerprint := k.ImportVersion, k.ImportFingerprint
@@ -184,8 +213,12 @@ func (c *Call) importCommand(im importing, material crypto.Secret) (*storepb.Imp
 	if err := region.SelfCheck(place, wrapped); err != nil {
 		return nil, err
 	}
+	token := im.hash[:]
+	if im.used {
+		token = nil
+	}
 	return &storepb.ImportKeyMaterial{
-		KeyId: idBytes(k.ID), TokenHash: im.hash[:], VersionId: idBytes(version), Algorithm: uint32(algorithm), Wrapped: wrapped, Fingerprint: fingerprint,
+		KeyId: idBytes(k.ID), TokenHash: token, VersionId: idBytes(version), Algorithm: uint32(algorithm), Wrapped: wrapped, Fingerprint: fingerprint,
 	}, nil
 }
 

@@ -16,7 +16,7 @@ const (
 	importTokenTime = 24 * time.Hour
 	// importTokenBytes is the length of a token, which is random.
 	importTokenBytes = 32
-	// maxImportTokens bounds the tokens of the region that wait to be used: a day of theirs is a few kilobytes each.
+	// maxImportTokens bounds the tokens of the region, a kilobyte each. One key has ten at the most.
 	maxImportTokens = 10_000
 )
 
@@ -26,10 +26,11 @@ func importTokenHash(token []byte) (hash [16]byte) {
 	return [16]byte(sum[:])
 }
 
-// importBinding is the place of the private key of a token.
-func (c *Call) importBinding(id crypto.KeyID, hash [16]byte) crypto.Binding {
+// importBinding is the place of the private key of a token, which decrypts under one scheme only.
+func (c *Call) importBinding(id crypto.KeyID, hash [16]byte, scheme crypto.EncryptionScheme) crypto.Binding {
 	return crypto.Binding{
-		Region: c.server.cfg.RegionID, KeyID: id, VersionID: crypto.VersionID(hash), Algorithm: crypto.AlgorithmRSA2048, Purpose: crypto.PurposeImport,
+		Region: c.server.cfg.RegionID, KeyID: id, VersionID: crypto.VersionID(hash), Algorithm: crypto.AlgorithmRSA2048,
+		Purpose: crypto.PurposeImport, Name: string(scheme),
 	}
 }
 
@@ -60,13 +61,18 @@ func handleGetParametersForImport(ctx context.Context, c *Call) error {
 		return err
 	}
 	defer material.Wipe()
-	wrapped, err := c.server.cfg.Region.Wrap(c.importBinding(k.ID, hash), material)
+	wrapped, err := c.server.cfg.Region.Wrap(c.importBinding(k.ID, hash, scheme), material)
 	if err != nil {
 		return err
 	}
 	result, err := c.propose(ctx, &storepb.Command{Body: &storepb.Command_CreateImportToken{CreateImportToken: &storepb.CreateImportToken{
 		KeyId: idBytes(k.ID), TokenHash: hash[:], Wrapped: wrapped, Scheme: string(scheme), TtlMs: importTokenTime.Milliseconds(), Limit: maxImportTokens,
-	}}}, subject{key: k.ID})
+	}}}, subject{key: k.ID, refusal: func(result *storepb.Result) error {
+		if result.Code == storepb.Code_LIMIT {
+			return errThrottled("too many import tokens of the region wait to be used or to expire", time.Minute)
+		}
+		return nil
+	}})
 	if err != nil {
 		return err
 	}

@@ -103,19 +103,22 @@ func (c *Call) switchPrimary(ctx context.Context, id crypto.KeyID, version crypt
 	if err := c.selfCheck(ctx, binding, wrapped); err != nil {
 		return err
 	}
-	result, err := c.server.cfg.Region.Propose(ctx, &storepb.Command{
-		Version: commandVersion, Origin: c.origin(),
+	_, err = c.proposeOwn(ctx, &storepb.Command{
 		Body: &storepb.Command_SwitchPrimary{SwitchPrimary: &storepb.SwitchPrimary{KeyId: idBytes(id), VersionId: idBytes(version)}},
-	})
-	if err != nil {
-		return err
+	}, subject{key: id, refusal: func(result *storepb.Result) error {
+		if result.Code == storepb.Code_PRIMARY_CHANGED {
+			return errSwitched
+		}
+		return nil
+	}})
+	if err == errSwitched {
+		return nil
 	}
-	if result.Code == storepb.Code_PRIMARY_CHANGED {
-		return nil // the leader was faster, and a later version is primary now
-	}
-	c.Index = max(c.Index, result.CommandIndex)
-	return c.resultError(ctx, result, subject{key: id})
+	return err
 }
+
+// errSwitched says that the leader was faster, and a later version is primary by now.
+var errSwitched = errors.New("api: another version is primary")
 
 func (c *Call) answerVersion(id crypto.KeyID, version crypto.VersionID, created time.Time) {
 	c.Answer.Text("KeyId", id.String())

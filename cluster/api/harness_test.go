@@ -229,8 +229,17 @@ func (h *harness) request(w wire, action string, p params) *http.Request {
 	if w.v3 {
 		return h.requestV3(w, action, p)
 	}
+	return h.requestV1(w, newNonce(), action, p)
+}
+
+// requestWithNonce makes a GET request with a nonce of the test's choice.
+func (h *harness) requestWithNonce(nonce, action string, p params) *http.Request {
+	return h.requestV1(wire{method: http.MethodGet}, nonce, action, p)
+}
+
+func (h *harness) requestV1(w wire, nonce, action string, p params) *http.Request {
 	all := with(p, "Action", action, "Version", KMSVersion, "AccessKeyId", testAccessKey, "SignatureMethod", "HMAC-SHA1",
-		"SignatureVersion", "1.0", "SignatureNonce", newNonce(), "Timestamp", h.clock.now().Format(timeLayout))
+		"SignatureVersion", "1.0", "SignatureNonce", nonce, "Timestamp", h.clock.now().Format(timeLayout))
 	if w.xml {
 		all["Format"] = "XML"
 	}

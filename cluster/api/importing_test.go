@@ -6,8 +6,13 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"meridian/cluster"
+	"meridian/store"
+	"meridian/store/storepb"
 )
 
 // Material comes in under each wrapping algorithm, seals at once, and is the only one that the key ever takes.
@@ -198,4 +203,94 @@ func TestParametersForImport(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.fails(t, CodeInvalidKeyMaterial, "ImportKeyMaterial", params{"KeyId": key, "ImportToken": r.text("ImportToken"), "EncryptedKeyMaterial": b64(string(encrypted))})
+}
+
+// Of many who ask at once with one token under PKCS #1 v1.5, one gets an answer about the material.
+func TestOneQuestionForAToken(t *testing.T) {
+	h := newHarness(t, Limits{})
+	key := h.importedKey(t) // so that right material of another kind would be told apart, too
+	p := h.importParams(t, key, "RSAES_PKCS1_V1_5", strings.Repeat("x", 32))
+	codes := make(chan string, 40)
+	var wg sync.WaitGroup
+	for i := range cap(codes) {
+		p := p
+		if i%2 == 0 {
+			p = with(p, "EncryptedKeyMaterial", b64(string(flipped(unb64(t, p["EncryptedKeyMaterial"])))))
+		}
+		r := h.request(wire{method: "POST"}, "ImportKeyMaterial", p)
+		wg.Go(func() { codes <- h.send(t, h.server, wire{method: "POST"}, r).code })
+	}
+	wg.Wait()
+	close(codes)
+	told := 0
+	for code := range codes {
+		switch code {
+		case CodeInvalidKeyMaterial:
+			told++
+		case CodeInvalidImportToken:
+		default:
+			t.Errorf("answered with %q", code)
+		}
+	}
+	if told != 1 {
+		t.Errorf("%d were told about the material", told)
+	}
+}
+
+// A token that cannot be used up tells nothing: not when the region takes no writes, nor with a nonce that is used.
+func TestNoQuestionWithoutUsingTheToken(t *testing.T) {
+	h := newHarness(t, Limits{})
+	key := h.keyIn(t, "PendingImport")
+	good := h.importParams(t, key, "RSAES_PKCS1_V1_5", testMaterial)
+	bad := with(good, "EncryptedKeyMaterial", b64(string(flipped(unb64(t, good["EncryptedKeyMaterial"])))))
+	h.proposeErr = cluster.ErrThrottled
+	for _, p := range []params{good, bad} {
+		h.fails(t, CodeRejectedThrottling, "ImportKeyMaterial", p)
+	}
+	h.proposeErr = nil
+	// The nonce of a write of another node: it decides what comes of the import, and comes after the token.
+	other, _ := h.newServer(t, Limits{})
+	w := wire{method: "GET"}
+	write := h.request(w, "UpdateKeyDescription", params{"KeyId": key, "Description": "x"})
+	nonce := write.URL.Query().Get("SignatureNonce")
+	if r := h.send(t, other, w, write); r.code != "" {
+		t.Fatal(r.raw)
+	}
+	if r := h.send(t, h.server, w, h.requestWithNonce(nonce, "ImportKeyMaterial", bad)); r.code != CodeInvalidKeyMaterial {
+		t.Error(r.raw)
+	}
+	h.fails(t, CodeInvalidImportToken, "ImportKeyMaterial", good)
+}
+
+// Two first imports at once of the same material both succeed, under one version.
+func TestFirstImportsAtOnce(t *testing.T) {
+	h := newHarness(t, Limits{})
+	for _, second := range []string{testMaterial, strings.Repeat("x", 32)} {
+		for _, scheme := range []string{"RSAES_OAEP_SHA_256", "RSAES_PKCS1_V1_5"} {
+			key := h.keyIn(t, "PendingImport")
+			a, b := h.importParams(t, key, scheme, testMaterial), h.importParams(t, key, scheme, second)
+			h.between = func() { h.between = nil; h.ok(t, "ImportKeyMaterial", a) }
+			r := h.call(t, "ImportKeyMaterial", b)
+			if want := map[bool]string{true: "", false: CodeInvalidKeyMaterial}[second == testMaterial]; r.code != want {
+				t.Errorf("%s: %s, want %q", scheme, r.raw, want)
+			}
+			if got := h.key(t, key); got.Versions != 1 || got.State != store.Enabled {
+				t.Errorf("%+v", got)
+			}
+		}
+	}
+}
+
+// One key cannot use up the tokens of the region, and one token too many for the region can be asked for later.
+func TestTokensAreBounded(t *testing.T) {
+	h := newHarness(t, Limits{})
+	key := h.keyIn(t, "PendingImport")
+	first := h.importParams(t, key, "RSAES_OAEP_SHA_256", testMaterial)
+	for range 10 {
+		h.importParams(t, key, "RSAES_OAEP_SHA_256", testMaterial)
+	}
+	h.fails(t, CodeInvalidImportToken, "ImportKeyMaterial", first)
+	result := &storepb.Result{Code: storepb.Code_LIMIT, What: "import tokens", Limit: 1}
+	h.proposed = func() *storepb.Result { return result }
+	h.fails(t, CodeRejectedThrottling, "GetParametersForImport", params{"KeyId": key, "WrappingAlgorithm": "RSAES_OAEP_SHA_256", "WrappingKeySpec": "RSA_2048"})
 }

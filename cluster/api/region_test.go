@@ -38,9 +38,10 @@ type testRegion struct {
 	between func()
 	// proposeErr and readErr are returned in place of any work.
 	proposeErr, readErr error
-	checkErr            error    // of SelfCheck
-	checkStored         error    // of SelfCheck of a version that is in the state
-	ready               sync.Map // version id -> crypto.Cipher or *crypto.PrivateKey
+	proposed            func() *storepb.Result // in place of applying a command
+	checkErr            error                  // of SelfCheck
+	checkStored         error                  // of SelfCheck of a version that is in the state
+	ready               sync.Map               // version id -> crypto.Cipher or *crypto.PrivateKey
 }
 
 func newTestRegion(tb testing.TB, now func() time.Time) *testRegion {
@@ -109,6 +110,9 @@ func (r *testRegion) view(f func(v *store.View) error) error {
 func (r *testRegion) Propose(_ context.Context, c *storepb.Command) (*storepb.Result, error) {
 	if r.proposeErr != nil {
 		return nil, r.proposeErr
+	}
+	if r.proposed != nil {
+		return r.proposed(), nil
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

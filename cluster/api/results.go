@@ -28,13 +28,19 @@ type subject struct {
 // propose carries a command of this request to the region and turns a refusal by the state into an *Error. The nonce goes
 // with it: a write is answered once in the region, however often it is sent.
 func (c *Call) propose(ctx context.Context, command *storepb.Command, about subject) (*storepb.Result, error) {
-	command.Version = commandVersion
-	command.Origin = c.origin()
 	command.Nonce = &storepb.Nonce{
 		AccessKeyId:   c.Identity.AccessKeyID,
 		Nonce:         c.Nonce,
 		ExpiresUnixMs: c.Time.Add(NonceWindow).UnixMilli(),
 	}
+	return c.proposeOwn(ctx, command, about)
+}
+
+// proposeOwn carries a command of the service's own, for this request: one before or after the command that the request
+// asks for, which has the nonce.
+func (c *Call) proposeOwn(ctx context.Context, command *storepb.Command, about subject) (*storepb.Result, error) {
+	command.Version = commandVersion
+	command.Origin = c.origin()
 	result, err := c.server.cfg.Region.Propose(ctx, command)
 	if err != nil {
 		return nil, err

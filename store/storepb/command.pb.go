@@ -167,7 +167,7 @@ type Command struct {
 	//	*Command_ImportKeyMaterial
 	//	*Command_DeleteKeyMaterial
 	//	*Command_ExpireKeyMaterial
-	//	*Command_DeleteImportToken
+	//	*Command_UseImportToken
 	Body          isCommand_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -452,10 +452,10 @@ func (x *Command) GetExpireKeyMaterial() *ExpireKeyMaterial {
 	return nil
 }
 
-func (x *Command) GetDeleteImportToken() *DeleteImportToken {
+func (x *Command) GetUseImportToken() *UseImportToken {
 	if x != nil {
-		if x, ok := x.Body.(*Command_DeleteImportToken); ok {
-			return x.DeleteImportToken
+		if x, ok := x.Body.(*Command_UseImportToken); ok {
+			return x.UseImportToken
 		}
 	}
 	return nil
@@ -557,8 +557,8 @@ type Command_ExpireKeyMaterial struct {
 	ExpireKeyMaterial *ExpireKeyMaterial `protobuf:"bytes,38,opt,name=expire_key_material,json=expireKeyMaterial,proto3,oneof"`
 }
 
-type Command_DeleteImportToken struct {
-	DeleteImportToken *DeleteImportToken `protobuf:"bytes,39,opt,name=delete_import_token,json=deleteImportToken,proto3,oneof"`
+type Command_UseImportToken struct {
+	UseImportToken *UseImportToken `protobuf:"bytes,39,opt,name=use_import_token,json=useImportToken,proto3,oneof"`
 }
 
 func (*Command_InitRegion) isCommand_Body() {}
@@ -607,7 +607,7 @@ func (*Command_DeleteKeyMaterial) isCommand_Body() {}
 
 func (*Command_ExpireKeyMaterial) isCommand_Body() {}
 
-func (*Command_DeleteImportToken) isCommand_Body() {}
+func (*Command_UseImportToken) isCommand_Body() {}
 
 // Origin says where a command comes from.
 type Origin struct {
@@ -1861,7 +1861,8 @@ func (x *UntagKeys) GetAll() bool {
 	return false
 }
 
-// CreateImportToken lets the material of a key come in.
+// CreateImportToken lets the material of a key come in. A key has ten tokens at
+// the most; a new one takes the place of the oldest.
 type CreateImportToken struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	KeyId         []byte                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
@@ -1950,7 +1951,7 @@ func (x *CreateImportToken) GetLimit() uint64 {
 type ImportKeyMaterial struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	KeyId         []byte                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
-	TokenHash     []byte                 `protobuf:"bytes,2,opt,name=token_hash,json=tokenHash,proto3" json:"token_hash,omitempty"`
+	TokenHash     []byte                 `protobuf:"bytes,2,opt,name=token_hash,json=tokenHash,proto3" json:"token_hash,omitempty"` // none where UseImportToken came before
 	VersionId     []byte                 `protobuf:"bytes,3,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"` // new, or import_version of the key if it has one
 	Algorithm     uint32                 `protobuf:"varint,4,opt,name=algorithm,proto3" json:"algorithm,omitempty"`                 // of the key's spec
 	Wrapped       []byte                 `protobuf:"bytes,5,opt,name=wrapped,proto3" json:"wrapped,omitempty"`
@@ -2039,29 +2040,30 @@ func (x *ImportKeyMaterial) GetExpiresMs() int64 {
 	return 0
 }
 
-// DeleteImportToken takes a token out without an import. One that is gone is no
-// error.
-type DeleteImportToken struct {
+// UseImportToken uses a token up before an import with it is tried: of all who
+// try, one is told that it was there.
+type UseImportToken struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	TokenHash     []byte                 `protobuf:"bytes,1,opt,name=token_hash,json=tokenHash,proto3" json:"token_hash,omitempty"` // 16 bytes
+	KeyId         []byte                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	TokenHash     []byte                 `protobuf:"bytes,2,opt,name=token_hash,json=tokenHash,proto3" json:"token_hash,omitempty"` // 16 bytes
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *DeleteImportToken) Reset() {
-	*x = DeleteImportToken{}
+func (x *UseImportToken) Reset() {
+	*x = UseImportToken{}
 	mi := &file_store_storepb_command_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *DeleteImportToken) String() string {
+func (x *UseImportToken) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*DeleteImportToken) ProtoMessage() {}
+func (*UseImportToken) ProtoMessage() {}
 
-func (x *DeleteImportToken) ProtoReflect() protoreflect.Message {
+func (x *UseImportToken) ProtoReflect() protoreflect.Message {
 	mi := &file_store_storepb_command_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -2073,12 +2075,19 @@ func (x *DeleteImportToken) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use DeleteImportToken.ProtoReflect.Descriptor instead.
-func (*DeleteImportToken) Descriptor() ([]byte, []int) {
+// Deprecated: Use UseImportToken.ProtoReflect.Descriptor instead.
+func (*UseImportToken) Descriptor() ([]byte, []int) {
 	return file_store_storepb_command_proto_rawDescGZIP(), []int{23}
 }
 
-func (x *DeleteImportToken) GetTokenHash() []byte {
+func (x *UseImportToken) GetKeyId() []byte {
+	if x != nil {
+		return x.KeyId
+	}
+	return nil
+}
+
+func (x *UseImportToken) GetTokenHash() []byte {
 	if x != nil {
 		return x.TokenHash
 	}
@@ -2367,7 +2376,7 @@ var File_store_storepb_command_proto protoreflect.FileDescriptor
 
 const file_store_storepb_command_proto_rawDesc = "" +
 	"\n" +
-	"\x1bstore/storepb/command.proto\x12\x0emeridian.store\x1a\x1astore/storepb/record.proto\"\xbe\x0f\n" +
+	"\x1bstore/storepb/command.proto\x12\x0emeridian.store\x1a\x1astore/storepb/record.proto\"\xb5\x0f\n" +
 	"\aCommand\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\fR\x02id\x12\"\n" +
@@ -2401,8 +2410,8 @@ const file_store_storepb_command_proto_rawDesc = "" +
 	"\x13create_import_token\x18# \x01(\v2!.meridian.store.CreateImportTokenH\x00R\x11createImportToken\x12S\n" +
 	"\x13import_key_material\x18$ \x01(\v2!.meridian.store.ImportKeyMaterialH\x00R\x11importKeyMaterial\x12S\n" +
 	"\x13delete_key_material\x18% \x01(\v2!.meridian.store.DeleteKeyMaterialH\x00R\x11deleteKeyMaterial\x12S\n" +
-	"\x13expire_key_material\x18& \x01(\v2!.meridian.store.ExpireKeyMaterialH\x00R\x11expireKeyMaterial\x12S\n" +
-	"\x13delete_import_token\x18' \x01(\v2!.meridian.store.DeleteImportTokenH\x00R\x11deleteImportTokenB\x06\n" +
+	"\x13expire_key_material\x18& \x01(\v2!.meridian.store.ExpireKeyMaterialH\x00R\x11expireKeyMaterial\x12J\n" +
+	"\x10use_import_token\x18' \x01(\v2\x1e.meridian.store.UseImportTokenH\x00R\x0euseImportTokenB\x06\n" +
 	"\x04body\"Y\n" +
 	"\x06Origin\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x1d\n" +
@@ -2517,10 +2526,11 @@ const file_store_storepb_command_proto_rawDesc = "" +
 	"\awrapped\x18\x05 \x01(\fR\awrapped\x12 \n" +
 	"\vfingerprint\x18\x06 \x01(\fR\vfingerprint\x12\x1d\n" +
 	"\n" +
-	"expires_ms\x18\a \x01(\x03R\texpiresMs\"2\n" +
-	"\x11DeleteImportToken\x12\x1d\n" +
+	"expires_ms\x18\a \x01(\x03R\texpiresMs\"F\n" +
+	"\x0eUseImportToken\x12\x15\n" +
+	"\x06key_id\x18\x01 \x01(\fR\x05keyId\x12\x1d\n" +
 	"\n" +
-	"token_hash\x18\x01 \x01(\fR\ttokenHash\"*\n" +
+	"token_hash\x18\x02 \x01(\fR\ttokenHash\"*\n" +
 	"\x11DeleteKeyMaterial\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\fR\x05keyId\",\n" +
 	"\x11ExpireKeyMaterial\x12\x17\n" +
@@ -2612,7 +2622,7 @@ var file_store_storepb_command_proto_goTypes = []any{
 	(*UntagKeys)(nil),             // 21: meridian.store.UntagKeys
 	(*CreateImportToken)(nil),     // 22: meridian.store.CreateImportToken
 	(*ImportKeyMaterial)(nil),     // 23: meridian.store.ImportKeyMaterial
-	(*DeleteImportToken)(nil),     // 24: meridian.store.DeleteImportToken
+	(*UseImportToken)(nil),        // 24: meridian.store.UseImportToken
 	(*DeleteKeyMaterial)(nil),     // 25: meridian.store.DeleteKeyMaterial
 	(*ExpireKeyMaterial)(nil),     // 26: meridian.store.ExpireKeyMaterial
 	(*DestroyKeys)(nil),           // 27: meridian.store.DestroyKeys
@@ -2648,7 +2658,7 @@ var file_store_storepb_command_proto_depIdxs = []int32{
 	23, // 22: meridian.store.Command.import_key_material:type_name -> meridian.store.ImportKeyMaterial
 	25, // 23: meridian.store.Command.delete_key_material:type_name -> meridian.store.DeleteKeyMaterial
 	26, // 24: meridian.store.Command.expire_key_material:type_name -> meridian.store.ExpireKeyMaterial
-	24, // 25: meridian.store.Command.delete_import_token:type_name -> meridian.store.DeleteImportToken
+	24, // 25: meridian.store.Command.use_import_token:type_name -> meridian.store.UseImportToken
 	29, // 26: meridian.store.InitRegion.keyrings:type_name -> meridian.store.WrappedKeyring
 	30, // 27: meridian.store.CreateKey.tags:type_name -> meridian.store.Tag
 	30, // 28: meridian.store.TagKeys.tags:type_name -> meridian.store.Tag
@@ -2692,7 +2702,7 @@ func file_store_storepb_command_proto_init() {
 		(*Command_ImportKeyMaterial)(nil),
 		(*Command_DeleteKeyMaterial)(nil),
 		(*Command_ExpireKeyMaterial)(nil),
-		(*Command_DeleteImportToken)(nil),
+		(*Command_UseImportToken)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -108,6 +108,7 @@ type KeyRecord struct {
 	ImportFingerprint             []byte                 `protobuf:"bytes,23,opt,name=import_fingerprint,json=importFingerprint,proto3" json:"import_fingerprint,omitempty"`    // of the material that was imported; stays when it is deleted
 	ImportVersion                 []byte                 `protobuf:"bytes,24,opt,name=import_version,json=importVersion,proto3" json:"import_version,omitempty"`                // 16 bytes: the version that it is, or none; stays, too
 	ImportCreatedMs               int64                  `protobuf:"varint,25,opt,name=import_created_ms,json=importCreatedMs,proto3" json:"import_created_ms,omitempty"`       // when that version was made; stays, too
+	ImportTokens                  [][]byte               `protobuf:"bytes,26,rep,name=import_tokens,json=importTokens,proto3" json:"import_tokens,omitempty"`                   // hashes of those that were given out and not used, the oldest first
 	unknownFields                 protoimpl.UnknownFields
 	sizeCache                     protoimpl.SizeCache
 }
@@ -315,6 +316,13 @@ func (x *KeyRecord) GetImportCreatedMs() int64 {
 		return x.ImportCreatedMs
 	}
 	return 0
+}
+
+func (x *KeyRecord) GetImportTokens() [][]byte {
+	if x != nil {
+		return x.ImportTokens
+	}
+	return nil
 }
 
 type VersionRecord struct {
@@ -1323,7 +1331,7 @@ var File_store_storepb_record_proto protoreflect.FileDescriptor
 
 const file_store_storepb_record_proto_rawDesc = "" +
 	"\n" +
-	"\x1astore/storepb/record.proto\x12\x0emeridian.store\"\xbe\a\n" +
+	"\x1astore/storepb/record.proto\x12\x0emeridian.store\"\xe3\a\n" +
 	"\tKeyRecord\x12.\n" +
 	"\x05state\x18\x01 \x01(\x0e2\x18.meridian.store.KeyStateR\x05state\x12\x12\n" +
 	"\x04spec\x18\x02 \x01(\tR\x04spec\x12\x14\n" +
@@ -1352,7 +1360,8 @@ const file_store_storepb_record_proto_rawDesc = "" +
 	"\x13material_expires_ms\x18\x16 \x01(\x03R\x11materialExpiresMs\x12-\n" +
 	"\x12import_fingerprint\x18\x17 \x01(\fR\x11importFingerprint\x12%\n" +
 	"\x0eimport_version\x18\x18 \x01(\fR\rimportVersion\x12*\n" +
-	"\x11import_created_ms\x18\x19 \x01(\x03R\x0fimportCreatedMs\"f\n" +
+	"\x11import_created_ms\x18\x19 \x01(\x03R\x0fimportCreatedMs\x12#\n" +
+	"\rimport_tokens\x18\x1a \x03(\fR\fimportTokens\"f\n" +
 	"\rVersionRecord\x12\x1d\n" +
 	"\n" +
 	"created_ms\x18\x01 \x01(\x03R\tcreatedMs\x12\x1c\n" +
