@@ -118,10 +118,12 @@ func parseTagToken(text string) (at store.TagPosition, err error) {
 	if text == "" {
 		return at, nil
 	}
-	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil || len(b) <= len(at.KeyID) || tagKeyFault(string(b[len(at.KeyID):])) != "" {
-		return at, errInvalid(paramNextToken, "it is none that an answer gave")
+	b, err := base64.RawURLEncoding.DecodeString(text)
+	if err == nil && len(b) > len(at.KeyID) {
+		at.KeyID, at.TagKey = crypto.KeyID(b[:len(at.KeyID)]), string(b[len(at.KeyID):])
 	}
-	at.KeyID, at.TagKey = crypto.KeyID(b[:len(at.KeyID)]), string(b[len(at.KeyID):])
+	if tagKeyFault(at.TagKey) != "" || tagToken(at) != text { // the decoder would pass over line breaks
+		return store.TagPosition{}, errInvalid(paramNextToken, "it is none that an answer gave")
+	}
 	return at, nil
 }
