@@ -1,0 +1,267 @@
+package migrate
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"os"
+	"strconv"
+)
+
+// Journal is what a run knows of itself on disk. It is a file of lines:
+//
+//	CRC-32C of what follows, 8 hex digits || space || a JSON object || newline
+//
+// The first is the [Header], which says what the run is. Each [Checkpoint] after it says that so many rows were read and
+// that their output is on disk: the output is synced before the checkpoint is written, and the checkpoint before anybody
+// relies on it. A checkpoint names the rows that failed since the one before. A run that was killed reads the journal, cuts
+// the output back to the last checkpoint and goes on from there; rows behind it that had been moved are moved again, which
+// changes nothing but their blobs.
+//
+// A last line that does not fit its sum was being written when the run was killed, and is cut off. One before it is
+// damage, and the journal is refused.
+type Journal struct {
+	file   *os.File
+	size   int64
+	header Header
+}
+
+// Header says what a run is. Another run does not go on with its journal.
+type Header struct {
+	Version int               `json:"version"` // of the journal's format: 1
+	Way     string            `json:"way"`
+	From    string            `json:"from"` // region that blobs are moved from
+	To      string            `json:"to"`
+	Input   string            `json:"input"` // as it was named
+	Output  string            `json:"output"`
+	Options map[string]string `json:"options,omitempty"` // what else decides about the output: mapping, columns, shard
+}
+
+// Checkpoint says how far a run has come.
+type Checkpoint struct {
+	Rows   int64  `json:"rows"`      // that were read, and whose output is on disk
+	Input  int64  `json:"in"`        // bytes of the input that they took
+	Digest string `json:"in_sha256"` // of these bytes, hex
+	Output int64  `json:"out"`       // bytes of the output file, all of them synced
+	Counts Counts `json:"counts"`    // of these rows
+	Done   bool   `json:"done"`      // there is no more input
+}
+
+// Counts sorts rows by what came of them.
+type Counts struct {
+	Moved  int64 `json:"moved"`
+	Kept   int64 `json:"kept"` // they were sealed under the destination's key already
+	Failed int64 `json:"failed"`
+}
+
+// Failure is a row that was not moved.
+type Failure struct {
+	Row    int64  `json:"row"`
+	Line   int64  `json:"line,omitempty"`
+	ID     string `json:"id,omitempty"`
+	Code   string `json:"code"`
+	Reason string `json:"reason"`
+}
+
+// entry is one line: a header, or a checkpoint with its failures.
+type entry struct {
+	Header     *Header     `json:"header,omitempty"`
+	Checkpoint *Checkpoint `json:"checkpoint,omitempty"`
+	Failures   []Failure   `json:"failed,omitempty"`
+}
+
+const (
+	journalVersion = 1
+	sumDigits      = 8
+	// maxEntry bounds a line of the journal, in bytes.
+	maxEntry = 64 << 20
+)
+
+var (
+	castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+	// ErrJournalDamaged says that a journal holds what no run has written.
+	ErrJournalDamaged = errors.New("the journal is damaged")
+	// ErrOtherRun says that a journal belongs to another run.
+	ErrOtherRun = errors.New("the journal belongs to another run")
+	// ErrInputChanged says that the input is not what it was when the run began.
+	ErrInputChanged = errors.New("the input has changed")
+)
+
+// History is what a journal tells of the run so far.
+type History struct {
+	Checkpoints []Checkpoint // in order; a finished run ends with one that is Done
+	Failures    []Failure    // of rows that the last checkpoint covers
+}
+
+// Last is how far the run has come; the zero value at its beginning.
+func (h History) Last() Checkpoint {
+	if len(h.Checkpoints) == 0 {
+		return Checkpoint{}
+	}
+	return h.Checkpoints[len(h.Checkpoints)-1]
+}
+
+// CreateJournal begins a journal; the file must not be there.
+func CreateJournal(path string, header Header) (*Journal, error) {
+	header.Version = journalVersion
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	j := &Journal{file: file, header: header}
+	if err := j.append(entry{Header: &header}); err != nil {
+		return nil, errors.Join(err, file.Close(), os.Remove(path))
+	}
+	return j, syncFolder(path)
+}
+
+// OpenJournal reads the journal of a run that has begun, checks that it is this one, and makes it ready to go on. Errors:
+// [ErrJournalDamaged], [ErrOtherRun] with the difference, and what the disk says.
+func OpenJournal(path string, header Header) (*Journal, History, error) {
+	header.Version = journalVersion
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return nil, History{}, err
+	}
+	found, history, whole, err := readJournal(file)
+	if err == nil {
+		err = sameRun(found, header)
+	}
+	if err == nil {
+		err = file.Truncate(whole)
+	}
+	if err != nil {
+		return nil, history, errors.Join(err, file.Close())
+	}
+	return &Journal{file: file, size: whole, header: header}, history, nil
+}
+
+// ReadJournal reads a journal that another process may be writing.
+func ReadJournal(path string) (Header, History, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return Header{}, History{}, err
+	}
+	header, history, _, err := readJournal(file)
+	return header, history, errors.Join(err, file.Close())
+}
+
+// readJournal reads the whole lines, and returns how many bytes they take.
+func readJournal(r io.Reader) (header Header, history History, whole int64, err error) {
+	lines := bufio.NewReader(r)
+	for first := true; ; first = false {
+		line, err := readEntry(lines)
+		if err != nil {
+			return header, history, whole, err
+		}
+		e, ok := parseEntry(line)
+		if !ok {
+			if _, err := lines.Peek(1); err == io.EOF && !first {
+				return header, history, whole, nil // the end, or a last line of which the disk has a part
+			}
+			return header, history, whole, fmt.Errorf("%w: the line at byte %d does not fit its sum", ErrJournalDamaged, whole)
+		}
+		switch last := history.Last(); {
+		case first != (e.Header != nil) || !first && e.Checkpoint == nil:
+			return header, history, whole, fmt.Errorf("%w: the line at byte %d does not belong there", ErrJournalDamaged, whole)
+		case first:
+			if header = *e.Header; header.Version != journalVersion {
+				return header, history, whole, fmt.Errorf("the journal has format %d, and this version of Meridian reads format %d", header.Version, journalVersion)
+			}
+		case e.Checkpoint.Rows < last.Rows || e.Checkpoint.Input < last.Input || e.Checkpoint.Output < last.Output || last.Done:
+			return header, history, whole, fmt.Errorf("%w: the checkpoint at byte %d goes back", ErrJournalDamaged, whole)
+		default:
+			history.Checkpoints = append(history.Checkpoints, *e.Checkpoint)
+			history.Failures = append(history.Failures, e.Failures...)
+		}
+		whole += int64(len(line))
+	}
+}
+
+// readEntry reads up to the end of a line or of the file.
+func readEntry(lines *bufio.Reader) ([]byte, error) {
+	var line []byte
+	for {
+		part, err := lines.ReadSlice('\n')
+		line = append(line, part...)
+		switch {
+		case err == nil || err == io.EOF:
+			return line, nil
+		case !errors.Is(err, bufio.ErrBufferFull):
+			return nil, err
+		case len(line) > maxEntry:
+			return nil, fmt.Errorf("%w: it has a line of more than %d bytes", ErrJournalDamaged, maxEntry)
+		}
+	}
+}
+
+// parseEntry reads one line, its end included.
+func parseEntry(line []byte) (e entry, ok bool) {
+	line, ended := bytes.CutSuffix(line, []byte("\n"))
+	if !ended || len(line) < sumDigits+2 || line[sumDigits] != ' ' {
+		return e, false
+	}
+	sum, err := strconv.ParseUint(string(line[:sumDigits]), 16, 32)
+	text := line[sumDigits+1:]
+	if err != nil || uint32(sum) != crc32.Checksum(text, castagnoli) {
+		return e, false
+	}
+	return e, json.Unmarshal(text, &e) == nil
+}
+
+// sameRun says what differs between the run that began a journal and this one.
+func sameRun(found, want Header) error {
+	differs := func(what, was, is string) error {
+		if was == is {
+			return nil
+		}
+		return fmt.Errorf("%w: %s was %q and is %q now", ErrOtherRun, what, was, is)
+	}
+	errs := []error{
+		differs("way", found.Way, want.Way), differs("source region", found.From, want.From), differs("destination region", found.To, want.To),
+		differs("input", found.Input, want.Input), differs("output", found.Output, want.Output),
+	}
+	for name, is := range want.Options {
+		errs = append(errs, differs(name, found.Options[name], is))
+	}
+	for name, was := range found.Options {
+		if _, there := want.Options[name]; !there {
+			errs = append(errs, differs(name, was, ""))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Checkpoint writes how far the run has come, with the rows that failed since the last one, and syncs it. The output has
+// to be synced before.
+func (j *Journal) Checkpoint(c Checkpoint, failures []Failure) error {
+	return j.append(entry{Checkpoint: &c, Failures: failures})
+}
+
+// append writes a line and syncs it.
+func (j *Journal) append(e entry) error {
+	text, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	line := fmt.Appendf(nil, "%08x %s\n", crc32.Checksum(text, castagnoli), text)
+	if len(line) > maxEntry {
+		return fmt.Errorf("a checkpoint of %d bytes, more than %d", len(line), maxEntry)
+	}
+	if _, err := j.file.WriteAt(line, j.size); err != nil {
+		return err
+	}
+	if err := j.file.Sync(); err != nil {
+		return err
+	}
+	j.size += int64(len(line))
+	return nil
+}
+
+// Close closes the file.
+func (j *Journal) Close() error { return j.file.Close() }

@@ -1,0 +1,40 @@
+package migrate
+
+import (
+	"bytes"
+	"encoding/json"
+	"testing"
+)
+
+func FuzzSplitObject(f *testing.F) {
+	for _, seed := range []string{`{}`, ` { "a" : 1 , "b":[1,{"x":"}"}] }`, `{"a":"\"},","b":null}`, `{"a":1,"\u0061":2}`, `[]`, `{"a"`, `{"":{}}`, "{\"a\":1}\n"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, line []byte) {
+		members, reason := splitObject(line)
+		var want map[string]json.RawMessage
+		err := json.Unmarshal(line, &want)
+		if reason != "" {
+			return
+		}
+		if err != nil || want == nil || len(members) != len(want) {
+			t.Fatalf("%q: %d members, encoding/json finds %d (%v)", line, len(members), len(want), err)
+		}
+		for _, m := range members {
+			if !bytes.Equal(m.value, want[m.name]) || !bytes.Equal(line[m.from:m.to], m.value) {
+				t.Errorf("%q: member %q is %q, want %q", line, m.name, m.value, want[m.name])
+			}
+		}
+	})
+}
+
+func TestSplitObjectRefuses(t *testing.T) {
+	for text, reason := range map[string]string{
+		``: "it is not valid JSON", `[1]`: "it is not a JSON object", `"x"`: "it is not a JSON object", `{"a":1,"a":2}`: "it has a member twice",
+		`{"a":1} {}`: "it is not valid JSON", `{'a':1}`: "it is not valid JSON", `null`: "it is not a JSON object",
+	} {
+		if _, got := splitObject([]byte(text)); got != reason {
+			t.Errorf("%s: %q, want %q", text, got, reason)
+		}
+	}
+}

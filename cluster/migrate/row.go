@@ -1,0 +1,44 @@
+package migrate
+
+import (
+	"fmt"
+
+	"meridian/crypto"
+)
+
+// Row is one data key of the input.
+type Row struct {
+	Number  int64          // of the row, from 1; headers do not count
+	Line    int64          // of the input where it begins, from 1; 0 where there are no lines
+	ID      string         // what names it, or empty
+	Blob    []byte         // its ciphertext blob, decoded
+	Context crypto.Context // that it was sealed in
+	To      string         // the key that it is to be sealed under, or empty
+	Fault   error          // a [*RowError] if the row cannot be read; it is not moved then
+
+	carried any // what its format needs to write it again
+}
+
+// RowError says why a row was not moved. It repeats nothing of a blob or a context.
+type RowError struct {
+	Code   string // of the API where a region refused it, else one of the Fault constants
+	Reason string // for people
+}
+
+// Faults that no region has to be asked for.
+const (
+	FaultSyntax    = "Syntax"      // the row is not of its format
+	FaultNoBlob    = "NotABlob"    // what should be a ciphertext blob is none
+	FaultContext   = "Context"     // the encryption context cannot be read
+	FaultDuplicate = "DuplicateID" // an earlier row has the same id
+	FaultRegion    = "OtherRegion" // the blob is of neither region
+	FaultNoTarget  = "NoTarget"    // neither the row nor the mapping names a key to seal it under
+	FaultTooLarge  = "TooLarge"    // the way cannot carry a plaintext of this size
+)
+
+func (e *RowError) Error() string { return e.Code + ": " + e.Reason }
+
+// fault makes a RowError.
+func fault(code, format string, args ...any) *RowError {
+	return &RowError{Code: code, Reason: fmt.Sprintf(format, args...)}
+}
