@@ -187,3 +187,57 @@ func (r *Row) setContext(text []byte) {
 	}
 	r.Context = context
 }
+
+// AppendRow appends a row with its outcome: the line as it was, with the new blob in the place of the old one, and the
+// members from and status, which are replaced if they are there. A line that could not be read stays as it is.
+func (j *JSONLines) AppendRow(dst []byte, row *Row, o *Outcome) []byte {
+	carried := row.carried.(*jsonRow)
+	if carried.members == nil {
+		return append(append(dst, carried.line...), '\n')
+	}
+	news := map[string]string{"from": o.From, "status": string(o.Status)}
+	if o.Status == Moved {
+		news[j.columns.Blob] = o.text()
+	}
+	at := 0
+	for _, m := range carried.members {
+		value, changed := news[m.name]
+		if !changed {
+			continue
+		}
+		delete(news, m.name)
+		dst = append(dst, carried.line[at:m.from]...)
+		dst = appendJSONText(dst, value)
+		at = m.to
+	}
+	end := lastBrace(carried.line)
+	dst = append(dst, carried.line[at:end]...)
+	for _, name := range []string{"from", "status"} { // in this order; the blob is always there
+		if value, left := news[name]; left {
+			dst = append(dst, ',')
+			dst = appendJSONText(dst, name)
+			dst = append(dst, ':')
+			dst = appendJSONText(dst, value)
+		}
+	}
+	dst = append(dst, carried.line[end:]...)
+	return append(dst, '\n')
+}
+
+// lastBrace is where an object ends.
+func lastBrace(line []byte) int {
+	at := len(line) - 1
+	for line[at] != '}' {
+		at--
+	}
+	return at
+}
+
+// appendJSONText appends a text in quotes.
+func appendJSONText(dst []byte, text string) []byte {
+	b, err := json.Marshal(text)
+	if err != nil { // of a text there is none
+		return append(dst, `""`...)
+	}
+	return append(dst, b...)
+}

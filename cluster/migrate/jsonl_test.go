@@ -1,0 +1,97 @@
+package migrate
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+)
+
+// readAll reads every row of a text.
+func readAll(t *testing.T, text string) (j *JSONLines, rows []*Row) {
+	t.Helper()
+	j = NewJSONLines(strings.NewReader(text), DefaultColumns)
+	for {
+		row, err := j.Next()
+		if err == io.EOF {
+			if j.Offset() != int64(len(text)) {
+				t.Errorf("%d bytes of %d read", j.Offset(), len(text))
+			}
+			return j, rows
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows = append(rows, row)
+	}
+}
+
+// What a row does not mean to us comes out as it went in, byte by byte.
+func TestJSONRowsAreCarriedThrough(t *testing.T) {
+	j, rows := readAll(t, `{"id":"42","ciphertext":"AAAA","context":{"app":"pay"},"to":"alias/pay","other": [1, {"x": "\u00e9"}] }`+"\r\n\n"+
+		` {"status":"old", "n":1.50,"ciphertext" : "AAAA"}`)
+	if len(rows) != 2 || rows[0].Line != 1 || rows[1].Line != 3 || rows[1].Number != 2 {
+		t.Fatalf("%+v", rows)
+	}
+	if r := rows[0]; r.ID != "42" || len(r.Blob) != 3 || r.To != "alias/pay" || len(r.Context.Pairs()) != 1 || r.Fault != nil {
+		t.Errorf("%+v", r)
+	}
+	moved := &Outcome{Status: Moved, Blob: []byte{1, 2, 3}, From: "a/k/v"}
+	for i, want := range []string{
+		`{"id":"42","ciphertext":"AQID","context":{"app":"pay"},"to":"alias/pay","other": [1, {"x": "\u00e9"}] ,"from":"a/k/v","status":"moved"}`,
+		` {"status":"moved", "n":1.50,"ciphertext" : "AQID","from":"a/k/v"}`,
+	} {
+		if got := string(j.AppendRow(nil, rows[i], moved)); got != want+"\n" {
+			t.Errorf("row %d: %s, want %s", i+1, got, want)
+		}
+	}
+	failed := &Outcome{Status: Failed, Fault: fault(FaultRegion, "x")}
+	if got := string(j.AppendRow(nil, rows[1], failed)); got != ` {"status":"failed", "n":1.50,"ciphertext" : "AAAA","from":""}`+"\n" {
+		t.Errorf("failed: %s", got)
+	}
+}
+
+// A row that cannot be read has a fault with its number and line, and does not stop the others.
+func TestFaultsOfJSONRows(t *testing.T) {
+	long := `{"ciphertext":"` + strings.Repeat("A", maxLine) + `"}`
+	for text, code := range map[string]string{
+		`{"ciphertext":"AAAA"`: FaultSyntax, `[]`: FaultSyntax, `{"id":1,"id":2,"ciphertext":"AAAA"}`: FaultSyntax, `{}`: FaultNoBlob,
+		`{"ciphertext":1}`: FaultNoBlob, `{"ciphertext":null}`: FaultNoBlob, `{"ciphertext":"AA=A"}`: FaultNoBlob, `{"ciphertext":"AAA"}`: FaultNoBlob,
+		`{"ciphertext":"AA\n=="}`: FaultNoBlob, `{"ciphertext":"AAAA","context":{"a":1}}`: FaultContext, `{"ciphertext":"AAAA","context":"x"}`: FaultContext,
+		`{"ciphertext":"AAAA","to":7}`: FaultSyntax, long: FaultSyntax, "\xff": FaultSyntax,
+	} {
+		j, rows := readAll(t, text+"\n"+`{"ciphertext":"AAAA","context":null}`)
+		var reason *RowError
+		if len(rows) != 2 || !errors.As(rows[0].Fault, &reason) || reason.Code != code || rows[1].Fault != nil || rows[1].Line != 2 {
+			t.Errorf("%.60s: %+v, want %s", text, rows[0].Fault, code)
+			continue
+		}
+		if reason.Code == FaultSyntax && rows[0].carried.(*jsonRow).members == nil && text != long {
+			if got := string(j.AppendRow(nil, rows[0], &Outcome{Status: Failed, Fault: reason})); got != text+"\n" {
+				t.Errorf("%.60s comes out as %.60s", text, got)
+			}
+		}
+	}
+}
+
+func FuzzJSONLines(f *testing.F) {
+	f.Add([]byte(`{"id":"42","ciphertext":"AAAA","context":{"app":"pay"},"to":"alias/pay","other":[1]}` + "\n{}"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		j := NewJSONLines(strings.NewReader(string(text)), DefaultColumns)
+		for {
+			row, err := j.Next()
+			if err != nil {
+				return
+			}
+			line := j.AppendRow(nil, row, &Outcome{Status: Moved, Blob: []byte("x"), From: `"/`})
+			if row.carried.(*jsonRow).members == nil {
+				continue
+			}
+			var out map[string]any
+			if err := json.Unmarshal(line, &out); err != nil || out["status"] != "moved" || out["from"] != `"/` {
+				t.Errorf("%q comes out as %q: %v", text, line, err)
+			}
+		}
+	})
+}

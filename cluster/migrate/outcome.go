@@ -1,0 +1,26 @@
+package migrate
+
+import "encoding/base64"
+
+// Status is what came of a row.
+type Status string
+
+const (
+	// Moved: the row has a new blob.
+	Moved Status = "moved"
+	// Kept: the row was sealed under the destination's key already, and is as it was.
+	Kept Status = "kept"
+	// Failed: the row could not be moved, and is as it was.
+	Failed Status = "failed"
+)
+
+// Outcome is what came of a row.
+type Outcome struct {
+	Status Status
+	Blob   []byte    // the new one, of Moved
+	From   string    // REGION/KEYID/VERSION of the blob that was there; empty if it was none
+	Fault  *RowError // of Failed
+}
+
+// text is the blob as formats write it.
+func (o *Outcome) text() string { return base64.StdEncoding.EncodeToString(o.Blob) }
