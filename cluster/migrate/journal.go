@@ -10,6 +10,8 @@ import (
 	"io"
 	"os"
 	"strconv"
+
+	"github.com/google/renameio/v2"
 )
 
 // Journal is what a run knows of itself on disk. It is a file of lines:
@@ -25,9 +27,8 @@ import (
 // A last line that does not fit its sum was being written when the run was killed, and is cut off. One before it is
 // damage, and the journal is refused.
 type Journal struct {
-	file   *os.File
-	size   int64
-	header Header
+	file *os.File
+	size int64
 }
 
 // Header says what a run is. Another run does not go on with its journal.
@@ -106,18 +107,27 @@ func (h History) Last() Checkpoint {
 	return h.Checkpoints[len(h.Checkpoints)-1]
 }
 
-// CreateJournal begins a journal; the file must not be there.
+// CreateJournal begins a journal, which is there with its whole header or not at all. It must not be there before.
 func CreateJournal(path string, header Header) (*Journal, error) {
 	header.Version = journalVersion
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	line, err := entry{Header: &header}.line()
 	if err != nil {
 		return nil, err
 	}
-	j := &Journal{file: file, header: header}
-	if err := j.append(entry{Header: &header}); err != nil {
-		return nil, errors.Join(err, file.Close(), os.Remove(path))
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		return nil, errors.Join(err, os.ErrExist)
 	}
-	return j, syncFolder(path)
+	if err := renameio.WriteFile(path, line, 0o600); err != nil {
+		return nil, err
+	}
+	if err := syncFolder(path); err != nil {
+		return nil, err
+	}
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	return &Journal{file: file, size: int64(len(line))}, nil
 }
 
 // OpenJournal reads the journal of a run that has begun, checks that it is this one, and makes it ready to go on. Errors:
@@ -138,7 +148,7 @@ func OpenJournal(path string, header Header) (*Journal, History, error) {
 	if err != nil {
 		return nil, history, errors.Join(err, file.Close())
 	}
-	return &Journal{file: file, size: whole, header: header}, history, nil
+	return &Journal{file: file, size: whole}, history, nil
 }
 
 // ReadJournal reads a journal that another process may be writing.
@@ -243,15 +253,24 @@ func (j *Journal) Checkpoint(c Checkpoint, failures []Failure) error {
 	return j.append(entry{Checkpoint: &c, Failures: failures})
 }
 
-// append writes a line and syncs it.
-func (j *Journal) append(e entry) error {
+// line writes an entry with its sum and end.
+func (e entry) line() ([]byte, error) {
 	text, err := json.Marshal(e)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	line := fmt.Appendf(nil, "%08x %s\n", crc32.Checksum(text, castagnoli), text)
 	if len(line) > maxEntry {
-		return fmt.Errorf("a checkpoint of %d bytes, more than %d", len(line), maxEntry)
+		return nil, fmt.Errorf("a journal's line of %d bytes, more than %d", len(line), maxEntry)
+	}
+	return line, nil
+}
+
+// append writes a line and syncs it.
+func (j *Journal) append(e entry) error {
+	line, err := e.line()
+	if err != nil {
+		return err
 	}
 	if _, err := j.file.WriteAt(line, j.size); err != nil {
 		return err

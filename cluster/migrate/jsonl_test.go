@@ -2,7 +2,6 @@ package migrate
 
 import (
 	"encoding/json"
-	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -62,11 +61,11 @@ func TestFaultsOfJSONRows(t *testing.T) {
 		`{"ciphertext":"AAAA","to":7}`: FaultSyntax, long: FaultSyntax, "\xff": FaultSyntax,
 	} {
 		j, rows := readAll(t, text+"\n"+`{"ciphertext":"AAAA","context":null}`)
-		var reason *RowError
-		if len(rows) != 2 || !errors.As(rows[0].Fault, &reason) || reason.Code != code || rows[1].Fault != nil || rows[1].Line != 2 {
+		if len(rows) != 2 || rows[0].Fault == nil || rows[0].Fault.Code != code || rows[1].Fault != nil || rows[1].Line != 2 {
 			t.Errorf("%.60s: %+v, want %s", text, rows[0].Fault, code)
 			continue
 		}
+		reason := rows[0].Fault
 		if reason.Code == FaultSyntax && rows[0].carried.(*jsonRow).members == nil && text != long {
 			if got := string(j.AppendRow(nil, rows[0], &Outcome{Status: Failed, Fault: reason})); got != text+"\n" {
 				t.Errorf("%.60s comes out as %.60s", text, got)

@@ -14,7 +14,7 @@ type Row struct {
 	Blob    []byte         // its ciphertext blob, decoded
 	Context crypto.Context // that it was sealed in
 	To      string         // the key that it is to be sealed under, or empty
-	Fault   error          // a [*RowError] if the row cannot be read; it is not moved then
+	Fault   *RowError      // if the row cannot be read; it is not moved then
 
 	carried any // what its format needs to write it again
 }

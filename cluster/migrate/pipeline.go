@@ -1,0 +1,196 @@
+package migrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+)
+
+// batch is a piece of the input on its way.
+type batch struct {
+	rows     []*Row
+	outcomes []Outcome
+	input    int64 // bytes up to its end
+	digest   string
+	last     bool  // the input ends with it
+	err      error // of the input, or of the way
+	done     chan struct{}
+}
+
+// move reads, moves and writes until the input or ctx ends.
+func (r *run) move(ctx context.Context) error {
+	stop, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	queue := make(chan *batch, 2*r.cfg.Parallel) // in the order of the input; also the bound of what is under way
+	slots := make(chan struct{}, r.cfg.Parallel)
+	finished := make(chan struct{})
+	go func() {
+		defer close(finished)
+		r.read(ctx, stop, queue, slots)
+	}()
+	err := r.write(ctx, queue)
+	cancel() // nothing is waited for that will not be written
+	for b := range queue {
+		<-b.done
+	}
+	<-finished
+	return err
+}
+
+// read fills the queue until the input, ctx or stop ends, and has each batch moved in one of the slots.
+func (r *run) read(ctx, stop context.Context, queue chan<- *batch, slots chan struct{}) {
+	defer close(queue)
+	for {
+		b := r.readBatch()
+		select {
+		case slots <- struct{}{}:
+		case <-ctx.Done():
+			return
+		case <-stop.Done():
+			return
+		}
+		go func() {
+			defer func() { <-slots }()
+			defer close(b.done)
+			if b.err == nil {
+				b.outcomes, b.err = moveBatch(stop, r.cfg.Way, b.rows)
+			}
+		}()
+		select {
+		case queue <- b:
+		case <-stop.Done():
+			<-b.done
+			return
+		}
+		if b.last || b.err != nil || ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+// readBatch reads the rows of one call.
+func (r *run) readBatch() *batch {
+	b := &batch{done: make(chan struct{})}
+	for len(b.rows) < max(r.cfg.Way.Batch(), 1) {
+		row, err := r.format.Next()
+		if err == io.EOF {
+			b.last = true
+			break
+		}
+		if err != nil {
+			b.err = fmt.Errorf("reading the input: %w", err)
+			return b
+		}
+		b.rows = append(b.rows, row)
+	}
+	b.input = r.format.Offset()
+	b.digest = r.input.sum(b.input)
+	return b
+}
+
+// moveBatch has the rows moved that can be read.
+func moveBatch(ctx context.Context, way Way, rows []*Row) ([]Outcome, error) {
+	outcomes := make([]Outcome, len(rows))
+	var readable []*Row
+	var places []int
+	for i, row := range rows {
+		if row.Fault != nil {
+			outcomes[i] = Outcome{Status: Failed, Fault: row.Fault}
+			continue
+		}
+		readable, places = append(readable, row), append(places, i)
+	}
+	if len(readable) == 0 {
+		return outcomes, nil
+	}
+	moved, err := way.Move(ctx, readable)
+	if err != nil {
+		return nil, err
+	}
+	if len(moved) != len(readable) {
+		return nil, fmt.Errorf("%d outcomes of %d rows", len(moved), len(readable))
+	}
+	for i, o := range moved {
+		outcomes[places[i]] = o
+	}
+	return outcomes, nil
+}
+
+// write takes batches in the order of the input, and makes what was written durable now and then, and at the end.
+func (r *run) write(ctx context.Context, queue <-chan *batch) error {
+	next := time.Now().Add(r.cfg.Every)
+	for b := range queue {
+		<-b.done
+		if b.err != nil {
+			return errors.Join(b.err, r.checkpoint())
+		}
+		if err := r.writeBatch(b); err != nil {
+			return err
+		}
+		tooMany := r.cfg.MaxFailures > 0 && r.at.Counts.Failed > r.cfg.MaxFailures
+		if b.last || tooMany || !time.Now().Before(next) {
+			if err := r.checkpoint(); err != nil {
+				return err
+			}
+			next = time.Now().Add(r.cfg.Every)
+		}
+		switch {
+		case b.last:
+			return nil
+		case tooMany:
+			return fmt.Errorf("%w: %d of %d", ErrTooManyFailures, r.at.Counts.Failed, r.at.Rows)
+		}
+	}
+	if err := r.checkpoint(); err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrStopped, context.Cause(ctx))
+}
+
+// writeBatch puts the rows of a batch into the buffer.
+func (r *run) writeBatch(b *batch) error {
+	var text []byte
+	for i, row := range b.rows {
+		o := &b.outcomes[i]
+		text = r.format.AppendRow(text[:0], row, o)
+		if _, err := r.buffer.Write(text); err != nil {
+			return err
+		}
+		r.at.Output += int64(len(text))
+		switch o.Status {
+		case Moved:
+			r.at.Counts.Moved++
+		case Kept:
+			r.at.Counts.Kept++
+		default:
+			r.at.Counts.Failed++
+			r.failures = append(r.failures, Failure{Row: row.Number, Line: row.Line, ID: row.ID, Code: o.Fault.Code, Reason: o.Fault.Reason})
+		}
+	}
+	r.at.Rows += int64(len(b.rows))
+	r.at.Input, r.at.Digest, r.at.Done = b.input, b.digest, b.last
+	return nil
+}
+
+// checkpoint makes what was written durable, output first.
+func (r *run) checkpoint() error {
+	if r.at == r.last {
+		return nil
+	}
+	if err := r.buffer.Flush(); err != nil {
+		return err
+	}
+	if err := r.output.Sync(); err != nil {
+		return err
+	}
+	if err := r.journal.Checkpoint(r.at, r.failures); err != nil {
+		return err
+	}
+	r.last, r.failures = r.at, r.failures[:0]
+	if r.cfg.Progress != nil {
+		r.cfg.Progress(r.last)
+	}
+	return nil
+}

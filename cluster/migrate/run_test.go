@@ -1,0 +1,272 @@
+package migrate
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// mirror is a way that turns the bytes of a blob round. Blobs that begin with 'x' fail, those with 'k' are kept.
+type mirror struct {
+	batch int
+	calls atomic.Int64
+	// before is called before each batch; an error ends the run.
+	before func(call int64) error
+}
+
+func (m *mirror) Batch() int { return m.batch }
+
+func (m *mirror) Move(ctx context.Context, rows []*Row) ([]Outcome, error) {
+	if m.before != nil {
+		if err := m.before(m.calls.Add(1)); err != nil {
+			return nil, err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	outcomes := make([]Outcome, len(rows))
+	for i, row := range rows {
+		switch row.Blob[0] {
+		case 'x':
+			outcomes[i] = Outcome{Status: Failed, Fault: fault("Rejected.Disabled", "key is Disabled")}
+		case 'k':
+			outcomes[i] = Outcome{Status: Kept, From: "b/k/v"}
+		default:
+			blob := slices.Clone(row.Blob)
+			slices.Reverse(blob)
+			outcomes[i] = Outcome{Status: Moved, Blob: blob, From: "a/k/v"}
+		}
+	}
+	return outcomes, nil
+}
+
+// testInput is rows of every kind.
+func testInput(rows int) []byte {
+	var b bytes.Buffer
+	for i := range rows {
+		blob := fmt.Sprintf("blob %d", i)
+		switch i % 10 {
+		case 3:
+			blob = "x" + blob
+		case 6:
+			blob = "k" + blob
+		}
+		if i%97 == 5 {
+			b.WriteString("broken\n")
+			continue
+		}
+		fmt.Fprintf(&b, `{"id":%d,"ciphertext":"%s","n":[%d]}`+"\n", i, base64.StdEncoding.EncodeToString([]byte(blob)), i)
+	}
+	return b.Bytes()
+}
+
+func testConfig(t *testing.T, folder string, input io.Reader, way Way) Config {
+	t.Helper()
+	return Config{
+		Header: testHeader, Journal: filepath.Join(folder, "journal"), Output: filepath.Join(folder, "out"), Input: input, Way: way,
+		Format: func(input io.Reader) Format { return NewJSONLines(input, DefaultColumns) }, Every: time.Nanosecond,
+	}
+}
+
+// undisturbed returns what a run writes that nothing happens to.
+func undisturbed(t *testing.T, input []byte) (output []byte, last Checkpoint) {
+	t.Helper()
+	folder := t.TempDir()
+	last, err := Run(t.Context(), testConfig(t, folder, bytes.NewReader(input), &mirror{batch: 7}))
+	if err != nil || !last.Done {
+		t.Fatalf("%+v, %v", last, err)
+	}
+	output, err = os.ReadFile(filepath.Join(folder, "out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return output, last
+}
+
+// Every row comes out once and in its place, and is counted by what came of it.
+func TestRun(t *testing.T) {
+	input := testInput(1000)
+	output, last := undisturbed(t, input)
+	if last.Rows != 1000 || last.Counts.Moved+last.Counts.Kept+last.Counts.Failed != 1000 || last.Counts.Kept == 0 || last.Input != int64(len(input)) {
+		t.Errorf("%+v", last)
+	}
+	lines := strings.Split(strings.TrimSuffix(string(output), "\n"), "\n")
+	if len(lines) != 1000 {
+		t.Fatalf("%d rows", len(lines))
+	}
+	for i, line := range lines {
+		if line != "broken" && (!strings.HasPrefix(line, fmt.Sprintf(`{"id":%d,`, i)) || !strings.Contains(line, `"status":"`)) {
+			t.Errorf("row %d is %s", i, line)
+		}
+	}
+	if len(output) != int(last.Output) {
+		t.Errorf("%d bytes, not %d", len(output), last.Output)
+	}
+}
+
+// A run that is killed goes on, whatever of its files came to the disk since the last checkpoint, and ends as if nothing
+// had happened: no row is lost, none is there twice.
+func TestKilledRunGoesOn(t *testing.T) {
+	input := testInput(400)
+	want, _ := undisturbed(t, input)
+	for seed := range uint64(60) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		folder := t.TempDir()
+		for starts := 0; ; starts++ {
+			killed := errors.New("killed")
+			limit := 1 + random.Int64N(25)
+			way := &mirror{batch: 1 + random.IntN(9), before: func(call int64) error {
+				if call >= limit && starts < 12 {
+					return killed
+				}
+				return nil
+			}}
+			cfg := testConfig(t, folder, bytes.NewReader(input), way)
+			cfg.Parallel = 1 + random.IntN(4)
+			last, err := Run(t.Context(), cfg)
+			if err == nil {
+				if !last.Done || last.Rows != 400 {
+					t.Fatalf("seed %d: %+v", seed, last)
+				}
+				break
+			}
+			if !errors.Is(err, killed) {
+				t.Fatalf("seed %d, start %d: %v", seed, starts, err)
+			}
+			tear(t, random, cfg)
+		}
+		got, err := os.ReadFile(filepath.Join(folder, "out"))
+		if err != nil || !bytes.Equal(got, want) {
+			t.Fatalf("seed %d: the output differs from that of an undisturbed run (%d bytes, not %d), %v", seed, len(got), len(want), err)
+		}
+	}
+}
+
+// tear leaves the files as a kill may: the journal may lack the end of what was being appended, the output may have more.
+func tear(t *testing.T, random *rand.Rand, cfg Config) {
+	t.Helper()
+	journal, err := os.ReadFile(cfg.Journal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	header := bytes.IndexByte(journal, '\n') + 1
+	if err := os.Truncate(cfg.Journal, int64(header+random.IntN(len(journal)-header+1))); err != nil {
+		t.Fatal(err)
+	}
+	out, err := os.OpenFile(cfg.Output, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = out.WriteString(strings.Repeat("torn\n", random.IntN(100)))
+	if err := errors.Join(err, out.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A run that is asked to stop finishes what is under way, and goes on later; one that is done does nothing more.
+func TestStoppedRunGoesOn(t *testing.T) {
+	input := testInput(300)
+	want, _ := undisturbed(t, input)
+	folder := t.TempDir()
+	ctx, cancel := context.WithCancel(t.Context())
+	way := &mirror{batch: 5, before: func(call int64) error {
+		if call == 10 {
+			cancel()
+		}
+		return nil
+	}}
+	cfg := testConfig(t, folder, bytes.NewReader(input), way)
+	last, err := Run(ctx, cfg)
+	if !errors.Is(err, ErrStopped) || last.Done || last.Rows == 0 {
+		t.Fatalf("%+v, %v", last, err)
+	}
+	cfg.Input = bytes.NewReader(input)
+	if last, err = Run(t.Context(), cfg); err != nil || !last.Done {
+		t.Fatalf("%+v, %v", last, err)
+	}
+	calls := way.calls.Load()
+	cfg.Input = bytes.NewReader(nil) // it is not even looked at
+	if again, err := Run(t.Context(), cfg); err != nil || again != last || way.calls.Load() != calls {
+		t.Errorf("run again: %+v, %v", again, err)
+	}
+	if got, err := os.ReadFile(cfg.Output); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("the output differs, %v", err)
+	}
+}
+
+// An input, a run or an output that is not what it was is refused, and nothing is changed.
+func TestRunRefusesWhatChanged(t *testing.T) {
+	input := testInput(300)
+	begin := func() Config {
+		folder := t.TempDir()
+		broken := errors.New("broken")
+		cfg := testConfig(t, folder, bytes.NewReader(input), &mirror{batch: 10, before: func(call int64) error {
+			if call == 15 {
+				return broken
+			}
+			return nil
+		}})
+		cfg.Parallel = 1
+		if last, err := Run(t.Context(), cfg); !errors.Is(err, broken) || last.Rows != 140 {
+			t.Fatalf("%+v, %v", last, err)
+		}
+		cfg.Way = &mirror{batch: 10}
+		return cfg
+	}
+	lines := bytes.SplitAfter(input, []byte("\n"))
+	changed := slices.Clone(lines)
+	changed[55] = []byte(`{"id":55,"ciphertext":"QUFB"}` + "\n")
+	for what, c := range map[string]struct {
+		edit func(*Config)
+		err  error
+		text string
+	}{
+		"a changed row": {func(c *Config) { c.Input = bytes.NewReader(bytes.Join(changed, nil)) }, ErrInputChanged, "rows 51 to 60"},
+		"a row less": {func(c *Config) {
+			c.Input = bytes.NewReader(bytes.Join(slices.Delete(slices.Clone(lines), 20, 21), nil))
+		}, ErrInputChanged, "rows 21 to 30"},
+		"a short input":   {func(c *Config) { c.Input = bytes.NewReader(bytes.Join(lines[:100], nil)) }, ErrInputChanged, "it has 100 rows, and 140 were moved"},
+		"another run":     {func(c *Config) { c.Header.To = "c" }, ErrOtherRun, "destination region"},
+		"a short output":  {func(c *Config) { _ = os.Truncate(c.Output, 10) }, nil, "it was changed"},
+		"without journal": {func(c *Config) { _ = os.Remove(c.Journal) }, os.ErrExist, ""},
+	} {
+		cfg := begin()
+		cfg.Input = bytes.NewReader(input)
+		c.edit(&cfg)
+		before, err := os.ReadFile(cfg.Output)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = Run(t.Context(), cfg)
+		if err == nil || c.err != nil && !errors.Is(err, c.err) || !strings.Contains(err.Error(), c.text) {
+			t.Errorf("%s: %v", what, err)
+		}
+		if after, err := os.ReadFile(cfg.Output); err != nil || !bytes.HasPrefix(before, after) {
+			t.Errorf("%s: the output was changed, %v", what, err)
+		}
+	}
+}
+
+// Too many failures end a run, and one more is allowed than that.
+func TestTooManyFailures(t *testing.T) {
+	input := []byte(strings.Repeat("broken\n", 30))
+	for most, want := range map[int64]error{29: ErrTooManyFailures, 30: nil, 0: nil} {
+		cfg := testConfig(t, t.TempDir(), bytes.NewReader(input), &mirror{batch: 1})
+		cfg.MaxFailures = most
+		if last, err := Run(t.Context(), cfg); !errors.Is(err, want) || last.Counts.Failed != 30 {
+			t.Errorf("at most %d: %+v, %v", most, last, err)
+		}
+	}
+}
