@@ -1,0 +1,35 @@
+package migrate
+
+import "testing"
+
+func TestMapping(t *testing.T) {
+	for _, c := range []struct {
+		rules []string
+		names []string
+		want  string
+	}{
+		{nil, []string{"11111111-2222-4333-8444-555555555555", "alias/pay"}, "alias/pay"},
+		{nil, []string{"11111111-2222-4333-8444-555555555555"}, ""},
+		{nil, []string{"alias/b", "alias/a"}, "alias/a"},
+		{[]string{"alias/b => alias/x", "alias/* => alias/*"}, []string{"alias/b", "alias/a"}, "alias/x"},
+		{[]string{"alias/*-hz => alias/*-sh"}, []string{"alias/pay-hz"}, "alias/pay-sh"},
+		{[]string{"alias/*-hz => alias/*-sh"}, []string{"alias/-hz"}, "alias/-sh"},
+		{[]string{"alias/a*a => alias/*"}, []string{"alias/a"}, ""}, // the star stands for no text twice
+		{[]string{"* => alias/all"}, []string{"11111111-2222-4333-8444-555555555555"}, "alias/all"},
+		{[]string{" id1=>id2 "}, []string{"id1"}, "id2"},
+		{[]string{"id1 => id2"}, []string{"id10"}, ""},
+	} {
+		m, err := ParseMapping(c.rules)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, ok := m.Target(c.names); got != c.want || ok != (c.want != "") {
+			t.Errorf("%q of %q: %q, want %q", c.rules, c.names, got, c.want)
+		}
+	}
+	for _, bad := range []string{"", "a", "a =>", "=> b", "a** => b", "a* => b**", "a => b*"} {
+		if _, err := ParseMapping([]string{bad}); err == nil {
+			t.Errorf("%q is taken", bad)
+		}
+	}
+}
