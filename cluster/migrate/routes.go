@@ -1,0 +1,141 @@
+package migrate
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"sync"
+
+	"meridian/cluster/api/client"
+	"meridian/crypto"
+)
+
+// routes finds out under which key a row is to be sealed. What it has asked for once it remembers: a run has few keys.
+type routes struct {
+	from, to *Region
+	mapping  Mapping
+
+	mu      sync.Mutex
+	sources map[string]answerOf[[]string] // key id -> its names
+	targets map[string]answerOf[Key]      // name -> key of the destination
+}
+
+// answerOf is what came of a question, for all who ask again.
+type answerOf[T any] struct {
+	value T
+	fault *RowError
+}
+
+func newRoutes(from, to *Region, mapping Mapping) *routes {
+	return &routes{from: from, to: to, mapping: mapping, sources: map[string]answerOf[[]string]{}, targets: map[string]answerOf[Key]{}}
+}
+
+// route is where a row goes.
+type route struct {
+	source string // REGION/KEYID/VERSION of its blob
+	target Key
+	kept   bool // it is sealed under the target's version already
+}
+
+// of returns the route of a row, or why it has none. An error is of a region that cannot be asked.
+func (r *routes) of(ctx context.Context, row *Row) (route, *RowError, error) {
+	blob, err := crypto.ParseBlob(row.Blob)
+	if err != nil {
+		return route{}, fault(FaultNoBlob, "it is no ciphertext blob of Meridian"), nil
+	}
+	key, version := blob.KeyID.String(), blob.VersionID.String()
+	found := route{source: blob.Region + "/" + key + "/" + version}
+	if blob.Region != r.from.ID && blob.Region != r.to.ID {
+		return found, fault(FaultRegion, "it was sealed in region %s", blob.Region), nil
+	}
+	name := row.To
+	if name == "" {
+		var refused *RowError
+		if name, refused, err = r.mapped(ctx, blob, key); refused != nil || err != nil {
+			return found, refused, err
+		}
+	}
+	target, refused, err := r.target(ctx, name)
+	if refused != nil || err != nil {
+		return found, refused, err
+	}
+	found.target = target
+	found.kept = blob.Region == r.to.ID && key == target.ID && version == target.Primary
+	if blob.Region == r.to.ID && !found.kept {
+		return found, fault(FaultRegion, "it was sealed in region %s, where it is to go, under another key or version", blob.Region), nil
+	}
+	return found, nil, nil
+}
+
+// mapped returns the name that the mapping gives a key of the source. A blob of the destination names its key itself.
+func (r *routes) mapped(ctx context.Context, blob crypto.Blob, key string) (string, *RowError, error) {
+	if blob.Region == r.to.ID {
+		return key, nil, nil
+	}
+	names, refused, err := ask(&r.mu, r.sources, key, func() ([]string, error) {
+		k, err := r.from.Key(ctx, key)
+		return k.Names, err
+	})
+	if refused != nil || err != nil {
+		return "", refused, err
+	}
+	name, ok := r.mapping.Target(names)
+	if !ok {
+		return "", fault(FaultNoTarget, "the row names no key to seal it under, and no mapping fits key %s", key), nil
+	}
+	return name, nil, nil
+}
+
+func (r *routes) target(ctx context.Context, name string) (Key, *RowError, error) {
+	return ask(&r.mu, r.targets, name, func() (Key, error) { return r.to.Key(ctx, name) })
+}
+
+// ask answers from memory, or asks. A refusal is remembered like any answer.
+func ask[T any](mu *sync.Mutex, known map[string]answerOf[T], about string, question func() (T, error)) (T, *RowError, error) {
+	mu.Lock()
+	a, ok := known[about]
+	mu.Unlock()
+	if ok {
+		return a.value, a.fault, nil
+	}
+	value, err := question()
+	refused, err := refusal(err)
+	if err != nil {
+		return value, nil, err
+	}
+	mu.Lock()
+	known[about] = answerOf[T]{value, refused}
+	mu.Unlock()
+	return value, refused, nil
+}
+
+// refusal tells the answer of a region about a row apart from an error that ends the run: one about who is asking, which
+// every row would get.
+func refusal(err error) (*RowError, error) {
+	var answer *client.Error
+	if !errors.As(err, &answer) {
+		return nil, err
+	}
+	switch answer.Status {
+	case http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusForbidden:
+	default:
+		return nil, err
+	}
+	switch answer.Code {
+	case "Forbidden.ExportNotAllowed", "InvalidAccessKeyId.NotFound", "Forbidden.AccessKey", "SignatureDoesNotMatch", "InvalidTimeStamp.Expired",
+		"InvalidAction.NotFound", "InvalidVersion":
+		return nil, err
+	}
+	return &RowError{Code: answer.Code, Reason: answer.Message}, nil
+}
+
+// jsonObject writes pairs as a JSON object.
+func jsonObject(pairs []crypto.Pair) (string, error) {
+	object := make(map[string]string, len(pairs))
+	for _, p := range pairs {
+		object[p.Name] = p.Value
+	}
+	text, err := json.Marshal(object)
+	return string(text), err
+}

@@ -1,0 +1,146 @@
+package migrate
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"time"
+
+	"meridian/crypto"
+)
+
+// exportScheme is how data keys travel between two regions of any kind.
+const exportScheme = "RSAES_OAEP_SHA_256"
+
+// Transport is the key pair of the destination under whose public half data keys leave the source.
+type Transport struct {
+	Key, Version string // ids
+	public       string // SubjectPublicKeyInfo in DER, Base64
+}
+
+// FindTransport finds the transport key that a name means in the destination: an RSA_2048 key for ENCRYPT/DECRYPT. It uses
+// the newest version.
+func FindTransport(ctx context.Context, to *Region, name string) (Transport, error) {
+	k, err := to.Key(ctx, name)
+	if err != nil {
+		return Transport{}, err
+	}
+	if k.Spec != "RSA_2048" || k.Usage != "ENCRYPT/DECRYPT" {
+		return Transport{}, fmt.Errorf("key %s of %s is %s for %s; a transport key is RSA_2048 for ENCRYPT/DECRYPT", k.ID, to.ID, k.Spec, k.Usage)
+	}
+	var listed struct {
+		KeyVersions struct {
+			KeyVersion []struct{ KeyVersionId string }
+		}
+	}
+	if err := to.Call(ctx, "ListKeyVersions", map[string]string{"KeyId": k.ID, "PageSize": "1"}, &listed); err != nil {
+		return Transport{}, err
+	}
+	if len(listed.KeyVersions.KeyVersion) == 0 {
+		return Transport{}, fmt.Errorf("key %s of %s has no version", k.ID, to.ID)
+	}
+	t := Transport{Key: k.ID, Version: listed.KeyVersions.KeyVersion[0].KeyVersionId}
+	var found struct{ PublicKey string }
+	if err := to.Call(ctx, "GetPublicKey", map[string]string{"KeyId": t.Key, "KeyVersionId": t.Version}, &found); err != nil {
+		return Transport{}, err
+	}
+	block, _ := pem.Decode([]byte(found.PublicKey))
+	if block == nil {
+		return Transport{}, fmt.Errorf("the public key of %s in %s is not PEM", k.ID, to.ID)
+	}
+	if _, err := x509.ParsePKIXPublicKey(block.Bytes); err != nil {
+		return Transport{}, fmt.Errorf("the public key of %s in %s: %w", k.ID, to.ID, err)
+	}
+	t.public = base64.StdEncoding.EncodeToString(block.Bytes)
+	return t, nil
+}
+
+// Standard moves rows with nothing but the public API: the source exports each data key under the transport key of the
+// destination, which takes it from there. Whoever moves it sees RSA ciphertext alone. Two calls a row; a data key has at
+// most 190 bytes.
+type Standard struct {
+	from, to  *Region
+	transport Transport
+	routes    *routes
+}
+
+// NewStandard makes the way between two regions.
+func NewStandard(from, to *Region, transport Transport, mapping Mapping) *Standard {
+	return &Standard{from: from, to: to, transport: transport, routes: newRoutes(from, to, mapping)}
+}
+
+// Batch is one: rows are moved one by one, many at once.
+func (s *Standard) Batch() int { return 1 }
+
+// Move moves rows.
+func (s *Standard) Move(ctx context.Context, rows []*Row) ([]Outcome, error) {
+	outcomes := make([]Outcome, len(rows))
+	for i, row := range rows {
+		o, refused, err := s.moveRow(ctx, row)
+		if err != nil {
+			return nil, err
+		}
+		if refused != nil {
+			o.Status, o.Fault = Failed, refused
+		}
+		outcomes[i] = o
+	}
+	return outcomes, nil
+}
+
+// attemptTime bounds what a row waits for both of its calls, long outages included: the run ends then and goes on later.
+const attemptTime = 10 * time.Minute
+
+func (s *Standard) moveRow(ctx context.Context, row *Row) (Outcome, *RowError, error) {
+	ctx, cancel := context.WithTimeout(ctx, attemptTime)
+	defer cancel()
+	way, refused, err := s.routes.of(ctx, row)
+	o := Outcome{From: way.source}
+	switch {
+	case refused != nil || err != nil:
+		return o, refused, err
+	case way.kept:
+		o.Status = Kept
+		return o, nil, nil
+	}
+	sealing, err := contextParam(row.Context)
+	if err != nil {
+		return o, nil, err
+	}
+	var exported struct{ ExportedDataKey string }
+	err = s.from.Call(ctx, "ExportDataKey", map[string]string{
+		"CiphertextBlob": base64.StdEncoding.EncodeToString(row.Blob), "EncryptionContext": sealing,
+		"PublicKeyBlob": s.transport.public, "WrappingAlgorithm": exportScheme, "WrappingKeySpec": "RSA_2048",
+	}, &exported)
+	if refused, err := refusal(err); refused != nil || err != nil {
+		return o, s.sized(row, refused), err
+	}
+	var sealed struct{ CiphertextBlob string }
+	err = s.to.Call(ctx, "ReEncrypt", map[string]string{
+		"CiphertextBlob": exported.ExportedDataKey, "SourceKeyId": s.transport.Key, "SourceKeyVersionId": s.transport.Version,
+		"SourceEncryptionAlgorithm": exportScheme, "DestinationKeyId": way.target.ID, "DestinationEncryptionContext": sealing,
+	}, &sealed)
+	if refused, err := refusal(err); refused != nil || err != nil {
+		return o, refused, err
+	}
+	if o.Blob, err = base64.StdEncoding.DecodeString(sealed.CiphertextBlob); err != nil || len(o.Blob) == 0 {
+		return o, nil, errors.New("ReEncrypt answered with no ciphertext")
+	}
+	o.Status = Moved
+	return o, nil, nil
+}
+
+// maxExported is the longest data key that RSA_2048 with OAEP and SHA-256 carries, in bytes.
+const maxExported = 190
+
+// sized says that a data key is too long for the way, where that is why the source refused it.
+func (s *Standard) sized(row *Row, refused *RowError) *RowError {
+	blob, err := crypto.ParseBlob(row.Blob)
+	if refused != nil && err == nil && blob.PlaintextBytes() > maxExported {
+		return fault(FaultTooLarge, "its content has %d bytes, and the standard way carries %d; the native way carries any", blob.PlaintextBytes(), maxExported)
+	}
+	return refused
+}
