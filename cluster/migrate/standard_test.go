@@ -1,0 +1,310 @@
+package migrate
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"meridian/cluster/api/client"
+	"meridian/crypto"
+)
+
+// cloud is a region that answers as much of the API as the standard way uses, with real cryptography.
+type cloud struct {
+	id      string
+	key     crypto.KeyID
+	version crypto.VersionID
+	xaes    *crypto.XAES
+	pair    *rsa.PrivateKey // of its transport key
+	servers []*httptest.Server
+
+	mu    sync.Mutex
+	calls map[string]int
+	// refuse answers in place of an action: status and code; 0: nothing.
+	refuse func(action string, call int, form map[string]string) (int, string)
+}
+
+const transportID = "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee"
+
+func newCloud(t *testing.T, id string, nodes int) *cloud {
+	t.Helper()
+	c := &cloud{id: id, key: crypto.NewKeyID(), version: crypto.NewVersionID(), calls: map[string]int{}}
+	var err error
+	if c.xaes, err = crypto.NewXAES(crypto.NewMaterial(crypto.AlgorithmXAES256GCM)); err != nil {
+		t.Fatal(err)
+	}
+	if c.pair, err = rsa.GenerateKey(rand.Reader, 2048); err != nil {
+		t.Fatal(err)
+	}
+	for range nodes {
+		s := httptest.NewServer(http.HandlerFunc(c.serve))
+		t.Cleanup(s.Close)
+		c.servers = append(c.servers, s)
+	}
+	return c
+}
+
+func (c *cloud) region(t *testing.T) *Region {
+	t.Helper()
+	var endpoints []string
+	for _, s := range c.servers {
+		endpoints = append(endpoints, s.URL)
+	}
+	r, err := NewRegion(c.id, client.Config{Endpoints: endpoints, AccessKeyID: "id", Secret: crypto.Secret(strings.Repeat("s", 32)), Timeout: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.Close)
+	return r
+}
+
+func (c *cloud) serve(w http.ResponseWriter, r *http.Request) {
+	if err := r.ParseForm(); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	form := map[string]string{}
+	for name := range r.Form {
+		form[name] = r.Form.Get(name)
+	}
+	action := r.Header.Get("x-acs-action")
+	c.mu.Lock()
+	c.calls[action]++
+	status, code := 0, ""
+	if c.refuse != nil {
+		status, code = c.refuse(action, c.calls[action], form)
+	}
+	c.mu.Unlock()
+	var answer any
+	if status == 0 {
+		answer, status, code = c.answer(action, form)
+	}
+	if code != "" {
+		answer = map[string]string{"Code": code, "Message": "refused: " + code, "RequestId": "r"}
+	}
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(answer)
+}
+
+func (c *cloud) answer(action string, form map[string]string) (answer any, status int, code string) {
+	switch action {
+	case "DescribeKey":
+		switch form["KeyId"] {
+		case "alias/transport", transportID:
+			return map[string]any{"KeyMetadata": map[string]string{"KeyId": transportID, "KeySpec": "RSA_2048", "KeyUsage": "ENCRYPT/DECRYPT"}}, 200, ""
+		case "alias/pay", c.key.String():
+			return map[string]any{"KeyMetadata": map[string]string{
+				"KeyId": c.key.String(), "PrimaryKeyVersion": c.version.String(), "KeySpec": "Aliyun_AES_256", "KeyState": "Enabled",
+			}}, 200, ""
+		}
+		return nil, 404, "Forbidden.KeyNotFound"
+	case "ListAliasesByKeyId":
+		return map[string]any{"Aliases": map[string]any{"Alias": []map[string]string{{"AliasName": "alias/pay"}}}, "TotalCount": 1}, 200, ""
+	case "ListKeyVersions":
+		return map[string]any{"KeyVersions": map[string]any{"KeyVersion": []map[string]string{{"KeyVersionId": transportID}}}}, 200, ""
+	case "GetPublicKey":
+		der, err := x509.MarshalPKIXPublicKey(c.pair.Public())
+		if err != nil {
+			return nil, 500, "InternalFailure"
+		}
+		return map[string]string{"PublicKey": string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))}, 200, ""
+	case "ExportDataKey":
+		return c.export(form)
+	case "ReEncrypt":
+		return c.reEncrypt(form)
+	}
+	return nil, 404, "InvalidAction.NotFound"
+}
+
+func (c *cloud) export(form map[string]string) (any, int, string) {
+	raw, _ := base64.StdEncoding.DecodeString(form["CiphertextBlob"])
+	blob, err := crypto.ParseBlob(raw)
+	if err != nil {
+		return nil, 400, "InvalidParameter"
+	}
+	context, err := crypto.ParseContext([]byte(form["EncryptionContext"]))
+	if err != nil {
+		return nil, 400, "InvalidParameter"
+	}
+	plaintext, err := blob.Open(nil, c.xaes, context)
+	if err != nil {
+		return nil, 400, "InvalidParameter"
+	}
+	der, _ := base64.StdEncoding.DecodeString(form["PublicKeyBlob"])
+	public, err := x509.ParsePKIXPublicKey(der)
+	if err != nil {
+		return nil, 400, "InvalidParameter"
+	}
+	exported, err := rsa.EncryptOAEP(sha256.New(), rand.Reader, public.(*rsa.PublicKey), plaintext, nil)
+	if err != nil {
+		return nil, 400, "InvalidParameter"
+	}
+	return map[string]string{"ExportedDataKey": base64.StdEncoding.EncodeToString(exported)}, 200, ""
+}
+
+func (c *cloud) reEncrypt(form map[string]string) (any, int, string) {
+	raw, _ := base64.StdEncoding.DecodeString(form["CiphertextBlob"])
+	plaintext, err := rsa.DecryptOAEP(sha256.New(), nil, c.pair, raw, nil)
+	context, contextErr := crypto.ParseContext([]byte(form["DestinationEncryptionContext"]))
+	if err != nil || contextErr != nil || form["DestinationKeyId"] != c.key.String() || form["SourceKeyId"] != transportID {
+		return nil, 400, "InvalidParameter"
+	}
+	blob, err := c.seal(plaintext, context)
+	if err != nil {
+		return nil, 500, "InternalFailure"
+	}
+	return map[string]string{"CiphertextBlob": base64.StdEncoding.EncodeToString(blob)}, 200, ""
+}
+
+func (c *cloud) seal(plaintext []byte, context crypto.Context) ([]byte, error) {
+	return crypto.SealBlob(nil, c.xaes, crypto.Header{Algorithm: crypto.AlgorithmXAES256GCM, Region: c.id, KeyID: c.key, VersionID: c.version}, context, plaintext)
+}
+
+// row is a row with a blob of the region.
+func (c *cloud) row(t *testing.T, plaintext, context string) string {
+	t.Helper()
+	parsed, err := crypto.ParseContext([]byte(context))
+	if err != nil {
+		t.Fatal(err)
+	}
+	blob, err := c.seal([]byte(plaintext), parsed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if context == "" {
+		context = "null"
+	}
+	return fmt.Sprintf(`{"ciphertext":"%s","context":%s}`, base64.StdEncoding.EncodeToString(blob), context)
+}
+
+func newTestWay(t *testing.T, from, to *cloud) *Standard {
+	t.Helper()
+	transport, err := FindTransport(t.Context(), to.region(t), "alias/transport")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mapping, err := ParseMapping(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return NewStandard(from.region(t), to.region(t), transport, mapping)
+}
+
+// Rows go from one region to the other with their contexts; what was moved is kept, and each bad row says what it is.
+func TestStandardWay(t *testing.T) {
+	from, to := newCloud(t, "cn-a", 3), newCloud(t, "cn-b", 3)
+	other := newCloud(t, "cn-c", 1)
+	stranger := newCloud(t, "cn-a", 1) // of the same region, with a key that it does not have
+	input := strings.Join([]string{
+		from.row(t, "data key 1", ""), from.row(t, "data key 2", `{"app":"pay"}`), to.row(t, "moved before", ""), other.row(t, "x", ""), stranger.row(t, "x", ""),
+		strings.Replace(from.row(t, "wrong context", `{"a":"b"}`), `"b"`, `"c"`, 1), from.row(t, strings.Repeat("x", 190), ""), from.row(t, strings.Repeat("x", 191), ""),
+		strings.Replace(from.row(t, "data key 3", ""), "{", `{"to":"alias/none",`, 1), `{"ciphertext":"AAAA"}`,
+	}, "\n") + "\n"
+	cfg := testConfig(t, t.TempDir(), strings.NewReader(input), newTestWay(t, from, to))
+	last, err := Run(t.Context(), cfg)
+	if err != nil || last.Counts != (Counts{Moved: 3, Kept: 1, Failed: 6}) {
+		t.Fatalf("%+v, %v", last, err)
+	}
+	output, err := os.ReadFile(cfg.Output)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, history, err := ReadJournal(cfg.Journal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{FaultRegion, "Forbidden.KeyNotFound", "InvalidParameter", FaultTooLarge, "Forbidden.KeyNotFound", FaultNoBlob} {
+		if f := history.Failures[i]; f.Code != want || f.Reason == "" {
+			t.Errorf("failure %d: %+v, want %s", i, f, want)
+		}
+	}
+	for i, line := range bytes.Split(bytes.TrimSpace(output), []byte("\n")) {
+		var row struct {
+			Ciphertext []byte
+			Context    json.RawMessage
+			Status     Status
+			From       string
+		}
+		if err := json.Unmarshal(line, &row); err != nil {
+			t.Fatalf("row %d: %v", i, err)
+		}
+		want, moved := map[int]string{0: "data key 1", 1: "data key 2", 2: "moved before", 6: strings.Repeat("x", 190)}[i]
+		if !moved {
+			if row.Status != Failed {
+				t.Errorf("row %d: %s", i, line)
+			}
+			continue
+		}
+		if string(row.Context) == "null" {
+			row.Context = nil
+		}
+		context, err := crypto.ParseContext(row.Context)
+		if err != nil {
+			t.Fatal(err)
+		}
+		blob, err := crypto.ParseBlob(row.Ciphertext)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := blob.Open(nil, to.xaes, context); err != nil || string(got) != want {
+			t.Errorf("row %d opens as %q, %v", i, got, err)
+		}
+	}
+	// Keys are asked for once, not once a row.
+	if from.calls["DescribeKey"] > 4 || to.calls["DescribeKey"] > 8 {
+		t.Errorf("%d and %d keys described", from.calls["DescribeKey"], to.calls["DescribeKey"])
+	}
+}
+
+// Throttling, outages and nodes that are gone are waited out; a refusal of the caller ends the run, with nothing lost.
+func TestRegionsAreWaitedFor(t *testing.T) {
+	from, to := newCloud(t, "cn-a", 2), newCloud(t, "cn-b", 3)
+	way := newTestWay(t, from, to)
+	from.refuse = func(action string, call int, _ map[string]string) (int, string) {
+		switch {
+		case action == "ExportDataKey" && call == 1:
+			return 429, "Rejected.Throttling"
+		case action == "ExportDataKey" && call <= 3:
+			return 503, "ServiceUnavailableTemporary"
+		}
+		return 0, ""
+	}
+	to.servers[1].Close() // a node that is gone
+	var rows []string
+	for i := range 20 {
+		rows = append(rows, from.row(t, fmt.Sprint("data key ", i), ""))
+	}
+	input := strings.Join(rows, "\n") + "\n"
+	cfg := testConfig(t, t.TempDir(), strings.NewReader(input), way)
+	cfg.Parallel = 3
+	if last, err := Run(t.Context(), cfg); err != nil || last.Counts.Moved != 20 {
+		t.Fatalf("%+v, %v", last, err)
+	}
+	if way.from.Waited.Load() == 0 {
+		t.Error("nothing was waited for")
+	}
+	from.refuse = func(action string, call int, _ map[string]string) (int, string) {
+		if action == "ExportDataKey" && call > 40 {
+			return 403, "Forbidden.ExportNotAllowed"
+		}
+		return 0, ""
+	}
+	cfg = testConfig(t, t.TempDir(), strings.NewReader(strings.Repeat(input, 3)), way)
+	last, err := Run(t.Context(), cfg)
+	if err == nil || !strings.Contains(err.Error(), "Forbidden.ExportNotAllowed") || last.Done || last.Counts.Failed != 0 {
+		t.Errorf("%+v, %v", last, err)
+	}
+}
