@@ -47,6 +47,7 @@ func newRoot() *cobra.Command {
 		newSignCommand(),
 		newVerifyCommand(),
 		newPublicKeyCommand(),
+		newMigrateCommand(),
 		newConfigCommand(),
 		newSealCommand(),
 		newBenchCommand(),

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"sync/atomic"
+
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+
+	"meridian/cluster/migrate"
+)
+
+// migrateBar shows on a terminal how far a run is, by the bytes of its input. A nil one shows nothing.
+type migrateBar struct {
+	progress *mpb.Progress
+	bar      *mpb.Bar
+}
+
+// startMigrateBar has a run's checkpoints move a bar.
+func startMigrateBar(p *printer, input *os.File, cfg *migrate.Config) *migrateBar {
+	info, err := input.Stat()
+	if p.quiet || p.noProgress || !isTerminal(p.err) || err != nil || info.Size() == 0 {
+		return nil
+	}
+	var failed atomic.Int64
+	b := &migrateBar{progress: mpb.New(mpb.WithOutput(os.Stderr), mpb.WithWidth(40), mpb.WithRefreshRate(barRefresh))}
+	b.bar = b.progress.AddBar(info.Size(),
+		mpb.BarRemoveOnComplete(),
+		mpb.PrependDecorators(decor.Name("rows ")),
+		mpb.AppendDecorators(
+			decor.Percentage(decor.WC{W: 5}), decor.Name("  "), decor.AverageETA(decor.ET_STYLE_GO), decor.Name(" left"),
+			decor.Any(func(decor.Statistics) string { return fmt.Sprintf("  failed %d", failed.Load()) }),
+		),
+	)
+	cfg.Progress = func(c migrate.Checkpoint) {
+		failed.Store(c.Counts.Failed)
+		b.bar.SetCurrent(min(c.Input, info.Size()-1))
+	}
+	return b
+}
+
+// stop takes the bar away.
+func (b *migrateBar) stop() {
+	if b == nil {
+		return
+	}
+	b.bar.Abort(true)
+	b.progress.Wait()
+}

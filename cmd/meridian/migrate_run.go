@@ -1,0 +1,205 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"meridian/cluster/migrate"
+)
+
+// migrateRun are the flags of `meridian migrate run`.
+type migrateRun struct {
+	sides     migrateFlags
+	output    outputFlags
+	out       string
+	journal   string
+	transport string
+	mapping   []string
+	columns   migrate.Columns
+	parallel  int
+	most      int64
+}
+
+// migrateView is what came of a run.
+type migrateView struct {
+	Journal string `json:"journal"`
+	Output  string `json:"output"`
+	Done    bool   `json:"done"`
+	Rows    int64  `json:"rows"`
+	Moved   int64  `json:"moved"`
+	Kept    int64  `json:"kept"`
+	Failed  int64  `json:"failed"`
+	// Failures name the rows that were not moved.
+	Failures []migrate.Failure `json:"failures,omitempty"`
+}
+
+func newMigrateRunCommand() *cobra.Command {
+	f := &migrateRun{columns: migrate.DefaultColumns}
+	c := &cobra.Command{
+		Use:   "run INPUT --out FILE --from ID --to ID --transport-key KEY",
+		Short: "Move the data keys of a file",
+		Long: `Moves the data keys of INPUT, one JSON object a line with the ciphertext in Base64:
+
+  {"id":"42","ciphertext":"...","context":{"app":"pay"},"to":"alias/pay"}
+
+context and to may be missing, and other members are carried through. The output has
+the same rows in the same order with the new ciphertext, and from and status; a row
+that was not moved is there as it was. to names the key of the destination; without
+it --map says which, as a rule the one with the same alias.
+
+KEY is a key of the destination of spec RSA_2048 for ENCRYPT/DECRYPT, and the source
+has to allow exports to it (export.allow, peers). A data key has 190 bytes at most.
+
+The same command, started again, goes on with a run that was ended; one that is done
+does nothing more. It ends with exit code 7 when rows have failed.`,
+		Example: `  meridian key create --spec RSA_2048 --usage encrypt --alias alias/transport --region cn-local-2
+  meridian migrate run keys.jsonl --out keys2.jsonl --from cn-local-1 --to cn-local-2 --transport-key alias/transport`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error { return f.run(c, args[0]) },
+	}
+	f.sides.addTo(c)
+	f.output.addTo(c)
+	fl := c.Flags()
+	fl.StringVar(&f.out, "out", "", "`FILE` to write; it must not be there at the first start")
+	fl.StringVar(&f.journal, "journal", "", "`FILE` that the run keeps its journal in (default: that of --out, with .journal)")
+	fl.StringVar(&f.transport, "transport-key", "", "`KEY` of the destination under which data keys travel")
+	fl.StringArrayVar(&f.mapping, "map", nil, "`RULE` FROM => TO, which key takes the place of which; a star matches any text (default: alias/* => alias/*)")
+	fl.StringVar(&f.columns.Blob, "col-ciphertext", f.columns.Blob, "`NAME` of the member with the ciphertext")
+	fl.StringVar(&f.columns.ID, "col-id", f.columns.ID, "`NAME` of the member that names the row")
+	fl.StringVar(&f.columns.Context, "col-context", f.columns.Context, "`NAME` of the member with the encryption context")
+	fl.StringVar(&f.columns.To, "col-to", f.columns.To, "`NAME` of the member that names the key of the destination")
+	fl.IntVar(&f.parallel, "parallel", 16, "`NUMBER` of rows that are moved at once")
+	fl.Int64Var(&f.most, "max-failures", 0, "`NUMBER` of failed rows after which the run ends; 0: it goes on")
+	return c
+}
+
+func (f *migrateRun) run(c *cobra.Command, path string) error {
+	if err := errors.Join(f.check(c)); err != nil {
+		return err
+	}
+	ctx, stop := interruptible(c.Context())
+	defer stop()
+	from, to, err := f.sides.open(c)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	defer to.Close()
+	mapping, err := migrate.ParseMapping(f.mapping)
+	if err != nil {
+		return usageError("--map: %w", err)
+	}
+	transport, err := migrate.FindTransport(ctx, to, f.transport)
+	if err != nil {
+		return failAfter(callError(err, "", "", time.Now()), "transport key: ")
+	}
+	input, err := os.Open(path)
+	if err != nil {
+		return usageError("input: %w", err)
+	}
+	defer input.Close()
+	p := f.output.printer(c)
+	cfg := migrate.Config{
+		Header: f.header(path, transport), Journal: f.journalPath(), Output: f.out, Input: input,
+		Format:   func(r io.Reader) migrate.Format { return migrate.NewJSONLines(r, f.columns) },
+		Way:      migrate.NewStandard(from, to, transport, mapping),
+		Parallel: f.parallel, MaxFailures: f.most,
+	}
+	bar := startMigrateBar(p, input, &cfg)
+	last, err := migrate.Run(ctx, cfg)
+	bar.stop()
+	return f.report(p, last, err)
+}
+
+// check refuses a command line that does not fit together.
+func (f *migrateRun) check(c *cobra.Command) error {
+	switch {
+	case f.out == "":
+		return usageError("--out FILE says where the rows go")
+	case f.transport == "":
+		return usageError("--transport-key KEY names the RSA_2048 key of the destination under which data keys travel; meridian key create --spec RSA_2048 --usage encrypt makes one")
+	case f.parallel < 1 || f.parallel > 1024:
+		return usageError("--parallel is 1 to 1024")
+	case f.most < 0:
+		return usageError("--max-failures is 0 or more")
+	}
+	return f.output.check(c)
+}
+
+func (f *migrateRun) journalPath() string {
+	if f.journal != "" {
+		return f.journal
+	}
+	return f.out + ".journal"
+}
+
+// header is what makes this run the one that it is.
+func (f *migrateRun) header(input string, transport migrate.Transport) migrate.Header {
+	return migrate.Header{
+		Way: "standard", From: f.sides.from, To: f.sides.to, Input: input, Output: f.out,
+		Options: map[string]string{
+			"transport key": transport.Key, "mapping": strings.Join(f.mapping, "; "),
+			"columns": strings.Join([]string{f.columns.ID, f.columns.Blob, f.columns.Context, f.columns.To}, " "),
+		},
+	}
+}
+
+// report says what came of the run, and how it goes on.
+func (f *migrateRun) report(p *printer, last migrate.Checkpoint, runErr error) error {
+	if runErr != nil {
+		err := callError(runErr, "", "", time.Now())
+		switch {
+		case errors.Is(runErr, migrate.ErrStopped), errors.Is(runErr, context.Canceled):
+			return &exitError{exitInterrupted, fmt.Errorf("stopped after %s rows; the same command goes on", grouped(uint64(last.Rows)))}
+		case errors.Is(runErr, migrate.ErrOtherRun), errors.Is(runErr, migrate.ErrInputChanged), errors.Is(runErr, os.ErrExist):
+			return usageError("%w", runErr)
+		case errors.Is(runErr, migrate.ErrTooManyFailures):
+			err = &exitError{exitFailedRows, runErr}
+		}
+		return failAfter(err, "after %s rows, which are safe: ", grouped(uint64(last.Rows)))
+	}
+	_, history, err := migrate.ReadJournal(f.journalPath())
+	if err != nil {
+		return err
+	}
+	v := viewOf(f.journalPath(), f.out, last, history)
+	if err := p.value(v, func(w io.Writer) { v.table(w) }); err != nil {
+		return err
+	}
+	if v.Failed > 0 {
+		return &exitError{exitFailedRows, fmt.Errorf("%d of %d rows were not moved", v.Failed, v.Rows)}
+	}
+	return nil
+}
+
+func viewOf(journal, output string, last migrate.Checkpoint, history migrate.History) migrateView {
+	return migrateView{
+		Journal: journal, Output: output, Done: last.Done, Rows: last.Rows,
+		Moved: last.Counts.Moved, Kept: last.Counts.Kept, Failed: last.Counts.Failed, Failures: history.Failures,
+	}
+}
+
+// shownFailures is how many failures a table shows.
+const shownFailures = 20
+
+func (v migrateView) table(w io.Writer) {
+	state := "done"
+	if !v.Done {
+		state = "not done: the same command goes on"
+	}
+	fmt.Fprintf(w, "rows %s: moved %s, kept %s, failed %s; %s\n", grouped(uint64(v.Rows)), grouped(uint64(v.Moved)), grouped(uint64(v.Kept)), grouped(uint64(v.Failed)), state)
+	for _, failure := range v.Failures[:min(len(v.Failures), shownFailures)] {
+		fmt.Fprintf(w, "line %d %s\n", failure.Line, printable(strings.Join(slices.DeleteFunc([]string{failure.ID, failure.Code + ":", failure.Reason}, func(s string) bool { return s == "" }), " ")))
+	}
+	if more := len(v.Failures) - shownFailures; more > 0 {
+		fmt.Fprintf(w, "and %d more: meridian migrate status --output json\n", more)
+	}
+}

@@ -1,0 +1,36 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+
+	"github.com/spf13/cobra"
+
+	"meridian/cluster/migrate"
+)
+
+func newMigrateStatusCommand() *cobra.Command {
+	var output outputFlags
+	c := &cobra.Command{
+		Use:   "status JOURNAL",
+		Short: "Tell how far a run is, while it goes on or after it",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := output.check(c); err != nil {
+				return err
+			}
+			header, history, err := migrate.ReadJournal(args[0])
+			switch {
+			case errors.Is(err, fs.ErrNotExist):
+				return &exitError{exitNotFound, err}
+			case err != nil:
+				return err
+			}
+			v := viewOf(args[0], header.Output, history.Last(), history)
+			return output.printer(c).value(v, func(w io.Writer) { v.table(w) })
+		},
+	}
+	output.addTo(c)
+	return c
+}
