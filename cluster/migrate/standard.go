@@ -1,6 +1,7 @@
 package migrate
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"encoding/base64"
@@ -8,8 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"meridian/crypto"
 )
 
 // exportScheme is how data keys travel between two regions of any kind.
@@ -72,6 +71,9 @@ func NewStandard(from, to *Region, transport Transport, mapping Mapping) *Standa
 	return &Standard{from: from, to: to, transport: transport, routes: newRoutes(from, to, mapping)}
 }
 
+// Transport is the key pair under which data keys travel.
+func (s *Standard) Transport() Transport { return s.transport }
+
 // Batch is one: rows are moved one by one, many at once.
 func (s *Standard) Batch() int { return 1 }
 
@@ -116,7 +118,7 @@ func (s *Standard) moveRow(ctx context.Context, row *Row) (Outcome, *RowError, e
 		"PublicKeyBlob": s.transport.public, "WrappingAlgorithm": exportScheme, "WrappingKeySpec": "RSA_2048",
 	}, &exported)
 	if refused, err := refusal(err); refused != nil || err != nil {
-		return o, s.sized(row, refused), err
+		return o, cmp.Or(s.tooLarge(row), refused), err
 	}
 	var sealed struct{ CiphertextBlob string }
 	err = s.to.Call(ctx, "ReEncrypt", map[string]string{
@@ -135,12 +137,3 @@ func (s *Standard) moveRow(ctx context.Context, row *Row) (Outcome, *RowError, e
 
 // maxExported is the longest data key that RSA_2048 with OAEP and SHA-256 carries, in bytes.
 const maxExported = 190
-
-// sized says that a data key is too long for the way, where that is why the source refused it.
-func (s *Standard) sized(row *Row, refused *RowError) *RowError {
-	blob, err := crypto.ParseBlob(row.Blob)
-	if refused != nil && err == nil && blob.PlaintextBytes() > maxExported {
-		return fault(FaultTooLarge, "its content has %d bytes, and the standard way carries %d; the native way carries any", blob.PlaintextBytes(), maxExported)
-	}
-	return refused
-}

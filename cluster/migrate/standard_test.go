@@ -92,6 +92,9 @@ func (c *cloud) serve(w http.ResponseWriter, r *http.Request) {
 	if status == 0 {
 		answer, status, code = c.answer(action, form)
 	}
+	if status == 200 && form["DryRun"] == "true" {
+		answer, status, code = nil, 412, "DryRunOperationError"
+	}
 	if code != "" {
 		answer = map[string]string{"Code": code, "Message": "refused: " + code, "RequestId": "r"}
 	}
@@ -306,5 +309,46 @@ func TestRegionsAreWaitedFor(t *testing.T) {
 	last, err := Run(t.Context(), cfg)
 	if err == nil || !strings.Contains(err.Error(), "Forbidden.ExportNotAllowed") || last.Done || last.Counts.Failed != 0 {
 		t.Errorf("%+v, %v", last, err)
+	}
+}
+
+// A plan says what a run would do, and neither opens nor writes anything.
+func TestPlan(t *testing.T) {
+	from, to := newCloud(t, "cn-a", 1), newCloud(t, "cn-b", 1)
+	way := newTestWay(t, from, to)
+	input := strings.Join([]string{
+		from.row(t, "data key 1", ""), from.row(t, "data key 2", `{"app":"pay"}`), to.row(t, "moved before", ""), newCloud(t, "cn-c", 1).row(t, "x", ""),
+		from.row(t, strings.Repeat("x", 191), ""), "broken",
+	}, "\n")
+	p, err := way.Plan(t.Context(), NewJSONLines(strings.NewReader(input), DefaultColumns))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Rows != 6 || p.Kept != 1 || p.Failing != 3 || len(p.Failures) != 3 || len(p.Groups) != 1 {
+		t.Fatalf("%+v", p)
+	}
+	if g := p.Groups[0]; g.Rows != 2 || g.State != "Enabled" || g.Problem != "" || g.Target != to.key.String() || g.Source != from.key.String() || len(g.Names) != 1 {
+		t.Errorf("%+v", g)
+	}
+	for i, want := range []string{FaultRegion, FaultTooLarge, FaultSyntax} {
+		if p.Failures[i].Code != want {
+			t.Errorf("failure %d: %+v, want %s", i, p.Failures[i], want)
+		}
+	}
+	for _, side := range []*cloud{from, to} {
+		side.refuse = func(action string, _ int, form map[string]string) (int, string) {
+			if action == "ExportDataKey" || action == "ReEncrypt" {
+				if form["DryRun"] != "true" {
+					t.Errorf("%s is no dry run", action)
+				}
+				return 403, "AccessDeniedError"
+			}
+			return 0, ""
+		}
+		p, err := way.Plan(t.Context(), NewJSONLines(strings.NewReader(input), DefaultColumns))
+		side.refuse = nil
+		if err != nil || p.Failing != 5 || !strings.Contains(p.Groups[0].Problem, "AccessDeniedError") {
+			t.Errorf("%s refuses: %+v, %v", side.id, p, err)
+		}
 	}
 }

@@ -70,37 +70,53 @@ does nothing more. It ends with exit code 7 when rows have failed.`,
 	fl := c.Flags()
 	fl.StringVar(&f.out, "out", "", "`FILE` to write; it must not be there at the first start")
 	fl.StringVar(&f.journal, "journal", "", "`FILE` that the run keeps its journal in (default: that of --out, with .journal)")
+	fl.IntVar(&f.parallel, "parallel", 16, "`NUMBER` of rows that are moved at once")
+	fl.Int64Var(&f.most, "max-failures", 0, "`NUMBER` of failed rows after which the run ends; 0: it goes on")
+	f.addWayTo(c)
+	return c
+}
+
+// addWayTo declares the flags that say how rows are read and where they go.
+func (f *migrateRun) addWayTo(c *cobra.Command) {
+	fl := c.Flags()
 	fl.StringVar(&f.transport, "transport-key", "", "`KEY` of the destination under which data keys travel")
 	fl.StringArrayVar(&f.mapping, "map", nil, "`RULE` FROM => TO, which key takes the place of which; a star matches any text (default: alias/* => alias/*)")
 	fl.StringVar(&f.columns.Blob, "col-ciphertext", f.columns.Blob, "`NAME` of the member with the ciphertext")
 	fl.StringVar(&f.columns.ID, "col-id", f.columns.ID, "`NAME` of the member that names the row")
 	fl.StringVar(&f.columns.Context, "col-context", f.columns.Context, "`NAME` of the member with the encryption context")
 	fl.StringVar(&f.columns.To, "col-to", f.columns.To, "`NAME` of the member that names the key of the destination")
-	fl.IntVar(&f.parallel, "parallel", 16, "`NUMBER` of rows that are moved at once")
-	fl.Int64Var(&f.most, "max-failures", 0, "`NUMBER` of failed rows after which the run ends; 0: it goes on")
-	return c
+}
+
+// way opens both regions and finds the transport key.
+func (f *migrateRun) way(ctx context.Context, c *cobra.Command) (way *migrate.Standard, closeBoth func(), err error) {
+	mapping, err := migrate.ParseMapping(f.mapping)
+	if err != nil {
+		return nil, nil, usageError("--map: %w", err)
+	}
+	from, to, err := f.sides.open(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	closeBoth = func() { from.Close(); to.Close() }
+	transport, err := migrate.FindTransport(ctx, to, f.transport)
+	if err != nil {
+		closeBoth()
+		return nil, nil, failAfter(callError(err, "", "", time.Now()), "transport key: ")
+	}
+	return migrate.NewStandard(from, to, transport, mapping), closeBoth, nil
 }
 
 func (f *migrateRun) run(c *cobra.Command, path string) error {
-	if err := errors.Join(f.check(c)); err != nil {
+	if err := f.check(c); err != nil {
 		return err
 	}
 	ctx, stop := interruptible(c.Context())
 	defer stop()
-	from, to, err := f.sides.open(c)
+	way, closeBoth, err := f.way(ctx, c)
 	if err != nil {
 		return err
 	}
-	defer from.Close()
-	defer to.Close()
-	mapping, err := migrate.ParseMapping(f.mapping)
-	if err != nil {
-		return usageError("--map: %w", err)
-	}
-	transport, err := migrate.FindTransport(ctx, to, f.transport)
-	if err != nil {
-		return failAfter(callError(err, "", "", time.Now()), "transport key: ")
-	}
+	defer closeBoth()
 	input, err := os.Open(path)
 	if err != nil {
 		return usageError("input: %w", err)
@@ -108,9 +124,9 @@ func (f *migrateRun) run(c *cobra.Command, path string) error {
 	defer input.Close()
 	p := f.output.printer(c)
 	cfg := migrate.Config{
-		Header: f.header(path, transport), Journal: f.journalPath(), Output: f.out, Input: input,
+		Header: f.header(path, way.Transport()), Journal: f.journalPath(), Output: f.out, Input: input,
 		Format:   func(r io.Reader) migrate.Format { return migrate.NewJSONLines(r, f.columns) },
-		Way:      migrate.NewStandard(from, to, transport, mapping),
+		Way:      way,
 		Parallel: f.parallel, MaxFailures: f.most,
 	}
 	bar := startMigrateBar(p, input, &cfg)
@@ -124,12 +140,18 @@ func (f *migrateRun) check(c *cobra.Command) error {
 	switch {
 	case f.out == "":
 		return usageError("--out FILE says where the rows go")
-	case f.transport == "":
-		return usageError("--transport-key KEY names the RSA_2048 key of the destination under which data keys travel; meridian key create --spec RSA_2048 --usage encrypt makes one")
 	case f.parallel < 1 || f.parallel > 1024:
 		return usageError("--parallel is 1 to 1024")
 	case f.most < 0:
 		return usageError("--max-failures is 0 or more")
+	}
+	return f.checkTransport(c)
+}
+
+// checkTransport refuses a command line without what every way needs.
+func (f *migrateRun) checkTransport(c *cobra.Command) error {
+	if f.transport == "" {
+		return usageError("--transport-key KEY names the RSA_2048 key of the destination under which data keys travel; meridian key create --spec RSA_2048 --usage encrypt makes one")
 	}
 	return f.output.check(c)
 }
@@ -197,9 +219,15 @@ func (v migrateView) table(w io.Writer) {
 	}
 	fmt.Fprintf(w, "rows %s: moved %s, kept %s, failed %s; %s\n", grouped(uint64(v.Rows)), grouped(uint64(v.Moved)), grouped(uint64(v.Kept)), grouped(uint64(v.Failed)), state)
 	for _, failure := range v.Failures[:min(len(v.Failures), shownFailures)] {
-		fmt.Fprintf(w, "line %d %s\n", failure.Line, printable(strings.Join(slices.DeleteFunc([]string{failure.ID, failure.Code + ":", failure.Reason}, func(s string) bool { return s == "" }), " ")))
+		fmt.Fprintln(w, failureLine(failure))
 	}
 	if more := len(v.Failures) - shownFailures; more > 0 {
 		fmt.Fprintf(w, "and %d more: meridian migrate status --output json\n", more)
 	}
+}
+
+// failureLine names a row and says why it was not moved.
+func failureLine(f migrate.Failure) string {
+	parts := []string{fmt.Sprintf("line %d", f.Line), f.ID, f.Code + ":", f.Reason}
+	return printable(strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), " "))
 }

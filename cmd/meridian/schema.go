@@ -37,6 +37,7 @@ func results() map[string]any {
 		"sign":                                 signatureView{},
 		"verify":                               verifyView{},
 		"status":                               statusView{},
+		"migrate plan":                         planView{},
 		"migrate run, migrate status":          migrateView{},
 		"bench":                                benchReport{},
 		"version":                              versionView{},

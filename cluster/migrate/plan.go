@@ -1,0 +1,201 @@
+package migrate
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"errors"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"meridian/cluster/api/client"
+	"meridian/crypto"
+)
+
+// Plan is what a run would do. Making one changes nothing in either region, and opens nothing: rights are tried by dry
+// runs, with the first row of each group.
+type Plan struct {
+	Rows     int64     `json:"rows"`
+	Kept     int64     `json:"kept"` // they are where they are to go
+	Groups   []Group   `json:"groups"`
+	Failures []Failure `json:"failures"` // rows that would fail, as far as that shows without opening them; at most MaxPlanned
+	Failing  int64     `json:"failing"`  // how many there are
+}
+
+// MaxPlanned bounds the rows that a plan names.
+const MaxPlanned = 10_000
+
+// Group is the rows that were sealed under one version of a key and go to one key.
+type Group struct {
+	Source  string   `json:"source"` // key id
+	Names   []string `json:"names"`  // its aliases
+	Version string   `json:"version"`
+	State   string   `json:"state"`  // of the source key
+	Target  string   `json:"target"` // key id in the destination
+	To      string   `json:"to"`     // as the row or the mapping names it
+	Rows    int64    `json:"rows"`
+	Problem string   `json:"problem,omitempty"` // why none of them would be moved; empty: they would be
+}
+
+// Plan reads every row and sorts it by where it is from and where it would go.
+func (s *Standard) Plan(ctx context.Context, rows Format) (*Plan, error) {
+	p := &Plan{}
+	groups := map[string]*Group{}
+	for {
+		row, err := rows.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		p.Rows++
+		if err := s.planRow(ctx, p, groups, row); err != nil {
+			return nil, err
+		}
+	}
+	for _, g := range slices.SortedFunc(maps.Values(groups), func(a, b *Group) int {
+		return cmp.Or(cmp.Compare(strings.Join(a.Names, " "), strings.Join(b.Names, " ")), cmp.Compare(a.Source, b.Source), cmp.Compare(b.Rows, a.Rows))
+	}) {
+		if g.Problem != "" {
+			p.Failing += g.Rows
+		}
+		p.Groups = append(p.Groups, *g)
+	}
+	return p, nil
+}
+
+// planRow puts a row where it belongs.
+func (s *Standard) planRow(ctx context.Context, p *Plan, groups map[string]*Group, row *Row) error {
+	if row.Fault != nil {
+		p.fails(row, row.Fault)
+		return nil
+	}
+	way, refused, err := s.routes.of(ctx, row)
+	switch {
+	case err != nil:
+		return err
+	case refused == nil && way.kept:
+		p.Kept++
+		return nil
+	case refused == nil:
+		refused = s.tooLarge(row)
+	}
+	if refused != nil {
+		p.fails(row, refused)
+		return nil
+	}
+	name := way.source + " " + way.target.ID
+	if groups[name] == nil {
+		if groups[name], err = s.newGroup(ctx, row, way); err != nil {
+			return err
+		}
+	}
+	groups[name].Rows++
+	return nil
+}
+
+// fails counts a row that would not be moved.
+func (p *Plan) fails(row *Row, why *RowError) {
+	p.Failing++
+	if len(p.Failures) < MaxPlanned {
+		p.Failures = append(p.Failures, Failure{Row: row.Number, Line: row.Line, ID: row.ID, Code: why.Code, Reason: why.Reason})
+	}
+}
+
+// newGroup describes the keys of a group and tries, with its first row, whether both regions would do their part.
+func (s *Standard) newGroup(ctx context.Context, row *Row, way route) (*Group, error) {
+	_, source, _ := strings.Cut(way.source, "/")
+	key, version, _ := strings.Cut(source, "/")
+	g := &Group{Source: key, Version: version, Target: way.target.ID, To: cmp.Or(row.To, way.target.ID)}
+	k, err := s.from.Key(ctx, key)
+	refused, err := refusal(err)
+	switch {
+	case err != nil:
+		return nil, err
+	case refused != nil:
+		g.Problem = refused.Error()
+		return g, nil
+	}
+	g.State, g.Names = k.State, k.Names[1:]
+	for _, try := range []func(context.Context, *Row, route) error{s.tryExport, s.tryReEncrypt} {
+		refused, err := refusal(try(ctx, row, way))
+		if err != nil {
+			return nil, err
+		}
+		if refused != nil {
+			g.Problem = refused.Error()
+			return g, nil
+		}
+	}
+	return g, nil
+}
+
+// tryExport is a dry run of the source's part.
+func (s *Standard) tryExport(ctx context.Context, row *Row, _ route) error {
+	sealing, err := contextParam(row.Context)
+	if err != nil {
+		return err
+	}
+	return dryRun(s.from.Call(ctx, "ExportDataKey", map[string]string{
+		"CiphertextBlob": base64.StdEncoding.EncodeToString(row.Blob), "EncryptionContext": sealing,
+		"PublicKeyBlob": s.transport.public, "WrappingAlgorithm": exportScheme, "WrappingKeySpec": "RSA_2048", "DryRun": "true",
+	}, nil))
+}
+
+// tryReEncrypt is a dry run of the destination's part, with a data key of its own.
+func (s *Standard) tryReEncrypt(ctx context.Context, row *Row, way route) error {
+	der, err := base64.StdEncoding.DecodeString(s.transport.public)
+	if err != nil {
+		return err
+	}
+	public, err := x509.ParsePKIXPublicKey(der)
+	if err != nil {
+		return err
+	}
+	pair, ok := public.(*rsa.PublicKey)
+	if !ok {
+		return errors.New("the transport key is no RSA key")
+	}
+	sample := make([]byte, 32)
+	rand.Read(sample)
+	exported, err := rsa.EncryptOAEP(sha256.New(), rand.Reader, pair, sample, nil)
+	if err != nil {
+		return err
+	}
+	sealing, err := contextParam(row.Context)
+	if err != nil {
+		return err
+	}
+	return dryRun(s.to.Call(ctx, "ReEncrypt", map[string]string{
+		"CiphertextBlob": base64.StdEncoding.EncodeToString(exported), "SourceKeyId": s.transport.Key, "SourceKeyVersionId": s.transport.Version,
+		"SourceEncryptionAlgorithm": exportScheme, "DestinationKeyId": way.target.ID, "DestinationEncryptionContext": sealing, "DryRun": "true",
+	}, nil))
+}
+
+// dryRun turns the answer of a dry run that would have succeeded into none.
+func dryRun(err error) error {
+	var answer *client.Error
+	if errors.As(err, &answer) && answer.Code == "DryRunOperationError" {
+		return nil
+	}
+	if err == nil {
+		return errors.New("a dry run was answered with success: the region does not know dry runs")
+	}
+	return err
+}
+
+// tooLarge refuses a data key that the way cannot carry.
+func (s *Standard) tooLarge(row *Row) *RowError {
+	blob, err := crypto.ParseBlob(row.Blob)
+	if err != nil || blob.PlaintextBytes() <= maxExported {
+		return nil
+	}
+	return fault(FaultTooLarge, "its content has %d bytes, and the standard way carries %d", blob.PlaintextBytes(), maxExported)
+}

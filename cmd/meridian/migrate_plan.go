@@ -1,0 +1,99 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"meridian/cluster/migrate"
+)
+
+// planView is what a run would do.
+type planView struct {
+	Input string `json:"input"`
+	Way   string `json:"way"`
+	migrate.Plan
+}
+
+func newMigratePlanCommand() *cobra.Command {
+	f := &migrateRun{columns: migrate.DefaultColumns}
+	listBad := false
+	c := &cobra.Command{
+		Use:   "plan INPUT --from ID --to ID --transport-key KEY",
+		Short: "Tell what a run would do, and try the rights that it needs",
+		Long: `Reads every row of INPUT and says from which keys and versions the data keys are and
+under which keys they would go, which rows would fail, and whether both regions would
+do their part, by dry runs. Nothing is opened and nothing is written.
+
+It ends with exit code 7 when rows would fail.`,
+		Args: cobra.ExactArgs(1),
+	}
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if err := f.checkTransport(c); err != nil {
+			return err
+		}
+		ctx, stop := interruptible(c.Context())
+		defer stop()
+		way, closeBoth, err := f.way(ctx, c)
+		if err != nil {
+			return err
+		}
+		defer closeBoth()
+		input, err := os.Open(args[0])
+		if err != nil {
+			return usageError("input: %w", err)
+		}
+		defer input.Close()
+		plan, err := way.Plan(ctx, migrate.NewJSONLines(input, f.columns))
+		if err != nil {
+			if ctx.Err() != nil {
+				return &exitError{exitInterrupted, errors.New("interrupted; nothing was done")}
+			}
+			return callError(err, "", "", time.Now())
+		}
+		v := planView{Input: args[0], Way: "standard", Plan: *plan}
+		if err := f.output.printer(c).value(v, func(w io.Writer) { v.table(w, listBad) }); err != nil {
+			return err
+		}
+		if plan.Failing > 0 {
+			return &exitError{exitFailedRows, fmt.Errorf("%d of %d rows would fail", plan.Failing, plan.Rows)}
+		}
+		return nil
+	}
+	f.sides.addTo(c)
+	f.output.addTo(c)
+	f.addWayTo(c)
+	c.Flags().BoolVar(&listBad, "list-bad", false, "name every row that would fail")
+	return c
+}
+
+func (v planView) table(w io.Writer, all bool) {
+	fmt.Fprintf(w, "rows %s: to move %s, kept %s, would fail %s; the %s way, two calls a row\n", grouped(uint64(v.Rows)),
+		grouped(uint64(v.Rows-v.Kept-v.Failing)), grouped(uint64(v.Kept)), grouped(uint64(v.Failing)), v.Way)
+	p := &printer{out: w}
+	var cells [][]string
+	for _, g := range v.Groups {
+		name := cmp.Or(strings.Join(g.Names, " "), g.Source)
+		cells = append(cells, []string{name, g.Version, grouped(uint64(g.Rows)), g.State, g.To, cmp.Or(printable(g.Problem), "ok")})
+	}
+	if len(cells) > 0 {
+		p.table(w, []string{"SOURCE KEY", "VERSION", "ROWS", "STATE", "DESTINATION", "CHECK"}, cells)
+	}
+	shown := v.Failures
+	if !all {
+		shown = shown[:min(len(shown), shownFailures)]
+	}
+	for _, failure := range shown {
+		fmt.Fprintln(w, failureLine(failure))
+	}
+	if more := v.Failing - int64(len(shown)); more > 0 && len(v.Failures) > len(shown) {
+		fmt.Fprintf(w, "and more: --list-bad names them\n")
+	}
+	fmt.Fprintln(w, "Nothing was written.")
+}
