@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -350,5 +351,55 @@ func TestPlan(t *testing.T) {
 		if err != nil || p.Failing != 5 || !strings.Contains(p.Groups[0].Problem, "AccessDeniedError") {
 			t.Errorf("%s refuses: %+v, %v", side.id, p, err)
 		}
+	}
+}
+
+// A verification finds the one row whose blob holds another data key, and rows that are not the same.
+func TestVerify(t *testing.T) {
+	from, to := newCloud(t, "cn-a", 1), newCloud(t, "cn-b", 1)
+	way := newTestWay(t, from, to)
+	var rows []string
+	for i := range 20 {
+		rows = append(rows, strings.Replace(from.row(t, fmt.Sprint("data key ", i), ""), "{", fmt.Sprintf(`{"id":%d,`, i), 1))
+	}
+	input := strings.Join(append(rows, "broken"), "\n") + "\n"
+	cfg := testConfig(t, t.TempDir(), strings.NewReader(input), way)
+	if last, err := Run(t.Context(), cfg); err != nil || last.Counts.Moved != 20 {
+		t.Fatalf("%+v, %v", last, err)
+	}
+	output, err := os.ReadFile(cfg.Output)
+	if err != nil {
+		t.Fatal(err)
+	}
+	verify := func(output string, chance float64) (*Verification, error) {
+		return way.Verify(t.Context(), NewJSONLines(strings.NewReader(input), DefaultColumns), NewJSONLines(strings.NewReader(output), DefaultColumns), chance, 4)
+	}
+	v, err := verify(string(output), 1)
+	if err != nil || v.Rows != 21 || v.Moved != 20 || v.Checked != 20 || v.Equal != 20 || len(v.Failures) != 0 {
+		t.Fatalf("%+v, %v", v, err)
+	}
+	if v, err := verify(string(output), 0); err != nil || v.Checked != 0 || v.Moved != 20 {
+		t.Errorf("none chosen: %+v, %v", v, err)
+	}
+	lines := strings.SplitAfter(string(output), "\n")
+	other := strings.Replace(to.row(t, "another data key", ""), "{", `{"id":7,`, 1)
+	lines[7] = other + "\n"
+	v, err = verify(strings.Join(lines, ""), 1)
+	if err != nil || v.Equal != 19 || len(v.Failures) != 1 || v.Failures[0].Code != FaultDiffers || v.Failures[0].ID != "7" {
+		t.Errorf("one differs: %+v, %v", v, err)
+	}
+	for what, bad := range map[string]string{"a row less": strings.Join(lines[1:], ""), "cut": strings.Join(lines[:5], ""), "exchanged": lines[1] + lines[0] + strings.Join(lines[2:], "")} {
+		if _, err := verify(bad, 1); !errors.Is(err, ErrRows) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	to.refuse = func(action string, _ int, _ map[string]string) (int, string) {
+		if action == "ExportDataKey" {
+			return 403, "Forbidden.ExportNotAllowed"
+		}
+		return 0, ""
+	}
+	if _, err := verify(string(output), 1); err == nil || !strings.Contains(err.Error(), "Forbidden.ExportNotAllowed") {
+		t.Errorf("a region that exports to nobody: %v", err)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"io"
 	"reflect"
 	"strings"
+
+	"meridian/cluster/migrate"
 )
 
 // schemaNode is a JSON Schema (draft 2020-12), as far as results need it.
@@ -39,6 +41,7 @@ func results() map[string]any {
 		"status":                               statusView{},
 		"migrate plan":                         planView{},
 		"migrate run, migrate status":          migrateView{},
+		"migrate verify":                       migrate.Verification{},
 		"bench":                                benchReport{},
 		"version":                              versionView{},
 	}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"meridian/cluster/migrate"
+)
+
+func newMigrateVerifyCommand() *cobra.Command {
+	f := &migrateRun{columns: migrate.DefaultColumns}
+	var sample int64
+	var all, open bool
+	c := &cobra.Command{
+		Use:   "verify INPUT --out FILE --from ID --to ID --transport-key KEY --open",
+		Short: "Compare data keys before and after a move",
+		Long: `Has both regions export data keys of INPUT and FILE to a key pair that lives as long
+as this command, and compares them: of a sample of the rows, or of all. So they are in
+clear in the memory of this process for a moment, which --open allows, and both regions
+have to allow exports to any key (export.allow: any).
+
+It ends with exit code 6 when a data key is another one than before.`,
+		Args: cobra.ExactArgs(1),
+	}
+	c.RunE = func(c *cobra.Command, args []string) error {
+		switch {
+		case f.out == "":
+			return usageError("--out FILE is what the run has written")
+		case !open:
+			return usageError("this brings data keys in clear into the memory of this process: say --open if they may")
+		case sample < 1:
+			return usageError("--sample is 1 or more")
+		}
+		if err := f.checkTransport(c); err != nil {
+			return err
+		}
+		ctx, stop := interruptible(c.Context())
+		defer stop()
+		way, closeBoth, err := f.way(ctx, c)
+		if err != nil {
+			return err
+		}
+		defer closeBoth()
+		chance, err := f.chance(sample, all)
+		if err != nil {
+			return err
+		}
+		before, err := os.Open(args[0])
+		if err != nil {
+			return usageError("input: %w", err)
+		}
+		defer before.Close()
+		after, err := os.Open(f.out)
+		if err != nil {
+			return usageError("output: %w", err)
+		}
+		defer after.Close()
+		v, err := way.Verify(ctx, migrate.NewJSONLines(before, f.columns), migrate.NewJSONLines(after, f.columns), chance, f.parallel)
+		switch {
+		case errors.Is(err, migrate.ErrRows):
+			return &exitError{exitVerification, err}
+		case err != nil && ctx.Err() != nil:
+			return &exitError{exitInterrupted, errors.New("interrupted")}
+		case err != nil:
+			return callError(err, "", "", time.Now())
+		}
+		return f.verified(f.output.printer(c), v)
+	}
+	f.sides.addTo(c)
+	f.output.addTo(c)
+	f.addWayTo(c)
+	fl := c.Flags()
+	fl.StringVar(&f.out, "out", "", "`FILE` that the run has written")
+	fl.StringVar(&f.journal, "journal", "", "`FILE` of the run's journal (default: that of --out, with .journal)")
+	fl.IntVar(&f.parallel, "parallel", 16, "`NUMBER` of rows that are compared at once")
+	fl.Int64Var(&sample, "sample", 1000, "about how many rows are compared, chosen by chance; `NUMBER`")
+	fl.BoolVar(&all, "all", false, "compare every row that was moved")
+	fl.BoolVar(&open, "open", false, "let data keys be in clear in the memory of this process")
+	return c
+}
+
+// chance is that of a row to be looked at.
+func (f *migrateRun) chance(sample int64, all bool) (float64, error) {
+	if all {
+		return 1, nil
+	}
+	_, history, err := migrate.ReadJournal(f.journalPath())
+	if err != nil {
+		return 0, fmt.Errorf("the journal says how many rows there are to choose from: %w; --all needs none", err)
+	}
+	return min(float64(sample)/float64(max(history.Last().Counts.Moved, 1)), 1), nil
+}
+
+func (f *migrateRun) verified(p *printer, v *migrate.Verification) error {
+	err := p.value(*v, func(w io.Writer) {
+		fmt.Fprintf(w, "rows %s: moved %s, compared %s, equal %s\n", grouped(uint64(v.Rows)), grouped(uint64(v.Moved)), grouped(uint64(v.Checked)), grouped(uint64(v.Equal)))
+		for _, failure := range v.Failures[:min(len(v.Failures), shownFailures)] {
+			fmt.Fprintln(w, failureLine(failure))
+		}
+	})
+	if err == nil && v.Equal != v.Checked {
+		err = &exitError{exitVerification, fmt.Errorf("%d of %d data keys are not known to be what they were", v.Checked-v.Equal, v.Checked)}
+	}
+	return err
+}
