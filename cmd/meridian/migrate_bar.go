@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"sync/atomic"
+	"time"
 
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
@@ -17,10 +18,24 @@ type migrateBar struct {
 	bar      *mpb.Bar
 }
 
-// startMigrateBar has a run's checkpoints move a bar.
+// plainProgress is how often a line tells of the progress where there is no terminal.
+const plainProgress = 10 * time.Second
+
+// startMigrateBar has a run's checkpoints move a bar, or write a line now and then where nobody sees bars.
 func startMigrateBar(p *printer, input *os.File, cfg *migrate.Config) *migrateBar {
 	info, err := input.Stat()
-	if p.quiet || p.noProgress || !isTerminal(p.err) || err != nil || info.Size() == 0 {
+	switch {
+	case p.quiet || p.noProgress || err != nil || info.Size() == 0:
+		return nil
+	case !isTerminal(p.err):
+		next := time.Now().Add(plainProgress)
+		cfg.Progress = func(c migrate.Checkpoint) {
+			if time.Now().Before(next) {
+				return
+			}
+			next = time.Now().Add(plainProgress)
+			fmt.Fprintf(p.err, "rows %d, %d %% of the input, failed %d\n", c.Rows, 100*c.Input/info.Size(), c.Counts.Failed)
+		}
 		return nil
 	}
 	var failed atomic.Int64
