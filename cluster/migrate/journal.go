@@ -127,16 +127,22 @@ func CreateJournal(path string, header Header) (*Journal, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := lock(file); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
 	return &Journal{file: file, size: int64(len(line))}, nil
 }
 
 // OpenJournal reads the journal of a run that has begun, checks that it is this one, and makes it ready to go on. Errors:
-// [ErrJournalDamaged], [ErrOtherRun] with the difference, and what the disk says.
+// [ErrInUse], [ErrJournalDamaged], [ErrOtherRun] with the difference, and what the disk says.
 func OpenJournal(path string, header Header) (*Journal, History, error) {
 	header.Version = journalVersion
 	file, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return nil, History{}, err
+	}
+	if err := lock(file); err != nil {
+		return nil, History{}, errors.Join(err, file.Close())
 	}
 	found, history, whole, err := readJournal(file)
 	if err == nil {

@@ -134,6 +134,31 @@ func TestJournalOfAnotherRun(t *testing.T) {
 	}
 }
 
+// Two processes cannot go on with one run; somebody may look at it meanwhile.
+func TestJournalIsOneProcesss(t *testing.T) {
+	path, _, _ := writeJournal(t)
+	j, _, err := OpenJournal(path, testHeader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := OpenJournal(path, testHeader); !errors.Is(err, ErrInUse) {
+		t.Errorf("opened twice: %v", err)
+	}
+	if _, history, err := ReadJournal(path); err != nil || !history.Last().Done {
+		t.Errorf("read meanwhile: %v", err)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, _, err := OpenJournal(path, testHeader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := again.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Checkpoints never go back, and none follows the end.
 func TestJournalRefusesToGoBack(t *testing.T) {
 	for _, c := range []Checkpoint{{Rows: 29, Input: 300, Output: 360}, {Rows: 30, Input: 299, Output: 360}, {Rows: 30, Input: 300, Output: 359}, {Rows: 31, Input: 310, Output: 370}} {

@@ -20,6 +20,9 @@ type Format interface {
 	AppendRow(dst []byte, row *Row, o *Outcome) []byte
 }
 
+// headed is a format whose files begin with something that is no row.
+type headed interface{ Header() []byte }
+
 // Way moves rows. It is safe for concurrent use.
 type Way interface {
 	// Batch is how many rows are best moved at a time.
@@ -35,7 +38,7 @@ type Config struct {
 	Journal string // path
 	Output  string // path; at the first start it must not be there, or be empty
 	Input   io.Reader
-	Format  func(input io.Reader) Format
+	Format  func(input io.Reader) (Format, error)
 	Way     Way
 	// Parallel is how many batches are moved at once; default 4.
 	Parallel int
@@ -65,13 +68,10 @@ func Run(ctx context.Context, cfg Config) (Checkpoint, error) {
 		cfg.Every = time.Second
 	}
 	r := &run{cfg: cfg}
-	if err := r.open(); err != nil {
+	if err := r.open(); err != nil || r.last.Done {
 		return r.last, err
 	}
 	defer r.close()
-	if r.last.Done {
-		return r.last, nil
-	}
 	if err := r.skip(); err != nil {
 		return r.last, err
 	}
@@ -102,7 +102,12 @@ func (r *run) open() (err error) {
 	if err != nil {
 		return err
 	}
-	r.last = r.history.Last()
+	if r.last = r.history.Last(); r.last.Done {
+		return r.journal.Close()
+	}
+	if err := r.readInput(); err != nil {
+		return errors.Join(err, r.journal.Close())
+	}
 	if r.output, err = os.OpenFile(r.cfg.Output, os.O_RDWR, 0); err != nil {
 		return errors.Join(err, r.journal.Close())
 	}
@@ -127,6 +132,9 @@ func (r *run) open() (err error) {
 // create begins a run. The output comes first, so that a journal always has one; an empty one without a journal is of a
 // run that was killed before it began.
 func (r *run) create() (err error) {
+	if err := r.readInput(); err != nil {
+		return err
+	}
 	if r.output, err = os.OpenFile(r.cfg.Output, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
 		return err
 	}
@@ -147,11 +155,23 @@ func (r *run) create() (err error) {
 	return nil
 }
 
+// readInput makes ready to read the input. Nothing is written before that is possible.
+func (r *run) readInput() (err error) {
+	r.input = newDigester(r.cfg.Input)
+	if r.format, err = r.cfg.Format(r.input); err != nil {
+		return fmt.Errorf("reading the input: %w", err)
+	}
+	return nil
+}
+
+// begin makes ready to write behind the last checkpoint.
 func (r *run) begin() {
 	r.at = r.last
 	r.buffer = bufio.NewWriterSize(r.output, 256<<10)
-	r.input = newDigester(r.cfg.Input)
-	r.format = r.cfg.Format(r.input)
+	if h, ok := r.format.(headed); ok && len(r.history.Checkpoints) == 0 {
+		n, _ := r.buffer.Write(h.Header()) // a failure comes again when the buffer is flushed
+		r.at.Output = int64(n)
+	}
 }
 
 // close closes the files. What was not made durable by a checkpoint does not count, and need not be.

@@ -76,7 +76,7 @@ func testConfig(t *testing.T, folder string, input io.Reader, way Way) Config {
 	t.Helper()
 	return Config{
 		Header: testHeader, Journal: filepath.Join(folder, "journal"), Output: filepath.Join(folder, "out"), Input: input, Way: way,
-		Format: func(input io.Reader) Format { return NewJSONLines(input, DefaultColumns) }, Every: time.Nanosecond,
+		Format: func(input io.Reader) (Format, error) { return NewJSONLines(input, DefaultColumns), nil }, Every: time.Nanosecond,
 	}
 }
 
@@ -256,6 +256,60 @@ func TestRunRefusesWhatChanged(t *testing.T) {
 		if after, err := os.ReadFile(cfg.Output); err != nil || !bytes.HasPrefix(before, after) {
 			t.Errorf("%s: the output was changed, %v", what, err)
 		}
+	}
+}
+
+// Runs of CSV go on as those of JSON do, below one header.
+func TestKilledRunOfCSV(t *testing.T) {
+	var input bytes.Buffer
+	input.WriteString("id,ciphertext,note\r\n")
+	for i := range 100 {
+		fmt.Fprintf(&input, "%d,%s,\"a, b\nc\"\r\n", i, base64.StdEncoding.EncodeToString([]byte(fmt.Sprint("blob ", i))))
+	}
+	config := func(folder string, way Way) Config {
+		cfg := testConfig(t, folder, bytes.NewReader(input.Bytes()), way)
+		cfg.Format = func(input io.Reader) (Format, error) { return NewCSV(input, ',', DefaultColumns) }
+		return cfg
+	}
+	whole := config(t.TempDir(), &mirror{batch: 7})
+	if last, err := Run(t.Context(), whole); err != nil || last.Counts.Moved != 100 {
+		t.Fatalf("%+v, %v", last, err)
+	}
+	want, err := os.ReadFile(whole.Output)
+	if err != nil || !bytes.HasPrefix(want, []byte("id,ciphertext,note,from,status\r\n0,")) || bytes.Count(want, []byte("\"a, b\nc\",a/k/v,moved\r\n")) != 100 {
+		t.Fatalf("%s, %v", want, err)
+	}
+	for seed := range uint64(20) {
+		random := rand.New(rand.NewPCG(seed, 2))
+		folder := t.TempDir()
+		for starts := 0; ; starts++ {
+			killed, limit := errors.New("killed"), 1+random.Int64N(10)
+			cfg := config(folder, &mirror{batch: 1 + random.IntN(5), before: func(call int64) error {
+				if call >= limit && starts < 8 {
+					return killed
+				}
+				return nil
+			}})
+			_, err := Run(t.Context(), cfg)
+			if err == nil {
+				break
+			}
+			if !errors.Is(err, killed) {
+				t.Fatal(err)
+			}
+			tear(t, random, cfg)
+		}
+		if got, err := os.ReadFile(filepath.Join(folder, "out")); err != nil || !bytes.Equal(got, want) {
+			t.Fatalf("seed %d: %d bytes, not %d, %v", seed, len(got), len(want), err)
+		}
+	}
+	cfg := config(t.TempDir(), &mirror{batch: 1})
+	cfg.Input = strings.NewReader("id,blob\n")
+	if _, err := Run(t.Context(), cfg); !errors.Is(err, ErrHeader) {
+		t.Errorf("without a column of ciphertexts: %v", err)
+	}
+	if _, err := os.Stat(cfg.Output); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a run that was refused made its output: %v", err)
 	}
 }
 

@@ -50,7 +50,11 @@ It ends with exit code 7 when rows would fail.`,
 			return usageError("input: %w", err)
 		}
 		defer input.Close()
-		plan, err := way.Plan(ctx, migrate.NewJSONLines(input, f.columns))
+		rows, err := f.rows(args[0], input)
+		if err != nil {
+			return usageError("%w", err)
+		}
+		plan, err := way.Plan(ctx, rows)
 		if err != nil {
 			if ctx.Err() != nil {
 				return &exitError{exitInterrupted, errors.New("interrupted; nothing was done")}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -23,6 +24,7 @@ type migrateRun struct {
 	journal   string
 	transport string
 	mapping   []string
+	format    string
 	columns   migrate.Columns
 	parallel  int
 	most      int64
@@ -50,7 +52,8 @@ func newMigrateRunCommand() *cobra.Command {
 
   {"id":"42","ciphertext":"...","context":{"app":"pay"},"to":"alias/pay"}
 
-context and to may be missing, and other members are carried through. The output has
+or CSV or TSV below a header with these names. context and to may be missing, and
+everything else is carried through. The output has
 the same rows in the same order with the new ciphertext, and from and status; a row
 that was not moved is there as it was. to names the key of the destination; without
 it --map says which, as a rule the one with the same alias.
@@ -81,10 +84,37 @@ func (f *migrateRun) addWayTo(c *cobra.Command) {
 	fl := c.Flags()
 	fl.StringVar(&f.transport, "transport-key", "", "`KEY` of the destination under which data keys travel")
 	fl.StringArrayVar(&f.mapping, "map", nil, "`RULE` FROM => TO, which key takes the place of which; a star matches any text (default: alias/* => alias/*)")
+	fl.StringVar(&f.format, "format", "", "`FORMAT` of the rows: jsonl, csv or tsv (default: by the end of the file's name, else jsonl)")
 	fl.StringVar(&f.columns.Blob, "col-ciphertext", f.columns.Blob, "`NAME` of the member with the ciphertext")
 	fl.StringVar(&f.columns.ID, "col-id", f.columns.ID, "`NAME` of the member that names the row")
 	fl.StringVar(&f.columns.Context, "col-context", f.columns.Context, "`NAME` of the member with the encryption context")
 	fl.StringVar(&f.columns.To, "col-to", f.columns.To, "`NAME` of the member that names the key of the destination")
+}
+
+// formatOf is the format of a file of rows.
+func (f *migrateRun) formatOf(path string) string {
+	if f.format != "" {
+		return f.format
+	}
+	switch end := strings.TrimPrefix(filepath.Ext(path), "."); end {
+	case "csv", "tsv":
+		return end
+	}
+	return "jsonl"
+}
+
+// rows reads the rows of a file.
+func (f *migrateRun) rows(path string, r io.Reader) (migrate.Format, error) {
+	switch format := f.formatOf(path); format {
+	case "jsonl":
+		return migrate.NewJSONLines(r, f.columns), nil
+	case "csv":
+		return migrate.NewCSV(r, ',', f.columns)
+	case "tsv":
+		return migrate.NewCSV(r, '\t', f.columns)
+	default:
+		return nil, usageError("--format %q: want jsonl, csv or tsv", format)
+	}
 }
 
 // way opens both regions and finds the transport key.
@@ -125,7 +155,7 @@ func (f *migrateRun) run(c *cobra.Command, path string) error {
 	p := f.output.printer(c)
 	cfg := migrate.Config{
 		Header: f.header(path, way.Transport()), Journal: f.journalPath(), Output: f.out, Input: input,
-		Format:   func(r io.Reader) migrate.Format { return migrate.NewJSONLines(r, f.columns) },
+		Format:   func(r io.Reader) (migrate.Format, error) { return f.rows(path, r) },
 		Way:      way,
 		Parallel: f.parallel, MaxFailures: f.most,
 	}
@@ -169,7 +199,7 @@ func (f *migrateRun) header(input string, transport migrate.Transport) migrate.H
 		Way: "standard", From: f.sides.from, To: f.sides.to, Input: input, Output: f.out,
 		Options: map[string]string{
 			"transport key": transport.Key, "mapping": strings.Join(f.mapping, "; "),
-			"columns": strings.Join([]string{f.columns.ID, f.columns.Blob, f.columns.Context, f.columns.To}, " "),
+			"format": f.formatOf(input), "columns": strings.Join([]string{f.columns.ID, f.columns.Blob, f.columns.Context, f.columns.To}, " "),
 		},
 	}
 }
@@ -181,7 +211,7 @@ func (f *migrateRun) report(p *printer, last migrate.Checkpoint, runErr error) e
 		switch {
 		case errors.Is(runErr, migrate.ErrStopped), errors.Is(runErr, context.Canceled):
 			return &exitError{exitInterrupted, fmt.Errorf("stopped after %s rows; the same command goes on", grouped(uint64(last.Rows)))}
-		case errors.Is(runErr, migrate.ErrOtherRun), errors.Is(runErr, migrate.ErrInputChanged), errors.Is(runErr, os.ErrExist):
+		case errors.Is(runErr, migrate.ErrOtherRun), errors.Is(runErr, migrate.ErrInputChanged), errors.Is(runErr, os.ErrExist), errors.Is(runErr, migrate.ErrHeader):
 			return usageError("%w", runErr)
 		case errors.Is(runErr, migrate.ErrTooManyFailures):
 			err = &exitError{exitFailedRows, runErr}

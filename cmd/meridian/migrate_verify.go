@@ -60,7 +60,15 @@ It ends with exit code 6 when a data key is another one than before.`,
 			return usageError("output: %w", err)
 		}
 		defer after.Close()
-		v, err := way.Verify(ctx, migrate.NewJSONLines(before, f.columns), migrate.NewJSONLines(after, f.columns), chance, f.parallel)
+		old, err := f.rows(args[0], before)
+		if err != nil {
+			return usageError("input: %w", err)
+		}
+		moved, err := f.rows(args[0], after)
+		if err != nil {
+			return usageError("output: %w", err)
+		}
+		v, err := way.Verify(ctx, old, moved, chance, f.parallel)
 		switch {
 		case errors.Is(err, migrate.ErrRows):
 			return &exitError{exitVerification, err}
