@@ -155,7 +155,8 @@ func TestEveryCallingVerbIsExplained(t *testing.T) {
 	var visit func(c *cobra.Command)
 	visit = func(c *cobra.Command) {
 		calls := c.Flags().Lookup("explain-api") != nil || c.InheritedFlags().Lookup("explain-api") != nil
-		if calls && !isGroup(c) && !c.Hidden && !slices.Contains(tried, c.CommandPath()) {
+		if calls && !isGroup(c) && c.CommandPath() != "meridian key census" && // which makes none
+			!c.Hidden && !slices.Contains(tried, c.CommandPath()) {
 			t.Errorf("%s has --explain-api and is not tried", c.CommandPath())
 		}
 		for _, sub := range c.Commands() {

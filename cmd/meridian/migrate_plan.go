@@ -22,7 +22,7 @@ type planView struct {
 }
 
 func newMigratePlanCommand() *cobra.Command {
-	f := &migrateRun{columns: migrate.DefaultColumns}
+	f := &migrateRun{rowFlags: rowFlags{columns: migrate.DefaultColumns}}
 	listBad := false
 	c := &cobra.Command{
 		Use:   "plan INPUT --from ID --to ID --transport-key KEY",

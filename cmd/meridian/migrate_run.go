@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -24,10 +23,9 @@ type migrateRun struct {
 	journal   string
 	transport string
 	mapping   []string
-	format    string
-	columns   migrate.Columns
-	parallel  int
-	most      int64
+	rowFlags
+	parallel int
+	most     int64
 }
 
 // migrateView is what came of a run.
@@ -44,7 +42,7 @@ type migrateView struct {
 }
 
 func newMigrateRunCommand() *cobra.Command {
-	f := &migrateRun{columns: migrate.DefaultColumns}
+	f := &migrateRun{rowFlags: rowFlags{columns: migrate.DefaultColumns}}
 	c := &cobra.Command{
 		Use:   "run INPUT --out FILE --from ID --to ID --transport-key KEY",
 		Short: "Move the data keys of a file",
@@ -84,37 +82,7 @@ func (f *migrateRun) addWayTo(c *cobra.Command) {
 	fl := c.Flags()
 	fl.StringVar(&f.transport, "transport-key", "", "`KEY` of the destination under which data keys travel")
 	fl.StringArrayVar(&f.mapping, "map", nil, "`RULE` FROM => TO, which key takes the place of which; a star matches any text (default: alias/* => alias/*)")
-	fl.StringVar(&f.format, "format", "", "`FORMAT` of the rows: jsonl, csv or tsv (default: by the end of the file's name, else jsonl)")
-	fl.StringVar(&f.columns.Blob, "col-ciphertext", f.columns.Blob, "`NAME` of the member with the ciphertext")
-	fl.StringVar(&f.columns.ID, "col-id", f.columns.ID, "`NAME` of the member that names the row")
-	fl.StringVar(&f.columns.Context, "col-context", f.columns.Context, "`NAME` of the member with the encryption context")
-	fl.StringVar(&f.columns.To, "col-to", f.columns.To, "`NAME` of the member that names the key of the destination")
-}
-
-// formatOf is the format of a file of rows.
-func (f *migrateRun) formatOf(path string) string {
-	if f.format != "" {
-		return f.format
-	}
-	switch end := strings.TrimPrefix(filepath.Ext(path), "."); end {
-	case "csv", "tsv":
-		return end
-	}
-	return "jsonl"
-}
-
-// rows reads the rows of a file.
-func (f *migrateRun) rows(path string, r io.Reader) (migrate.Format, error) {
-	switch format := f.formatOf(path); format {
-	case "jsonl":
-		return migrate.NewJSONLines(r, f.columns), nil
-	case "csv":
-		return migrate.NewCSV(r, ',', f.columns)
-	case "tsv":
-		return migrate.NewCSV(r, '\t', f.columns)
-	default:
-		return nil, usageError("--format %q: want jsonl, csv or tsv", format)
-	}
+	f.rowFlags.addTo(c)
 }
 
 // way opens both regions and finds the transport key.

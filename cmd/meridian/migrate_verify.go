@@ -13,7 +13,7 @@ import (
 )
 
 func newMigrateVerifyCommand() *cobra.Command {
-	f := &migrateRun{columns: migrate.DefaultColumns}
+	f := &migrateRun{rowFlags: rowFlags{columns: migrate.DefaultColumns}}
 	var sample int64
 	var all, open bool
 	c := &cobra.Command{

@@ -39,6 +39,7 @@ func results() map[string]any {
 		"sign":                                 signatureView{},
 		"verify":                               verifyView{},
 		"status":                               statusView{},
+		"key census":                           migrate.Census{},
 		"migrate plan":                         planView{},
 		"migrate run, migrate status":          migrateView{},
 		"migrate verify":                       migrate.Verification{},

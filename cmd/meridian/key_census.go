@@ -1,0 +1,65 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"meridian/cluster/migrate"
+)
+
+func newKeyCensusCommand(v *clientVerb) *cobra.Command {
+	f := &rowFlags{columns: migrate.DefaultColumns}
+	c := &cobra.Command{
+		Use:   "census FILE...",
+		Short: "Count the ciphertexts of files by key and version, offline",
+		Long: `Reads the headers of the ciphertexts in files of rows (JSON lines, CSV or TSV) and counts
+them by region, key and version. It asks no region and opens nothing: how many data keys
+still hang on a version shows before it is given up.`,
+		Example: `  meridian key census keys.jsonl archive.csv --output json`,
+		Args:    cobra.MinimumNArgs(1),
+	}
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if err := v.output.check(c); err != nil {
+			return err
+		}
+		var census migrate.Census
+		for _, path := range args {
+			if err := f.count(&census, path); err != nil {
+				return err
+			}
+		}
+		p := v.output.printer(c)
+		return p.value(census, func(w io.Writer) {
+			var cells [][]string
+			for _, n := range census.Counts {
+				cells = append(cells, []string{n.Key, n.Version, n.Region, grouped(uint64(n.Blobs))})
+			}
+			p.table(w, []string{"KEY", "VERSION", "REGION", "CIPHERTEXTS"}, cells)
+			if census.NotBlobs > 0 {
+				fmt.Fprintf(w, "%s of %s rows hold no ciphertext of Meridian\n", grouped(uint64(census.NotBlobs)), grouped(uint64(census.Rows)))
+			}
+		})
+	}
+	f.addTo(c)
+	return c
+}
+
+// count adds the rows of a file.
+func (f *rowFlags) count(census *migrate.Census, path string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return usageError("%w", err)
+	}
+	defer file.Close()
+	rows, err := f.rows(path, file)
+	if err == nil {
+		err = census.Add(rows)
+	}
+	if err != nil {
+		return failAfter(err, "%s: ", path)
+	}
+	return nil
+}

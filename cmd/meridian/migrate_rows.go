@@ -1,0 +1,52 @@
+package main
+
+import (
+	"io"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"meridian/cluster/migrate"
+)
+
+// rowFlags say how files of rows are read.
+type rowFlags struct {
+	format  string
+	columns migrate.Columns
+}
+
+func (f *rowFlags) addTo(c *cobra.Command) {
+	fl := c.Flags()
+	fl.StringVar(&f.format, "format", "", "`FORMAT` of the rows: jsonl, csv or tsv (default: by the end of the file's name, else jsonl)")
+	fl.StringVar(&f.columns.Blob, "col-ciphertext", f.columns.Blob, "`NAME` of the member or column with the ciphertext")
+	fl.StringVar(&f.columns.ID, "col-id", f.columns.ID, "`NAME` of the one that names the row")
+	fl.StringVar(&f.columns.Context, "col-context", f.columns.Context, "`NAME` of the one with the encryption context")
+	fl.StringVar(&f.columns.To, "col-to", f.columns.To, "`NAME` of the one that names the key of the destination")
+}
+
+// formatOf is the format of a file of rows.
+func (f *rowFlags) formatOf(path string) string {
+	if f.format != "" {
+		return f.format
+	}
+	switch end := strings.TrimPrefix(filepath.Ext(path), "."); end {
+	case "csv", "tsv":
+		return end
+	}
+	return "jsonl"
+}
+
+// rows reads the rows of a file.
+func (f *rowFlags) rows(path string, r io.Reader) (migrate.Format, error) {
+	switch format := f.formatOf(path); format {
+	case "jsonl":
+		return migrate.NewJSONLines(r, f.columns), nil
+	case "csv":
+		return migrate.NewCSV(r, ',', f.columns)
+	case "tsv":
+		return migrate.NewCSV(r, '\t', f.columns)
+	default:
+		return nil, usageError("--format %q: want jsonl, csv or tsv", format)
+	}
+}
