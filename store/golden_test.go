@@ -42,7 +42,7 @@ func TestStateHashIsFixed(t *testing.T) {
 	r.ok(&storepb.DestroyKeys{KeyIds: [][]byte{idOf(3)}})
 	r.ok(&storepb.ExpireKeyMaterial{KeyIds: [][]byte{idOf(4)}})
 	r.ok(&storepb.DeleteKeyMaterial{KeyId: idOf(5)})
-	const want = "7a8f4333f17274027ed2d01a31f687a2c6f78cb78063060badba75bb1e8278ff"
+	const want = "2ed53d7114e2b294feb8dcf93bc256461ca09541a6fe959d37f6bbe83a2ae458"
 	if hash := r.hash(); hex.EncodeToString(hash[:]) != want {
 		t.Errorf("state hash %x; want %s", hash, want)
 	}

@@ -155,7 +155,6 @@ type Command struct {
 	//	*Command_CreateAlias
 	//	*Command_UpdateAlias
 	//	*Command_DeleteAlias
-	//	*Command_AddKeyVersion
 	//	*Command_DestroyKeys
 	//	*Command_SwitchPrimary
 	//	*Command_SetDeletionProtection
@@ -168,6 +167,7 @@ type Command struct {
 	//	*Command_DeleteKeyMaterial
 	//	*Command_ExpireKeyMaterial
 	//	*Command_UseImportToken
+	//	*Command_AddKeyVersion
 	Body          isCommand_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -344,15 +344,6 @@ func (x *Command) GetDeleteAlias() *DeleteAlias {
 	return nil
 }
 
-func (x *Command) GetAddKeyVersion() *AddKeyVersion {
-	if x != nil {
-		if x, ok := x.Body.(*Command_AddKeyVersion); ok {
-			return x.AddKeyVersion
-		}
-	}
-	return nil
-}
-
 func (x *Command) GetDestroyKeys() *DestroyKeys {
 	if x != nil {
 		if x, ok := x.Body.(*Command_DestroyKeys); ok {
@@ -461,6 +452,15 @@ func (x *Command) GetUseImportToken() *UseImportToken {
 	return nil
 }
 
+func (x *Command) GetAddKeyVersion() *AddKeyVersion {
+	if x != nil {
+		if x, ok := x.Body.(*Command_AddKeyVersion); ok {
+			return x.AddKeyVersion
+		}
+	}
+	return nil
+}
+
 type isCommand_Body interface {
 	isCommand_Body()
 }
@@ -507,10 +507,6 @@ type Command_UpdateAlias struct {
 
 type Command_DeleteAlias struct {
 	DeleteAlias *DeleteAlias `protobuf:"bytes,26,opt,name=delete_alias,json=deleteAlias,proto3,oneof"`
-}
-
-type Command_AddKeyVersion struct {
-	AddKeyVersion *AddKeyVersion `protobuf:"bytes,27,opt,name=add_key_version,json=addKeyVersion,proto3,oneof"`
 }
 
 type Command_DestroyKeys struct {
@@ -561,6 +557,10 @@ type Command_UseImportToken struct {
 	UseImportToken *UseImportToken `protobuf:"bytes,39,opt,name=use_import_token,json=useImportToken,proto3,oneof"`
 }
 
+type Command_AddKeyVersion struct {
+	AddKeyVersion *AddKeyVersion `protobuf:"bytes,40,opt,name=add_key_version,json=addKeyVersion,proto3,oneof"`
+}
+
 func (*Command_InitRegion) isCommand_Body() {}
 
 func (*Command_RegisterNode) isCommand_Body() {}
@@ -582,8 +582,6 @@ func (*Command_CreateAlias) isCommand_Body() {}
 func (*Command_UpdateAlias) isCommand_Body() {}
 
 func (*Command_DeleteAlias) isCommand_Body() {}
-
-func (*Command_AddKeyVersion) isCommand_Body() {}
 
 func (*Command_DestroyKeys) isCommand_Body() {}
 
@@ -608,6 +606,8 @@ func (*Command_DeleteKeyMaterial) isCommand_Body() {}
 func (*Command_ExpireKeyMaterial) isCommand_Body() {}
 
 func (*Command_UseImportToken) isCommand_Body() {}
+
+func (*Command_AddKeyVersion) isCommand_Body() {}
 
 // Origin says where a command comes from.
 type Origin struct {
@@ -2376,7 +2376,7 @@ var File_store_storepb_command_proto protoreflect.FileDescriptor
 
 const file_store_storepb_command_proto_rawDesc = "" +
 	"\n" +
-	"\x1bstore/storepb/command.proto\x12\x0emeridian.store\x1a\x1astore/storepb/record.proto\"\xb5\x0f\n" +
+	"\x1bstore/storepb/command.proto\x12\x0emeridian.store\x1a\x1astore/storepb/record.proto\"\xbb\x0f\n" +
 	"\aCommand\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\fR\x02id\x12\"\n" +
@@ -2397,8 +2397,7 @@ const file_store_storepb_command_proto_rawDesc = "" +
 	"\x16update_key_description\x18\x17 \x01(\v2$.meridian.store.UpdateKeyDescriptionH\x00R\x14updateKeyDescription\x12@\n" +
 	"\fcreate_alias\x18\x18 \x01(\v2\x1b.meridian.store.CreateAliasH\x00R\vcreateAlias\x12@\n" +
 	"\fupdate_alias\x18\x19 \x01(\v2\x1b.meridian.store.UpdateAliasH\x00R\vupdateAlias\x12@\n" +
-	"\fdelete_alias\x18\x1a \x01(\v2\x1b.meridian.store.DeleteAliasH\x00R\vdeleteAlias\x12G\n" +
-	"\x0fadd_key_version\x18\x1b \x01(\v2\x1d.meridian.store.AddKeyVersionH\x00R\raddKeyVersion\x12@\n" +
+	"\fdelete_alias\x18\x1a \x01(\v2\x1b.meridian.store.DeleteAliasH\x00R\vdeleteAlias\x12@\n" +
 	"\fdestroy_keys\x18\x1c \x01(\v2\x1b.meridian.store.DestroyKeysH\x00R\vdestroyKeys\x12F\n" +
 	"\x0eswitch_primary\x18\x1d \x01(\v2\x1d.meridian.store.SwitchPrimaryH\x00R\rswitchPrimary\x12_\n" +
 	"\x17set_deletion_protection\x18\x1e \x01(\v2%.meridian.store.SetDeletionProtectionH\x00R\x15setDeletionProtection\x12\\\n" +
@@ -2411,8 +2410,9 @@ const file_store_storepb_command_proto_rawDesc = "" +
 	"\x13import_key_material\x18$ \x01(\v2!.meridian.store.ImportKeyMaterialH\x00R\x11importKeyMaterial\x12S\n" +
 	"\x13delete_key_material\x18% \x01(\v2!.meridian.store.DeleteKeyMaterialH\x00R\x11deleteKeyMaterial\x12S\n" +
 	"\x13expire_key_material\x18& \x01(\v2!.meridian.store.ExpireKeyMaterialH\x00R\x11expireKeyMaterial\x12J\n" +
-	"\x10use_import_token\x18' \x01(\v2\x1e.meridian.store.UseImportTokenH\x00R\x0euseImportTokenB\x06\n" +
-	"\x04body\"Y\n" +
+	"\x10use_import_token\x18' \x01(\v2\x1e.meridian.store.UseImportTokenH\x00R\x0euseImportToken\x12G\n" +
+	"\x0fadd_key_version\x18( \x01(\v2\x1d.meridian.store.AddKeyVersionH\x00R\raddKeyVersionB\x06\n" +
+	"\x04bodyJ\x04\b\x1b\x10\x1c\"Y\n" +
 	"\x06Origin\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x1d\n" +
 	"\n" +
@@ -2646,19 +2646,19 @@ var file_store_storepb_command_proto_depIdxs = []int32{
 	12, // 10: meridian.store.Command.create_alias:type_name -> meridian.store.CreateAlias
 	13, // 11: meridian.store.Command.update_alias:type_name -> meridian.store.UpdateAlias
 	14, // 12: meridian.store.Command.delete_alias:type_name -> meridian.store.DeleteAlias
-	15, // 13: meridian.store.Command.add_key_version:type_name -> meridian.store.AddKeyVersion
-	27, // 14: meridian.store.Command.destroy_keys:type_name -> meridian.store.DestroyKeys
-	16, // 15: meridian.store.Command.switch_primary:type_name -> meridian.store.SwitchPrimary
-	17, // 16: meridian.store.Command.set_deletion_protection:type_name -> meridian.store.SetDeletionProtection
-	18, // 17: meridian.store.Command.update_rotation_policy:type_name -> meridian.store.UpdateRotationPolicy
-	19, // 18: meridian.store.Command.set_key_policy:type_name -> meridian.store.SetKeyPolicy
-	20, // 19: meridian.store.Command.tag_keys:type_name -> meridian.store.TagKeys
-	21, // 20: meridian.store.Command.untag_keys:type_name -> meridian.store.UntagKeys
-	22, // 21: meridian.store.Command.create_import_token:type_name -> meridian.store.CreateImportToken
-	23, // 22: meridian.store.Command.import_key_material:type_name -> meridian.store.ImportKeyMaterial
-	25, // 23: meridian.store.Command.delete_key_material:type_name -> meridian.store.DeleteKeyMaterial
-	26, // 24: meridian.store.Command.expire_key_material:type_name -> meridian.store.ExpireKeyMaterial
-	24, // 25: meridian.store.Command.use_import_token:type_name -> meridian.store.UseImportToken
+	27, // 13: meridian.store.Command.destroy_keys:type_name -> meridian.store.DestroyKeys
+	16, // 14: meridian.store.Command.switch_primary:type_name -> meridian.store.SwitchPrimary
+	17, // 15: meridian.store.Command.set_deletion_protection:type_name -> meridian.store.SetDeletionProtection
+	18, // 16: meridian.store.Command.update_rotation_policy:type_name -> meridian.store.UpdateRotationPolicy
+	19, // 17: meridian.store.Command.set_key_policy:type_name -> meridian.store.SetKeyPolicy
+	20, // 18: meridian.store.Command.tag_keys:type_name -> meridian.store.TagKeys
+	21, // 19: meridian.store.Command.untag_keys:type_name -> meridian.store.UntagKeys
+	22, // 20: meridian.store.Command.create_import_token:type_name -> meridian.store.CreateImportToken
+	23, // 21: meridian.store.Command.import_key_material:type_name -> meridian.store.ImportKeyMaterial
+	25, // 22: meridian.store.Command.delete_key_material:type_name -> meridian.store.DeleteKeyMaterial
+	26, // 23: meridian.store.Command.expire_key_material:type_name -> meridian.store.ExpireKeyMaterial
+	24, // 24: meridian.store.Command.use_import_token:type_name -> meridian.store.UseImportToken
+	15, // 25: meridian.store.Command.add_key_version:type_name -> meridian.store.AddKeyVersion
 	29, // 26: meridian.store.InitRegion.keyrings:type_name -> meridian.store.WrappedKeyring
 	30, // 27: meridian.store.CreateKey.tags:type_name -> meridian.store.Tag
 	30, // 28: meridian.store.TagKeys.tags:type_name -> meridian.store.Tag
@@ -2690,7 +2690,6 @@ func file_store_storepb_command_proto_init() {
 		(*Command_CreateAlias)(nil),
 		(*Command_UpdateAlias)(nil),
 		(*Command_DeleteAlias)(nil),
-		(*Command_AddKeyVersion)(nil),
 		(*Command_DestroyKeys)(nil),
 		(*Command_SwitchPrimary)(nil),
 		(*Command_SetDeletionProtection)(nil),
@@ -2703,6 +2702,7 @@ func file_store_storepb_command_proto_init() {
 		(*Command_DeleteKeyMaterial)(nil),
 		(*Command_ExpireKeyMaterial)(nil),
 		(*Command_UseImportToken)(nil),
+		(*Command_AddKeyVersion)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
