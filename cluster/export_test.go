@@ -13,6 +13,9 @@ import (
 	"meridian/store/storepb"
 )
 
+// ReadTries is how often a read does its work at the most.
+const ReadTries = readTries
+
 // StateHash returns index and hash of the node's state as it is.
 func (n *Node) StateHash() (index uint64, hash [32]byte) {
 	for {
@@ -44,6 +47,18 @@ func (n *Node) Unchecked() (restore func()) {
 	n.freshness = unchecked{}
 	return func() { n.freshness = checked }
 }
+
+// Overtaken has every read find its view too old, until restore is called. No
+// read may run meanwhile.
+func (n *Node) Overtaken() (restore func()) {
+	checked := n.freshness
+	n.freshness = overtaken{}
+	return func() { n.freshness = checked }
+}
+
+type overtaken struct{ unchecked }
+
+func (overtaken) Check(Ticket, uint64) error { return ErrStale }
 
 type unchecked struct{}
 

@@ -30,11 +30,15 @@ func (n *Node) Applied() uint64 {
 	return n.machine.applied.value.Load()
 }
 
+// readTries bounds how often a read does its work. One that takes longer than a
+// lease would, while writes go on, be too old each time.
+const readTries = 4
+
 // Read calls f with a view of the state that shows every write which was
 // acknowledged, on any node, before the call. Without a lease the call is held
-// for a moment (Timing.LeaseWait), then fails with ErrUnavailable. f may run twice
-// and must not have effects; its error is returned as it is. The view is f's only
-// while it runs.
+// for a moment (Timing.LeaseWait), then fails with ErrUnavailable. f may run up to
+// readTries times and must not have effects; its error is returned as it is. The
+// view is f's only while it runs.
 func (n *Node) Read(ctx context.Context, f func(v *store.View) error) error {
 	return n.ReadWith(ctx, ReadOptions{}, f)
 }
@@ -45,11 +49,14 @@ func (n *Node) ReadWith(ctx context.Context, o ReadOptions, f func(v *store.View
 	if o.Linearizable {
 		fresh = n.leaderReads
 	}
-	for again := false; ; again = true {
+	for try := range readTries {
+		if err := ctx.Err(); err != nil {
+			return err // nobody waits for the answer any more
+		}
 		if n.fault.Load() != nil || n.stopping.Load() {
 			return n.stopped()
 		}
-		ticket, err := fresh.Admit(ctx, again)
+		ticket, err := fresh.Admit(ctx, try > 0)
 		if err != nil {
 			return err
 		}
@@ -70,6 +77,8 @@ func (n *Node) ReadWith(ctx context.Context, o ReadOptions, f func(v *store.View
 			return err
 		}
 	}
+	n.metrics.leaseRefusals.Inc()
+	return fmt.Errorf("%w: %d tries of a read were each overtaken by writes", ErrUnavailable, readTries)
 }
 
 // probe gives the view back also when f panics: an open view holds its pages, and

@@ -1,6 +1,7 @@
 package cluster_test
 
 import (
+	"context"
 	"errors"
 	"strconv"
 	"sync"
@@ -192,5 +193,29 @@ func TestLinearizableReadsAskTheLeader(t *testing.T) {
 	ctx = within(t, 500*time.Millisecond)
 	if err := look(cluster.ReadOptions{Linearizable: true}); !errors.Is(err, cluster.ErrUnavailable) {
 		t.Errorf("a linearizable read without a leader: %v", err)
+	}
+}
+
+// A read that writes overtake each time is refused in the end, and ends at once when
+// nobody waits for it any more.
+func TestOvertakenReadEnds(t *testing.T) {
+	r := clustertest.New(t, clustertest.Options{Nodes: 1, Configure: func(_ int, c *cluster.Config) { calm(c) }})
+	n := r.Node(0)
+	ctx, cancel := context.WithCancel(within(t, time.Minute))
+	defer n.Overtaken()()
+	tries := 0
+	err := n.Read(ctx, func(*store.View) error { tries++; return nil })
+	if !errors.Is(err, cluster.ErrUnavailable) || tries != cluster.ReadTries {
+		t.Errorf("%v after %d tries", err, tries)
+	}
+	tries = 0
+	err = n.Read(ctx, func(*store.View) error {
+		if tries++; tries == 2 {
+			cancel()
+		}
+		return nil
+	})
+	if !errors.Is(err, context.Canceled) || tries != 2 {
+		t.Errorf("whose caller has gone: %v after %d tries", err, tries)
 	}
 }
