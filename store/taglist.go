@@ -16,6 +16,7 @@ type TagQuery struct {
 	Have  []TagMatch     // only of keys that have a tag for each of these
 	From  TagPosition    // only rows behind it
 	Limit int            // of the rows of one answer
+	Scan  int            // of the keys looked at for one answer without Keys; 0: no limit
 }
 
 // TagMatch is what a tag is compared with.
@@ -82,14 +83,15 @@ func (v *View) readTags(k *Key) (tags []Tag, err error) {
 }
 
 // TagRows lists the tags of keys, by key id, then tag key: up to q.Limit of
-// them. When there are more, q.From = next lists those that follow. Without
-// q.Keys a rare q.Have has to read every tag of the region, and the tags of a
+// them. When there may be more, q.From = next lists those that follow. Without
+// q.Keys a rare q.Have has to read every tag of the region, for which q.Scan
+// bounds the part of one answer, which may hold no row then; and the tags of a
 // whole key that damage hides are not missed.
 func (v *View) TagRows(q TagQuery) (rows []TagRow, next TagPosition, more bool, err error) {
 	if q.Limit <= 0 {
 		return nil, q.From, false, nil
 	}
-	l := tagList{view: v, query: q}
+	l := tagList{view: v, query: q, next: q.From}
 	err = guarded(func() error {
 		if q.Keys == nil {
 			return l.listAll()
@@ -99,11 +101,7 @@ func (v *View) TagRows(q TagQuery) (rows []TagRow, next TagPosition, more bool, 
 	if err != nil {
 		return nil, TagPosition{}, false, err
 	}
-	next = q.From
-	if n := len(l.rows); n > 0 {
-		next = TagPosition{l.rows[n-1].KeyID, l.rows[n-1].Key}
-	}
-	return l.rows, next, l.more, nil
+	return l.rows, l.next, l.more, nil
 }
 
 // tagList is a listing under way.
@@ -111,6 +109,7 @@ type tagList struct {
 	view  *View
 	query TagQuery
 	rows  []TagRow
+	next  TagPosition // up to where the rows are listed
 	more  bool
 }
 
@@ -139,7 +138,7 @@ func (l *tagList) listAll() error {
 		return err
 	}
 	from := l.query.From.KeyID[:]
-	for !l.more {
+	for looked := 0; !l.more; {
 		var id crypto.KeyID
 		found := false
 		err := t.scanFrom(from, nil, func(key, _ []byte) (bool, error) {
@@ -151,6 +150,13 @@ func (l *tagList) listAll() error {
 		})
 		if err != nil || !found {
 			return err
+		}
+		if l.query.Scan > 0 && looked == l.query.Scan {
+			l.more = true
+			return nil
+		}
+		if id != l.query.From.KeyID { // which counted before: a bound of one key gets on as well
+			looked++
 		}
 		switch err := l.addKey(id); {
 		case errors.Is(err, ErrKeyNotFound):
@@ -172,8 +178,14 @@ func (l *tagList) addKey(id crypto.KeyID) error {
 		return err
 	}
 	tags, err := l.view.readTags(k)
-	if err != nil || !hasAll(tags, l.query.Have) {
+	if err != nil {
 		return err
+	}
+	if !hasAll(tags, l.query.Have) {
+		if n := len(tags); n > 0 && l.next.behind(id, tags[n-1].Key) {
+			l.next = TagPosition{id, tags[n-1].Key}
+		}
+		return nil
 	}
 	for _, tag := range tags {
 		if !l.query.From.behind(id, tag.Key) {
@@ -184,6 +196,7 @@ func (l *tagList) addKey(id crypto.KeyID) error {
 			return nil
 		}
 		l.rows = append(l.rows, TagRow{KeyID: id, Tag: tag})
+		l.next = TagPosition{id, tag.Key}
 	}
 	return nil
 }

@@ -13,6 +13,9 @@ const (
 	paramNextToken = "NextToken"
 	// tagRows is how many rows ListTagResources answers with.
 	tagRows = 200
+	// tagScan is how many keys it looks at for one answer, tens of milliseconds of work at the most: an answer to a rare tag
+	// may hold no row but a NextToken.
+	tagScan = 1000
 )
 
 func handleListResourceTags(ctx context.Context, c *Call) error {
@@ -86,7 +89,7 @@ func (c *Call) tagQuery() (q store.TagQuery, err error) {
 	if q.Keys, err = c.listedKeys(); err != nil {
 		return q, err
 	}
-	q.Limit = tagRows
+	q.Limit, q.Scan = tagRows, tagScan
 	return q, nil
 }
 
