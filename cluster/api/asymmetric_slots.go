@@ -7,8 +7,13 @@ import (
 	"time"
 )
 
-// maxAsymmetricWaiting bounds the asymmetric requests that wait for a slot.
-const maxAsymmetricWaiting = 1024
+const (
+	// maxAsymmetricWaiting bounds the asymmetric requests that wait for a slot.
+	maxAsymmetricWaiting = 1024
+	// queueWait is how long a request waits for a slot or a pair: with both, and a write that is held, it is answered
+	// before clients that wait 15 to 30 s give up on it.
+	queueWait = 6 * time.Second
+)
 
 // asymmetricSlots bounds how much asymmetric work runs at once, so that symmetric requests, a hundred times as quick,
 // always find a processor.
@@ -22,7 +27,7 @@ func newAsymmetricSlots() *asymmetricSlots {
 	return &asymmetricSlots{free: make(chan struct{}, max(runtime.GOMAXPROCS(0)-1, 1))}
 }
 
-// take waits for a slot and returns what gives it back. One request too many does not wait.
+// take waits for a slot, up to queueWait, and returns what gives it back. One request too many does not wait.
 func (s *asymmetricSlots) take(ctx context.Context) (release func(), err error) {
 	select {
 	case s.free <- struct{}{}:
@@ -34,7 +39,17 @@ func (s *asymmetricSlots) take(ctx context.Context) (release func(), err error) 
 		return nil, errThrottled("too many asymmetric operations wait on this node", time.Second)
 	}
 	defer s.waiting.Add(-1)
-	return s.wait(ctx)
+	return s.waitAWhile(ctx)
+}
+
+// waitAWhile waits for a slot, up to queueWait, however many others do.
+func (s *asymmetricSlots) waitAWhile(ctx context.Context) (release func(), err error) {
+	limited, cancel := context.WithTimeout(ctx, queueWait)
+	defer cancel()
+	if release, err = s.wait(limited); err != nil && ctx.Err() == nil {
+		err = errThrottled("asymmetric operations come faster than this node does them", time.Second)
+	}
+	return release, err
 }
 
 // wait waits for a slot, whoever else does.

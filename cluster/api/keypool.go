@@ -88,7 +88,8 @@ func (p *keyPool) close() {
 	clear(p.stock)
 }
 
-// take returns a pair that nobody else gets. Without one in stock it waits for its turn.
+// take returns a pair that nobody else gets. Without one in stock it waits for its turn, up to
+// queueWait.
 func (p *keyPool) take(ctx context.Context, a crypto.Algorithm) (*crypto.PrivateKey, error) {
 	p.mu.Lock()
 	p.warm = true
@@ -107,9 +108,14 @@ func (p *keyPool) take(ctx context.Context, a crypto.Algorithm) (*crypto.Private
 	p.waiters = append(p.waiters, w)
 	p.mu.Unlock()
 	p.wake()
+	limit := time.NewTimer(queueWait)
+	defer limit.Stop()
 	select {
 	case made := <-w.pair:
 		return made.pair, made.err
+	case <-limit.C:
+		p.leave(w)
+		return nil, errThrottled("RSA keys are asked for faster than this node makes them", time.Second)
 	case <-ctx.Done():
 		p.leave(w)
 		return nil, ctx.Err()

@@ -47,7 +47,8 @@ func TestKeyPoolKeepsStock(t *testing.T) {
 	})
 }
 
-// Whoever asks first is served first, before the rest is over; one too many is sent away, and so is whoever gives up.
+// Whoever asks first is served first, before the rest is over; one too many is sent away, and so is whoever gives up or
+// whose turn does not come in time.
 func TestKeyPoolServesInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newKeyPool(time.Hour, slowKeys(nil))
@@ -62,8 +63,16 @@ func TestKeyPoolServesInOrder(t *testing.T) {
 				}
 				began := time.Now()
 				_, err := p.take(ctx, crypto.AlgorithmRSA3072)
-				if (i == 1) != errors.Is(err, context.Canceled) || (i != 1) == (err != nil) {
+				turn := time.Duration(i) * time.Second // when a pair is made for it: the second one gave up
+				switch waited := time.Since(began); {
+				case i == 1:
+					if !errors.Is(err, context.Canceled) {
+						t.Errorf("who gave up: %v", err)
+					}
+				case turn < queueWait && err != nil:
 					t.Errorf("waiter %d: %v", i, err)
+				case turn > queueWait && (!errors.Is(err, &Error{Code: CodeRejectedThrottling}) || waited != queueWait):
+					t.Errorf("waiter %d: %v after %v", i, err, waited)
 				}
 				if i == 0 && time.Since(began) != time.Second {
 					t.Errorf("the first waited %v", time.Since(began))
@@ -178,6 +187,23 @@ func TestAsymmetricSlots(t *testing.T) {
 		if _, err := s.take(t.Context()); !errors.Is(err, &Error{Code: CodeRejectedThrottling}) {
 			t.Errorf("one waiter too many: %v", err)
 		}
+		began := time.Now()
+		if _, err := s.waitAWhile(t.Context()); !errors.Is(err, &Error{Code: CodeRejectedThrottling}) || time.Since(began) != queueWait {
+			t.Errorf("no slot in time: %v after %v", err, time.Since(began))
+		}
+		for range maxAsymmetricWaiting {
+			if err := <-ended; !errors.Is(err, &Error{Code: CodeRejectedThrottling}) {
+				t.Errorf("a waiter without a slot: %v", err)
+			}
+			go func() {
+				release, err := s.take(ctx)
+				if err == nil {
+					release()
+				}
+				ended <- err
+			}()
+		}
+		synctest.Wait()
 		for _, release := range releases {
 			release()
 		}
