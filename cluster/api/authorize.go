@@ -8,6 +8,10 @@ func (c *Call) authorize(action, resource string) error {
 	if c.server.cfg.Identities.Authorize(c.Identity, action, resource) {
 		return nil
 	}
+	return c.errDenied(action, resource)
+}
+
+func (c *Call) errDenied(action, resource string) error {
 	if c.dryRun() {
 		return newError(CodeAccessDeniedError, c.Identity.Principal, action)
 	}

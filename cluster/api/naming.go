@@ -110,6 +110,10 @@ func (c *Call) findKey(v *store.View, param string, need Permission) (*store.Key
 		if id, err = c.aliasTarget(v, name.alias, need.Action); err != nil {
 			return nil, err
 		}
+		if c.authorizeKey(need.Action, id) != nil {
+			return nil, c.errDenied(need.Action, c.arn("", name.alias)) // as if there were no such alias
+		}
+		return c.existingKey(v, id)
 	case nameID:
 	default:
 		return nil, c.nameRefusal(name, param, need.Action)
@@ -122,6 +126,10 @@ func (c *Call) keyByID(v *store.View, id crypto.KeyID, action string) (*store.Ke
 	if err := c.authorizeKey(action, id); err != nil {
 		return nil, err
 	}
+	return c.existingKey(v, id)
+}
+
+func (c *Call) existingKey(v *store.View, id crypto.KeyID) (*store.Key, error) {
 	k, err := v.Key(id)
 	if errors.Is(err, store.ErrKeyNotFound) {
 		return nil, c.errKeyNotFound(id.String())

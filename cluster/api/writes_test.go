@@ -114,7 +114,7 @@ func TestPermissionComesBeforeExistence(t *testing.T) {
 	}{
 		{"DescribeKey", params{"KeyId": key}, "key/" + key},
 		{"DescribeKey", params{"KeyId": gone}, "key/" + gone},
-		{"DescribeKey", params{"KeyId": "alias/there"}, "key/" + key},
+		{"DescribeKey", params{"KeyId": "alias/there"}, "alias/there"},
 		{"DescribeKey", params{"KeyId": "alias/none"}, "alias/none"},
 		{"DescribeKey", params{"KeyId": "nonsense"}, "key/nonsense"},
 		{"Encrypt", params{"KeyId": key, "Plaintext": "AA=="}, "key/" + key},
