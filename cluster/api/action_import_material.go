@@ -42,17 +42,40 @@ func handleImportKeyMaterial(ctx context.Context, c *Call) error {
 	if err != nil {
 		return err
 	}
-	if im.scheme() == crypto.RSAESPKCS1v15 {
-		if err := c.useToken(ctx, im); err != nil {
-			return err
-		}
+	if im.scheme() != crypto.RSAESPKCS1v15 {
+		return c.decryptAndImport(ctx, im, encrypted, expires)
 	}
+	if err := c.useToken(ctx, im); err != nil {
+		return err
+	}
+	if err := c.decryptAndImport(ctx, im, encrypted, expires); err != nil {
+		return c.errTokenGone(err)
+	}
+	return nil
+}
+
+func (c *Call) decryptAndImport(ctx context.Context, im *importing, encrypted []byte, expires int64) error {
 	material, err := c.decryptImport(ctx, im, encrypted)
 	if err != nil {
 		return err
 	}
 	defer material.Wipe()
 	return c.importMaterial(ctx, im, material, expires)
+}
+
+// errTokenGone says of an import that failed that its token is used up. It is never one that clients repeat as it is.
+func (c *Call) errTokenGone(err error) error {
+	e := apiError(c, err)
+	switch e.Code {
+	case CodeInternalFailure: // and whether it was done may be unknown
+		return err
+	case CodeRejectedThrottling, CodeServiceUnavailableTemporary:
+		cause := e.Message
+		e = newError(CodeInvalidImportToken)
+		e.Message = "The import was not done: " + cause
+	}
+	e.Message += " The import token is used up; GetParametersForImport gives another."
+	return e
 }
 
 // importMaterial proposes the import. When another import of the key comes first, what is proposed no longer fits, and is
@@ -162,7 +185,11 @@ func (c *Call) decryptImport(ctx context.Context, im *importing, encrypted []byt
 		return nil, err
 	}
 	defer private.Wipe()
-	release, err := c.server.asymmetric.take(ctx)
+	take := c.server.asymmetric.take
+	if im.used { // to be sent away now would cost the token
+		take = c.server.asymmetric.waitAWhile
+	}
+	release, err := take(ctx)
 	if err != nil {
 		return nil, err
 	}

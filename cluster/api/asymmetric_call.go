@@ -112,7 +112,11 @@ func (c *Call) errUnsupported(reason string) error {
 			return newError(code, c.Action.Name, reason)
 		}
 	}
-	return errInvalid(paramKeyID, reason)
+	named := paramKeyID
+	if !slices.ContainsFunc(c.Action.Params, func(p ParamSpec) bool { return p.Name == paramKeyID }) {
+		named = paramBlob
+	}
+	return errInvalid(named, reason)
 }
 
 // words are schemes as the API writes them.

@@ -262,6 +262,25 @@ func TestNoQuestionWithoutUsingTheToken(t *testing.T) {
 	h.fails(t, CodeInvalidImportToken, "ImportKeyMaterial", good)
 }
 
+// Whatever comes after the token was used up is answered with that, and never as what may be repeated as it is.
+func TestImportAfterTheTokenWasUsedUp(t *testing.T) {
+	h := newHarness(t, Limits{})
+	key := h.keyIn(t, "PendingImport")
+	for err, code := range map[error]string{
+		cluster.ErrThrottled: CodeInvalidImportToken, cluster.ErrUnavailable: CodeInvalidImportToken, cluster.ErrOutcomeUnknown: CodeInternalFailure,
+	} {
+		p := h.importParams(t, key, "RSAES_PKCS1_V1_5", testMaterial)
+		h.errAfter = err
+		r := h.fails(t, code, "ImportKeyMaterial", p)
+		h.proposeErr = nil
+		if code == CodeInvalidImportToken && (r.status != 400 || !strings.Contains(r.message(), "GetParametersForImport")) {
+			t.Errorf("%v: %d %s", err, r.status, r.raw)
+		}
+		h.fails(t, CodeInvalidImportToken, "ImportKeyMaterial", p)
+	}
+	h.ok(t, "ImportKeyMaterial", h.importParams(t, key, "RSAES_PKCS1_V1_5", testMaterial))
+}
+
 // Two first imports at once of the same material both succeed, under one version.
 func TestFirstImportsAtOnce(t *testing.T) {
 	h := newHarness(t, Limits{})

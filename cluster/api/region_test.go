@@ -38,10 +38,12 @@ type testRegion struct {
 	between func()
 	// proposeErr and readErr are returned in place of any work.
 	proposeErr, readErr error
-	proposed            func() *storepb.Result // in place of applying a command
-	checkErr            error                  // of SelfCheck
-	checkStored         error                  // of SelfCheck of a version that is in the state
-	ready               sync.Map               // version id -> crypto.Cipher or *crypto.PrivateKey
+	// errAfter is proposeErr from the next proposal on.
+	errAfter    error
+	proposed    func() *storepb.Result // in place of applying a command
+	checkErr    error                  // of SelfCheck
+	checkStored error                  // of SelfCheck of a version that is in the state
+	ready       sync.Map               // version id -> crypto.Cipher or *crypto.PrivateKey
 }
 
 func newTestRegion(tb testing.TB, now func() time.Time) *testRegion {
@@ -116,6 +118,9 @@ func (r *testRegion) Propose(_ context.Context, c *storepb.Command) (*storepb.Re
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.errAfter != nil {
+		defer func() { r.proposeErr, r.errAfter = r.errAfter, nil }()
+	}
 	if len(c.Id) == 0 {
 		c.Id = randomID()
 	}

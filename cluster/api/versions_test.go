@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"meridian/cluster"
 	"meridian/crypto"
 	"meridian/store/storepb"
 )
@@ -129,6 +130,29 @@ func TestStoredVersionIsChecked(t *testing.T) {
 	h.fails(t, CodeInternalFailure, "CreateKeyVersion", params{"KeyId": key})
 	if got := h.key(t, key); got.PrimaryVersion != primary || got.NextVersion.IsZero() {
 		t.Errorf("%+v", got)
+	}
+}
+
+// Once the version is there nobody is told that nothing was done.
+func TestHalfAVersionIsNoRefusal(t *testing.T) {
+	for _, err := range []error{cluster.ErrUnavailable, cluster.ErrThrottled, cluster.ErrStopped} {
+		h := newHarness(t, Limits{})
+		key := h.newKey(t)
+		h.errAfter = err
+		r := h.fails(t, CodeInternalFailure, "CreateKeyVersion", params{"KeyId": key})
+		h.proposeErr = nil
+		if got := h.key(t, key); !strings.Contains(r.message(), "unknown") || got.Versions != 2 {
+			t.Errorf("%v: %s, %+v", err, r.raw, got)
+		}
+	}
+}
+
+// What is refused costs no RSA pair.
+func TestRefusedVersionTakesNoPair(t *testing.T) {
+	h := newHarness(t, Limits{VersionInterval: DefaultVersionInterval})
+	key := h.newKeyOf(t, "RSA_2048", "ENCRYPT/DECRYPT")
+	for range 2 * keyPairBurst {
+		h.fails(t, CodeRejectedUnsupportedOperation, "CreateKeyVersion", params{"KeyId": key})
 	}
 }
 
