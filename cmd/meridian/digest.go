@@ -44,13 +44,19 @@ func (f *messageFlags) given() ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		if len(data) == crypto.DigestBytes {
+		// A shorter digest in hex may be as long: MD5 has 32 digits.
+		if len(data) == crypto.DigestBytes && !isHex(data) {
 			return data, nil
 		}
 		first, _, _ := bytes.Cut(bytes.TrimSpace(data), []byte(" "))
 		return parseDigest("--digest-file", first)
 	}
 	return nil, nil
+}
+
+func isHex(text []byte) bool {
+	_, err := hex.DecodeString(string(text))
+	return err == nil
 }
 
 func parseDigest(flag string, text []byte) ([]byte, error) {
