@@ -227,14 +227,19 @@ func newKeyDeleteMaterialCommand(v *clientVerb) *cobra.Command {
 		Use:   "delete-material KEY",
 		Short: "Destroy the imported material of a key",
 		Long: `The key stays, without material: what is encrypted under it opens again only once
-the same material is imported again.`,
+the same material is imported again.
+
+No call can use the material any more. On the disks it stays, wrapped under the
+region's keyring and so the root key, in old log entries, snapshots, free pages
+of the state file and backups until these are written over.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: v.completeKeys,
 	}
 	c.RunE = v.run(func(ctx context.Context, s *session, args []string) error {
 		return s.takeAway(ctx, &f, args[0], takeAway{
 			verb: "delete the material of", action: "DeleteKeyMaterial", done: "without material", state: "PendingImport", typed: "destroy its material",
-			lines: []string{"  destroyed", "on every node when this command returns, and not kept anywhere",
+			lines: []string{"  destroyed", "for every call, on every node, when this command returns",
+				"  on disk", "wrapped still, in logs, snapshots, free pages and copies of the data, until written over",
 				"  again", "meridian key import, with the same material; without it, all that is encrypted under the key is lost"},
 			check: imported,
 		})
