@@ -35,8 +35,12 @@ SHA-256, or for SM2DSA with SM3 over Z(A) of the user id 1234567812345678 and th
 message. --digest signs a digest that was made elsewhere.
 
 RSA signatures are as long as the modulus, those of elliptic curves ASN.1 DER:
-what openssl verifies with the public key of "meridian key export-public".`,
+what openssl verifies with the public key of "meridian key export-public", where
+--raw wrote them. RSA_PSS_SHA_256, which RSA keys sign by if not told otherwise:
+
+  openssl dgst -sha256 -sigopt rsa_padding_mode:pss -verify pub.pem -signature signature msg`,
 		Example: `  meridian sign alias/releases --in app.tar.gz --out app.tar.gz.sig
+  meridian sign alias/releases --in msg --raw --out signature
   meridian sign alias/releases --digest-file SHA256 --algorithm RSA_PKCS1_SHA_256 --raw`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: v.completeKeys,
