@@ -169,6 +169,12 @@ func TestStartRefusesDataThatDoesNotFit(t *testing.T) {
 		}, cluster.ErrNoLog},
 		"state of another cluster": {func(t *testing.T, r, other *clustertest.Region) {
 			copyFile(t, filepath.Join(other.Dir(0), "state.db"), filepath.Join(r.Dir(0), "state.db"))
+		}, cluster.ErrReplaced},
+		"state of another cluster, of other nodes": {func(t *testing.T, r, _ *clustertest.Region) {
+			other := clustertest.New(t, clustertest.Options{Nodes: 1, Prefix: "z"})
+			waitRegistered(t, other, 0)
+			other.Kill(0)
+			copyFile(t, filepath.Join(other.Dir(0), "state.db"), filepath.Join(r.Dir(0), "state.db"))
 		}, cluster.ErrForeignData},
 		"log of another cluster": {func(t *testing.T, r, other *clustertest.Region) {
 			copyFile(t, filepath.Join(other.Dir(0), "raft.db"), filepath.Join(r.Dir(0), "raft.db"))
@@ -189,8 +195,10 @@ func TestStartRefusesDataThatDoesNotFit(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := clustertest.New(t, clustertest.Options{Nodes: 1})
 			other := clustertest.New(t, clustertest.Options{Nodes: 1})
-			r.Kill(0)
-			other.Kill(0)
+			for _, region := range []*clustertest.Region{r, other} {
+				waitRegistered(t, region, 0)
+				region.Kill(0)
+			}
 			test.spoil(t, r, other)
 			err := r.Start(0)
 			if !errors.Is(err, test.want) {
@@ -273,6 +281,20 @@ func waitFor(t *testing.T, reached func() bool) {
 			t.Fatal("waited in vain")
 		}
 	}
+}
+
+// waitRegistered waits until a node's id is bound to its data, which it is only some
+// time after the node is ready.
+func waitRegistered(t *testing.T, r *clustertest.Region, i int) {
+	t.Helper()
+	ctx := within(t, 30*time.Second)
+	waitFor(t, func() (registered bool) {
+		err := r.Node(i).Read(ctx, func(v *store.View) (err error) {
+			_, registered, err = v.Node(r.Config(i).NodeID)
+			return err
+		})
+		return err == nil && registered
+	})
 }
 
 func must(t testing.TB, err error) {

@@ -31,6 +31,7 @@ const settleLimit = 30 * time.Second
 type Options struct {
 	Nodes  int    // default: 3
 	Region string // default: cn-test-1
+	Prefix string // of the nodes' names; default: n, for n1 and so on
 	// Configure changes a node's configuration before each of its starts.
 	Configure func(i int, c *cluster.Config)
 	// Log takes the nodes' log lines. Default: discarded, unless the environment
@@ -88,6 +89,9 @@ func Prepare(tb testing.TB, o Options) *Region {
 	if o.Region == "" {
 		o.Region = "cn-test-1"
 	}
+	if o.Prefix == "" {
+		o.Prefix = "n"
+	}
 	if o.Log == nil {
 		o.Log = slog.DiscardHandler
 		if os.Getenv("MERIDIAN_TEST_LOG") != "" {
@@ -105,7 +109,7 @@ func Prepare(tb testing.TB, o Options) *Region {
 		tb.Fatal(err)
 	}
 	for i, address := range freeAddresses(tb, o.Nodes) {
-		r.voters = append(r.voters, cluster.Voter{ID: fmt.Sprintf("n%d", i+1), Address: address})
+		r.voters = append(r.voters, cluster.Voter{ID: fmt.Sprintf("%s%d", o.Prefix, i+1), Address: address})
 		m := &member{dir: filepath.Join(r.root, r.voters[i].ID), cert: r.issue(r.voters[i]), link: newLink()}
 		m.cert.Listen, m.cert.Dial = m.link.listen, m.link.dial
 		r.members = append(r.members, m)
