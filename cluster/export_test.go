@@ -16,6 +16,9 @@ import (
 // ReadTries is how often a read does its work at the most.
 const ReadTries = readTries
 
+// JobBatch is how many keys the leader's jobs take in one go.
+const JobBatch = jobBatch
+
 // StateHash returns index and hash of the node's state as it is.
 func (n *Node) StateHash() (index uint64, hash [32]byte) {
 	for {

@@ -24,11 +24,14 @@ func (n *Node) rotateDue(t *openTerm, now time.Time) error {
 	if n.keyring.Load() == nil {
 		return nil
 	}
-	due, err := n.dueRotations(now)
+	due, unserved, err := n.dueRotations(now)
 	if err != nil {
 		return err
 	}
 	var errs []error
+	if unserved > 0 {
+		errs = append(errs, fmt.Errorf("%d keys that are due are of a spec that this node does not serve in FIPS-only mode", unserved))
+	}
 	for _, k := range due {
 		if err := n.rotate(t, k); err != nil {
 			errs = append(errs, fmt.Errorf("rotating key %s: %w", k.ID, err))
@@ -40,36 +43,40 @@ func (n *Node) rotateDue(t *openTerm, now time.Time) error {
 	return errors.Join(errs...)
 }
 
-// dueRotations leaves out keys that have a version in waiting already.
-func (n *Node) dueRotations(now time.Time) ([]*store.Key, error) {
+// dueRotations returns up to jobBatch keys. It goes past those that have a version
+// in waiting already, and past the unserved ones that cannot be rotated here:
+// however many they are, they keep no other key from its turn.
+func (n *Node) dueRotations(now time.Time) (due []*store.Key, unserved int, err error) {
 	v, err := n.store.View()
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer v.Close()
-	ids, err := v.DueRotations(now, jobBatch)
+	ids, err := v.DueRotations(now, math.MaxInt)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	var due []*store.Key
 	for _, id := range ids {
 		k, err := v.Key(id)
-		if err != nil {
-			return nil, err
-		}
-		if k.NextVersion.IsZero() {
+		switch {
+		case err != nil:
+			return nil, 0, err
+		case !k.NextVersion.IsZero():
+		case k.Algorithm().Available() != nil:
+			unserved++
+		default:
 			due = append(due, k)
 		}
+		if len(due) == jobBatch {
+			break
+		}
 	}
-	return due, nil
+	return due, unserved, nil
 }
 
 // rotate gives a symmetric key a new primary version.
 func (n *Node) rotate(t *openTerm, k *store.Key) error {
 	algorithm := k.Algorithm()
-	if err := algorithm.Available(); err != nil {
-		return err // and not a version that nobody here could check
-	}
 	version := crypto.NewVersionID()
 	place := crypto.MaterialOf(n.cfg.Region, k.ID, version, algorithm)
 	material := crypto.NewMaterial(algorithm)

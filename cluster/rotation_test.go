@@ -324,3 +324,32 @@ func TestRotationKeepsTheAlgorithm(t *testing.T) {
 		}))
 	}
 }
+
+// Keys that wait for the second half of a rotation, more than are looked at in one go,
+// keep no other from its own.
+func TestRotationGoesPastKeysThatWait(t *testing.T) {
+	r := clustertest.New(t, clustertest.Options{Nodes: 1, Configure: func(_ int, c *cluster.Config) {
+		calm(c)
+		c.Timing.Hold, c.Timing.Jobs = time.Hour, 50*time.Millisecond
+	}})
+	ctx, n := within(t, time.Minute), r.Node(0)
+	create := func() crypto.KeyID { // due soon, but not before a version of it can be added
+		key, err := clustertest.CreateKeyWith(ctx, n, regionName, &storepb.CreateKey{
+			Algorithm: uint32(crypto.AlgorithmXAES256GCM), RotationIntervalMs: (4 * time.Second).Milliseconds(),
+		})
+		must(t, err)
+		return key
+	}
+	for range cluster.JobBatch + 1 {
+		_, err := addVersion(ctx, n, create())
+		must(t, err)
+	}
+	key := create()
+	first, err := primaryOn(ctx, n, key)
+	must(t, err)
+	waitFor(t, func() bool {
+		now, err := primaryOn(ctx, n, key)
+		must(t, err)
+		return now != first
+	})
+}
