@@ -39,8 +39,11 @@ func handleAsymmetricDecrypt(ctx context.Context, c *Call) error {
 		return errNotDecrypted()
 	}
 	check := func(p *pairCall) error {
-		_, err := p.encryptionScheme(paramAlgorithm)
-		return err
+		scheme, err := p.encryptionScheme(paramAlgorithm)
+		if err != nil {
+			return err
+		}
+		return p.checkLength(scheme, ciphertext)
 	}
 	var plaintext crypto.Secret
 	defer func() { plaintext.Wipe() }()

@@ -85,7 +85,7 @@ func (w *cryptoCall) fromPair(ctx context.Context, c *Call) error {
 	if err != nil {
 		return errNotDecrypted()
 	}
-	p, scheme, err := w.sourcePair(ctx, c)
+	p, scheme, err := w.sourcePair(ctx, c, ciphertext)
 	if err != nil {
 		return err
 	}
@@ -118,7 +118,7 @@ func (w *cryptoCall) fromPair(ctx context.Context, c *Call) error {
 }
 
 // sourcePair finds the pair and judges everything before it is used, the destination too.
-func (w *cryptoCall) sourcePair(ctx context.Context, c *Call) (p *pairCall, scheme crypto.EncryptionScheme, err error) {
+func (w *cryptoCall) sourcePair(ctx context.Context, c *Call, ciphertext []byte) (p *pairCall, scheme crypto.EncryptionScheme, err error) {
 	err = w.onOneView(ctx, c, func(w *cryptoCall, v *store.View) (err error) {
 		if p, err = w.findPair(v, paramSourceKey, paramSourceVersion, c.Action.RAM[0]); err != nil {
 			return err
@@ -127,6 +127,9 @@ func (w *cryptoCall) sourcePair(ctx context.Context, c *Call) (p *pairCall, sche
 			return w.errUnsupported("key " + p.key.ID.String() + " is for " + p.key.Usage)
 		}
 		if scheme, err = p.encryptionScheme(paramSourceAlgorithm); err != nil {
+			return err
+		}
+		if err := p.checkLength(scheme, ciphertext); err != nil {
 			return err
 		}
 		_, err = w.usableKey(v, "DestinationKeyId", c.Action.RAM[1])

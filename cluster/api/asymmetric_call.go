@@ -157,6 +157,17 @@ func errNotDecrypted() *Error {
 	return e
 }
 
+// checkLength refuses a ciphertext whose length is none that the pair makes, so that a dry run finds it as well.
+func (p *pairCall) checkLength(s crypto.EncryptionScheme, ciphertext []byte) error {
+	algorithm := p.pair.Algorithm()
+	least := algorithm.CiphertextBytes(s, 1)
+	oneLength := algorithm.CiphertextBytes(s, 2) == least // as RSA has
+	if len(ciphertext) < least || oneLength && len(ciphertext) != least {
+		return errNotDecrypted()
+	}
+	return nil
+}
+
 // decrypt decrypts a ciphertext of the request.
 func (p *pairCall) decrypt(s crypto.EncryptionScheme, ciphertext []byte) (crypto.Secret, error) {
 	plaintext, err := p.pair.Decrypt(s, ciphertext)

@@ -42,6 +42,14 @@ func TestDryRun(t *testing.T) {
 	h.fails(t, CodeValidationError, "Encrypt", params{"KeyId": key, "Plaintext": "AB==", "DryRun": "true"})
 	h.fails(t, CodeValidationError, "Decrypt", params{"CiphertextBlob": "AAAA", "DryRun": "true"})
 	h.fails(t, CodeValidationError, "Encrypt", params{"KeyId": "acs:kms:x:1:key/" + key, "Plaintext": "AA==", "DryRun": "true"})
+	for spec, scheme := range map[string]string{"RSA_2048": "RSAES_OAEP_SHA_256", "EC_SM2": "SM2PKE"} {
+		pair := h.sharedKey(t, spec, "ENCRYPT/DECRYPT")
+		version := h.newestVersion(t, pair)
+		h.fails(t, CodeValidationError, "AsymmetricDecrypt", params{"KeyId": pair, "KeyVersionId": version, "Algorithm": scheme, "CiphertextBlob": "AAAA", "DryRun": "true"})
+		h.fails(t, CodeValidationError, "ReEncrypt", params{
+			"SourceKeyId": pair, "SourceKeyVersionId": version, "SourceEncryptionAlgorithm": scheme, "CiphertextBlob": "AAAA", "DestinationKeyId": key, "DryRun": "true",
+		})
+	}
 	h.sealed = true
 	h.fails(t, CodeServiceUnavailableTemporary, "Encrypt", params{"KeyId": key, "Plaintext": "AA==", "DryRun": "true"})
 }
