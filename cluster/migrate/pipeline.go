@@ -44,6 +44,7 @@ func (r *run) read(ctx, stop context.Context, queue chan<- *batch, slots chan st
 	defer close(queue)
 	for {
 		b := r.readBatch()
+		ended := b.last || b.err != nil // from here on the batch is its mover's until done is closed
 		select {
 		case slots <- struct{}{}:
 		case <-ctx.Done():
@@ -64,7 +65,7 @@ func (r *run) read(ctx, stop context.Context, queue chan<- *batch, slots chan st
 			<-b.done
 			return
 		}
-		if b.last || b.err != nil || ctx.Err() != nil {
+		if ended || ctx.Err() != nil {
 			return
 		}
 	}
