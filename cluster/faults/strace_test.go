@@ -40,7 +40,12 @@ func (r *run) trace(n *node, calls string, files []string, args ...string) *trac
 		_ = t.cmd.Wait()
 		close(t.done)
 	}()
-	if !eventually(10*time.Second, func() bool { return tracedBy(n.proc.pid) == t.cmd.Process.Pid || t.ended() }) || t.ended() {
+	attached := eventually(10*time.Second, func() bool { return tracedBy(n.proc.pid) == t.cmd.Process.Pid || t.ended() })
+	// An injection may end the server, and strace with it, before anybody looks.
+	if attached && t.ended() {
+		attached = strings.Contains(said.String(), " attached") && eventually(5*time.Second, n.proc.dead)
+	}
+	if !attached {
 		t.detach()
 		r.Fatalf("strace does not trace %s: %s", n.id, said.String())
 	}
