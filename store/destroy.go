@@ -6,24 +6,36 @@ import (
 	"meridian/store/storepb"
 )
 
-// maxDestroyed bounds the keys of one DestroyKeys, so that a transaction stays
-// small.
+// maxDestroyed bounds the keys of one DestroyKeys or ExpireKeyMaterial, so that a
+// transaction stays small.
 const maxDestroyed = 1024
 
 // destroyKeys removes the keys whose deletion is due by the command's stamp.
 // Keys that are not due, or no longer pending deletion, stay and are listed in
 // the result; keys that are gone already are passed over.
 func (a *applier) destroyKeys(c *storepb.DestroyKeys) (*storepb.Result, error) {
-	if len(c.KeyIds) > maxDestroyed {
-		return nil, invalid("%d keys", len(c.KeyIds))
+	r := &storepb.Result{Code: storepb.Code_OK}
+	var err error
+	r.Destroyed, err = a.eachDue(r, c.KeyIds, deletionDue, a.destroyKey)
+	if err != nil {
+		return nil, err
 	}
-	for _, rawID := range c.KeyIds {
+	return r, nil
+}
+
+// eachDue does f to every key of ids that is due by the command's stamp, and
+// returns which these were. Keys that are not due stay and are listed in r, whose
+// code says so if there are no others; keys that are gone are passed over.
+func (a *applier) eachDue(r *storepb.Result, ids [][]byte, due func(*storepb.KeyRecord) int64, f func(crypto.KeyID, *storepb.KeyRecord) error) (done [][]byte, err error) {
+	if len(ids) > maxDestroyed {
+		return nil, invalid("%d keys", len(ids))
+	}
+	for _, rawID := range ids {
 		if _, err := keyID(rawID); err != nil {
 			return nil, err
 		}
 	}
-	r := &storepb.Result{Code: storepb.Code_OK}
-	for _, rawID := range c.KeyIds {
+	for _, rawID := range ids {
 		id := crypto.KeyID(rawID)
 		k := new(storepb.KeyRecord)
 		found, err := a.tables[record.Keys].load(id[:], k)
@@ -33,19 +45,19 @@ func (a *applier) destroyKeys(c *storepb.DestroyKeys) (*storepb.Result, error) {
 		if !found {
 			continue
 		}
-		if due := deletionDue(k); due == 0 || due > a.stamp {
+		if at := due(k); at == 0 || at > a.stamp {
 			r.NotDue = append(r.NotDue, rawID)
 			continue
 		}
-		if err := a.destroyKey(id, k); err != nil {
+		if err := f(id, k); err != nil {
 			return nil, err
 		}
-		r.Destroyed = append(r.Destroyed, rawID)
+		done = append(done, rawID)
 	}
-	if len(r.Destroyed) == 0 && len(r.NotDue) > 0 {
+	if len(done) == 0 && len(r.NotDue) > 0 {
 		r.Code = storepb.Code_NOT_DUE
 	}
-	return r, nil
+	return done, nil
 }
 
 // destroyKey removes a key with all that belongs to it and leaves a tombstone

@@ -34,36 +34,14 @@ func (a *applier) deleteKeyMaterial(c *storepb.DeleteKeyMaterial) (*storepb.Resu
 // command's stamp. Keys whose material has not stay, and are listed in the
 // result; keys that are gone are passed over.
 func (a *applier) expireKeyMaterial(c *storepb.ExpireKeyMaterial) (*storepb.Result, error) {
-	if len(c.KeyIds) > maxDestroyed {
-		return nil, invalid("%d keys", len(c.KeyIds))
-	}
-	for _, rawID := range c.KeyIds {
-		if _, err := keyID(rawID); err != nil {
-			return nil, err
-		}
-	}
 	r := &storepb.Result{Code: storepb.Code_OK}
-	for _, rawID := range c.KeyIds {
-		id := crypto.KeyID(rawID)
-		k := new(storepb.KeyRecord)
-		found, err := a.tables[record.Keys].load(id[:], k)
-		if err != nil {
-			return nil, err
-		}
-		if !found {
-			continue
-		}
-		if due := expiryDue(k); due == 0 || due > a.stamp {
-			r.NotDue = append(r.NotDue, rawID)
-			continue
-		}
-		if _, err := a.removeMaterial(id, k); err != nil {
-			return nil, err
-		}
-		r.Expired = append(r.Expired, rawID)
-	}
-	if len(r.Expired) == 0 && len(r.NotDue) > 0 {
-		r.Code = storepb.Code_NOT_DUE
+	var err error
+	r.Expired, err = a.eachDue(r, c.KeyIds, expiryDue, func(id crypto.KeyID, k *storepb.KeyRecord) error {
+		_, err := a.removeMaterial(id, k)
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
 	return r, nil
 }
