@@ -178,3 +178,20 @@ func TestListTagResources(t *testing.T) {
 		t.Errorf("%v", rows)
 	}
 }
+
+// A tag that no key has is looked for in a bounded number of keys an answer.
+func TestRareTagTakesSeveralAnswers(t *testing.T) {
+	h := newHarness(t, Limits{Keys: 2 * tagScan})
+	for range tagScan + 1 {
+		h.ok(t, "CreateKey", params{"Tags": `[{"TagKey":"a","TagValue":"b"}]`})
+	}
+	p := params{"ResourceType": "key", "Tag.1.Key": "none"}
+	r := h.ok(t, "ListTagResources", p)
+	token := r.text("NextToken")
+	if token == "" || len(r.list("TagResources", "TagResource", "TagKey")) != 0 {
+		t.Fatal(r.raw)
+	}
+	if r = h.ok(t, "ListTagResources", with(p, "NextToken", token)); r.text("NextToken") != "" {
+		t.Error(r.raw)
+	}
+}
