@@ -269,6 +269,8 @@ func (a *applier) body(c *storepb.Command) (*storepb.Result, error) {
 		return a.deleteKeyMaterial(b.DeleteKeyMaterial)
 	case *storepb.Command_ExpireKeyMaterial:
 		return a.expireKeyMaterial(b.ExpireKeyMaterial)
+	case *storepb.Command_AddTransportKey:
+		return a.addTransportKey(b.AddTransportKey)
 	}
 	return nil, fmt.Errorf("%w: body %T", ErrUnknownCommand, c.Body)
 }

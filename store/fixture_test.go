@@ -235,6 +235,8 @@ func setBody(c *storepb.Command, body any) {
 		c.Body = &storepb.Command_DeleteKeyMaterial{DeleteKeyMaterial: b}
 	case *storepb.ExpireKeyMaterial:
 		c.Body = &storepb.Command_ExpireKeyMaterial{ExpireKeyMaterial: b}
+	case *storepb.AddTransportKey:
+		c.Body = &storepb.Command_AddTransportKey{AddTransportKey: b}
 	case *storepb.DestroyKeys:
 		c.Body = &storepb.Command_DestroyKeys{DestroyKeys: b}
 	default:

@@ -14,6 +14,8 @@ type memos struct {
 	versions *memo[versionName, *Version]
 	aliases  *memo[string, crypto.KeyID]
 	region   *memo[struct{}, *Region]
+	// transport keeps the keys under which data keys come in.
+	transport *memo[struct{}, []*TransportKey]
 }
 
 // versionName names a key version.
@@ -27,10 +29,11 @@ const memoSlots = 4096
 
 func newMemos() *memos {
 	return &memos{
-		keys:     newMemo[crypto.KeyID, *Key](memoSlots),
-		versions: newMemo[versionName, *Version](memoSlots),
-		aliases:  newMemo[string, crypto.KeyID](memoSlots),
-		region:   newMemo[struct{}, *Region](1),
+		keys:      newMemo[crypto.KeyID, *Key](memoSlots),
+		versions:  newMemo[versionName, *Version](memoSlots),
+		aliases:   newMemo[string, crypto.KeyID](memoSlots),
+		region:    newMemo[struct{}, *Region](1),
+		transport: newMemo[struct{}, []*TransportKey](1),
 	}
 }
 

@@ -102,7 +102,7 @@ func drawBody(rt *rapid.T) any {
 	n := rapid.IntRange(1, 4).Draw(rt, "key")
 	name := rapid.SampledFrom([]string{"alias/a", "alias/b", "alias/c", ""}).Draw(rt, "name")
 	limit := rapid.SampledFrom([]uint64{0, 0, 1, 3}).Draw(rt, "limit")
-	switch rapid.IntRange(0, 28).Draw(rt, "body") {
+	switch rapid.IntRange(0, 29).Draw(rt, "body") {
 	case 0, 1:
 		c := createKey(n)
 		c.Limit = limit
@@ -171,6 +171,8 @@ func drawBody(rt *rapid.T) any {
 		return &storepb.DeleteKeyMaterial{KeyId: idOf(drawImported(rt))}
 	case 28:
 		return &storepb.UseImportToken{KeyId: idOf(drawImported(rt)), TokenHash: hashOf(rapid.IntRange(1, 4).Draw(rt, "token"))}
+	case 29:
+		return addTransportKey(rapid.SampledFrom([]int{0, 1, 2}).Draw(rt, "transport"))
 	case 27:
 		return &storepb.ExpireKeyMaterial{KeyIds: [][]byte{idOf(n), idOf(n%4 + 1)}}
 	}

@@ -168,6 +168,7 @@ type Command struct {
 	//	*Command_ExpireKeyMaterial
 	//	*Command_UseImportToken
 	//	*Command_AddKeyVersion
+	//	*Command_AddTransportKey
 	Body          isCommand_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -461,6 +462,15 @@ func (x *Command) GetAddKeyVersion() *AddKeyVersion {
 	return nil
 }
 
+func (x *Command) GetAddTransportKey() *AddTransportKey {
+	if x != nil {
+		if x, ok := x.Body.(*Command_AddTransportKey); ok {
+			return x.AddTransportKey
+		}
+	}
+	return nil
+}
+
 type isCommand_Body interface {
 	isCommand_Body()
 }
@@ -561,6 +571,10 @@ type Command_AddKeyVersion struct {
 	AddKeyVersion *AddKeyVersion `protobuf:"bytes,40,opt,name=add_key_version,json=addKeyVersion,proto3,oneof"`
 }
 
+type Command_AddTransportKey struct {
+	AddTransportKey *AddTransportKey `protobuf:"bytes,41,opt,name=add_transport_key,json=addTransportKey,proto3,oneof"`
+}
+
 func (*Command_InitRegion) isCommand_Body() {}
 
 func (*Command_RegisterNode) isCommand_Body() {}
@@ -608,6 +622,8 @@ func (*Command_ExpireKeyMaterial) isCommand_Body() {}
 func (*Command_UseImportToken) isCommand_Body() {}
 
 func (*Command_AddKeyVersion) isCommand_Body() {}
+
+func (*Command_AddTransportKey) isCommand_Body() {}
 
 // Origin says where a command comes from.
 type Origin struct {
@@ -2185,6 +2201,68 @@ func (x *ExpireKeyMaterial) GetKeyIds() [][]byte {
 	return nil
 }
 
+// AddTransportKey gives the region a new transport key. The one before it stays,
+// for what is on its way; older ones go.
+type AddTransportKey struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Expected      uint32                 `protobuf:"varint,1,opt,name=expected,proto3" json:"expected,omitempty"` // the newest version, 0 for none; PRIMARY_CHANGED if it is another
+	Public        []byte                 `protobuf:"bytes,2,opt,name=public,proto3" json:"public,omitempty"`      // HPKE, MLKEM768-P256
+	Wrapped       []byte                 `protobuf:"bytes,3,opt,name=wrapped,proto3" json:"wrapped,omitempty"`    // the private half, sealed under the region's KEK for version expected + 1
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AddTransportKey) Reset() {
+	*x = AddTransportKey{}
+	mi := &file_store_storepb_command_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AddTransportKey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AddTransportKey) ProtoMessage() {}
+
+func (x *AddTransportKey) ProtoReflect() protoreflect.Message {
+	mi := &file_store_storepb_command_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AddTransportKey.ProtoReflect.Descriptor instead.
+func (*AddTransportKey) Descriptor() ([]byte, []int) {
+	return file_store_storepb_command_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *AddTransportKey) GetExpected() uint32 {
+	if x != nil {
+		return x.Expected
+	}
+	return 0
+}
+
+func (x *AddTransportKey) GetPublic() []byte {
+	if x != nil {
+		return x.Public
+	}
+	return nil
+}
+
+func (x *AddTransportKey) GetWrapped() []byte {
+	if x != nil {
+		return x.Wrapped
+	}
+	return nil
+}
+
 // DestroyKeys removes keys whose deletion is due by the command's stamp, with
 // versions, aliases, tags and policies. Tombstones of the versions stay.
 type DestroyKeys struct {
@@ -2196,7 +2274,7 @@ type DestroyKeys struct {
 
 func (x *DestroyKeys) Reset() {
 	*x = DestroyKeys{}
-	mi := &file_store_storepb_command_proto_msgTypes[26]
+	mi := &file_store_storepb_command_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2208,7 +2286,7 @@ func (x *DestroyKeys) String() string {
 func (*DestroyKeys) ProtoMessage() {}
 
 func (x *DestroyKeys) ProtoReflect() protoreflect.Message {
-	mi := &file_store_storepb_command_proto_msgTypes[26]
+	mi := &file_store_storepb_command_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2221,7 +2299,7 @@ func (x *DestroyKeys) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DestroyKeys.ProtoReflect.Descriptor instead.
 func (*DestroyKeys) Descriptor() ([]byte, []int) {
-	return file_store_storepb_command_proto_rawDescGZIP(), []int{26}
+	return file_store_storepb_command_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *DestroyKeys) GetKeyIds() [][]byte {
@@ -2233,27 +2311,28 @@ func (x *DestroyKeys) GetKeyIds() [][]byte {
 
 // Result is what applying a command came to, the same on every node.
 type Result struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Code          Code                   `protobuf:"varint,1,opt,name=code,proto3,enum=meridian.store.Code" json:"code,omitempty"`
-	CommandIndex  uint64                 `protobuf:"varint,2,opt,name=command_index,json=commandIndex,proto3" json:"command_index,omitempty"` // of the entry that had the effect
-	KeyId         []byte                 `protobuf:"bytes,3,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`                       // of key; of TagKeys and UntagKeys: the key that refused
-	Key           *KeyRecord             `protobuf:"bytes,4,opt,name=key,proto3" json:"key,omitempty"`                                        // the key after the command, where there is one
-	State         KeyState               `protobuf:"varint,5,opt,name=state,proto3,enum=meridian.store.KeyState" json:"state,omitempty"`      // with KEY_STATE: what refused
-	Limit         uint64                 `protobuf:"varint,6,opt,name=limit,proto3" json:"limit,omitempty"`                                   // with LIMIT
-	What          string                 `protobuf:"bytes,7,opt,name=what,proto3" json:"what,omitempty"`                                      // with LIMIT: what is limited; with INVALID: why
-	VersionId     []byte                 `protobuf:"bytes,8,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`           // of CreateKey, AddKeyVersion, SwitchPrimary and ImportKeyMaterial
-	AliasKeyId    []byte                 `protobuf:"bytes,9,opt,name=alias_key_id,json=aliasKeyId,proto3" json:"alias_key_id,omitempty"`      // the key that the alias named before, of UpdateAlias and DeleteAlias
-	Destroyed     [][]byte               `protobuf:"bytes,10,rep,name=destroyed,proto3" json:"destroyed,omitempty"`                           // of DestroyKeys
-	NotDue        [][]byte               `protobuf:"bytes,11,rep,name=not_due,json=notDue,proto3" json:"not_due,omitempty"`                   // of DestroyKeys and ExpireKeyMaterial
-	ExpiresMs     int64                  `protobuf:"varint,12,opt,name=expires_ms,json=expiresMs,proto3" json:"expires_ms,omitempty"`         // of CreateImportToken: when the token does
-	Expired       [][]byte               `protobuf:"bytes,13,rep,name=expired,proto3" json:"expired,omitempty"`                               // of ExpireKeyMaterial: whose material is gone
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state            protoimpl.MessageState `protogen:"open.v1"`
+	Code             Code                   `protobuf:"varint,1,opt,name=code,proto3,enum=meridian.store.Code" json:"code,omitempty"`
+	CommandIndex     uint64                 `protobuf:"varint,2,opt,name=command_index,json=commandIndex,proto3" json:"command_index,omitempty"`              // of the entry that had the effect
+	KeyId            []byte                 `protobuf:"bytes,3,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`                                    // of key; of TagKeys and UntagKeys: the key that refused
+	Key              *KeyRecord             `protobuf:"bytes,4,opt,name=key,proto3" json:"key,omitempty"`                                                     // the key after the command, where there is one
+	State            KeyState               `protobuf:"varint,5,opt,name=state,proto3,enum=meridian.store.KeyState" json:"state,omitempty"`                   // with KEY_STATE: what refused
+	Limit            uint64                 `protobuf:"varint,6,opt,name=limit,proto3" json:"limit,omitempty"`                                                // with LIMIT
+	What             string                 `protobuf:"bytes,7,opt,name=what,proto3" json:"what,omitempty"`                                                   // with LIMIT: what is limited; with INVALID: why
+	VersionId        []byte                 `protobuf:"bytes,8,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"`                        // of CreateKey, AddKeyVersion, SwitchPrimary and ImportKeyMaterial
+	AliasKeyId       []byte                 `protobuf:"bytes,9,opt,name=alias_key_id,json=aliasKeyId,proto3" json:"alias_key_id,omitempty"`                   // the key that the alias named before, of UpdateAlias and DeleteAlias
+	Destroyed        [][]byte               `protobuf:"bytes,10,rep,name=destroyed,proto3" json:"destroyed,omitempty"`                                        // of DestroyKeys
+	NotDue           [][]byte               `protobuf:"bytes,11,rep,name=not_due,json=notDue,proto3" json:"not_due,omitempty"`                                // of DestroyKeys and ExpireKeyMaterial
+	ExpiresMs        int64                  `protobuf:"varint,12,opt,name=expires_ms,json=expiresMs,proto3" json:"expires_ms,omitempty"`                      // of CreateImportToken: when the token does
+	Expired          [][]byte               `protobuf:"bytes,13,rep,name=expired,proto3" json:"expired,omitempty"`                                            // of ExpireKeyMaterial: whose material is gone
+	TransportVersion uint32                 `protobuf:"varint,14,opt,name=transport_version,json=transportVersion,proto3" json:"transport_version,omitempty"` // of AddTransportKey: the newest
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Result) Reset() {
 	*x = Result{}
-	mi := &file_store_storepb_command_proto_msgTypes[27]
+	mi := &file_store_storepb_command_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2265,7 +2344,7 @@ func (x *Result) String() string {
 func (*Result) ProtoMessage() {}
 
 func (x *Result) ProtoReflect() protoreflect.Message {
-	mi := &file_store_storepb_command_proto_msgTypes[27]
+	mi := &file_store_storepb_command_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2278,7 +2357,7 @@ func (x *Result) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Result.ProtoReflect.Descriptor instead.
 func (*Result) Descriptor() ([]byte, []int) {
-	return file_store_storepb_command_proto_rawDescGZIP(), []int{27}
+	return file_store_storepb_command_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Result) GetCode() Code {
@@ -2372,11 +2451,18 @@ func (x *Result) GetExpired() [][]byte {
 	return nil
 }
 
+func (x *Result) GetTransportVersion() uint32 {
+	if x != nil {
+		return x.TransportVersion
+	}
+	return 0
+}
+
 var File_store_storepb_command_proto protoreflect.FileDescriptor
 
 const file_store_storepb_command_proto_rawDesc = "" +
 	"\n" +
-	"\x1bstore/storepb/command.proto\x12\x0emeridian.store\x1a\x1astore/storepb/record.proto\"\xbb\x0f\n" +
+	"\x1bstore/storepb/command.proto\x12\x0emeridian.store\x1a\x1astore/storepb/record.proto\"\x8a\x10\n" +
 	"\aCommand\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\fR\x02id\x12\"\n" +
@@ -2411,7 +2497,8 @@ const file_store_storepb_command_proto_rawDesc = "" +
 	"\x13delete_key_material\x18% \x01(\v2!.meridian.store.DeleteKeyMaterialH\x00R\x11deleteKeyMaterial\x12S\n" +
 	"\x13expire_key_material\x18& \x01(\v2!.meridian.store.ExpireKeyMaterialH\x00R\x11expireKeyMaterial\x12J\n" +
 	"\x10use_import_token\x18' \x01(\v2\x1e.meridian.store.UseImportTokenH\x00R\x0euseImportToken\x12G\n" +
-	"\x0fadd_key_version\x18( \x01(\v2\x1d.meridian.store.AddKeyVersionH\x00R\raddKeyVersionB\x06\n" +
+	"\x0fadd_key_version\x18( \x01(\v2\x1d.meridian.store.AddKeyVersionH\x00R\raddKeyVersion\x12M\n" +
+	"\x11add_transport_key\x18) \x01(\v2\x1f.meridian.store.AddTransportKeyH\x00R\x0faddTransportKeyB\x06\n" +
 	"\x04bodyJ\x04\b\x1b\x10\x1c\"Y\n" +
 	"\x06Origin\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x1d\n" +
@@ -2534,9 +2621,13 @@ const file_store_storepb_command_proto_rawDesc = "" +
 	"\x11DeleteKeyMaterial\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\fR\x05keyId\",\n" +
 	"\x11ExpireKeyMaterial\x12\x17\n" +
-	"\akey_ids\x18\x01 \x03(\fR\x06keyIds\"&\n" +
+	"\akey_ids\x18\x01 \x03(\fR\x06keyIds\"_\n" +
+	"\x0fAddTransportKey\x12\x1a\n" +
+	"\bexpected\x18\x01 \x01(\rR\bexpected\x12\x16\n" +
+	"\x06public\x18\x02 \x01(\fR\x06public\x12\x18\n" +
+	"\awrapped\x18\x03 \x01(\fR\awrapped\"&\n" +
 	"\vDestroyKeys\x12\x17\n" +
-	"\akey_ids\x18\x01 \x03(\fR\x06keyIds\"\xa6\x03\n" +
+	"\akey_ids\x18\x01 \x03(\fR\x06keyIds\"\xd3\x03\n" +
 	"\x06Result\x12(\n" +
 	"\x04code\x18\x01 \x01(\x0e2\x14.meridian.store.CodeR\x04code\x12#\n" +
 	"\rcommand_index\x18\x02 \x01(\x04R\fcommandIndex\x12\x15\n" +
@@ -2554,7 +2645,8 @@ const file_store_storepb_command_proto_rawDesc = "" +
 	"\anot_due\x18\v \x03(\fR\x06notDue\x12\x1d\n" +
 	"\n" +
 	"expires_ms\x18\f \x01(\x03R\texpiresMs\x12\x18\n" +
-	"\aexpired\x18\r \x03(\fR\aexpired*\xa3\x03\n" +
+	"\aexpired\x18\r \x03(\fR\aexpired\x12+\n" +
+	"\x11transport_version\x18\x0e \x01(\rR\x10transportVersion*\xa3\x03\n" +
 	"\x04Code\x12\x14\n" +
 	"\x10CODE_UNSPECIFIED\x10\x00\x12\x06\n" +
 	"\x02OK\x10\x01\x12\x11\n" +
@@ -2596,7 +2688,7 @@ func file_store_storepb_command_proto_rawDescGZIP() []byte {
 }
 
 var file_store_storepb_command_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_store_storepb_command_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
+var file_store_storepb_command_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_store_storepb_command_proto_goTypes = []any{
 	(Code)(0),                     // 0: meridian.store.Code
 	(*Command)(nil),               // 1: meridian.store.Command
@@ -2625,12 +2717,13 @@ var file_store_storepb_command_proto_goTypes = []any{
 	(*UseImportToken)(nil),        // 24: meridian.store.UseImportToken
 	(*DeleteKeyMaterial)(nil),     // 25: meridian.store.DeleteKeyMaterial
 	(*ExpireKeyMaterial)(nil),     // 26: meridian.store.ExpireKeyMaterial
-	(*DestroyKeys)(nil),           // 27: meridian.store.DestroyKeys
-	(*Result)(nil),                // 28: meridian.store.Result
-	(*WrappedKeyring)(nil),        // 29: meridian.store.WrappedKeyring
-	(*Tag)(nil),                   // 30: meridian.store.Tag
-	(*KeyRecord)(nil),             // 31: meridian.store.KeyRecord
-	(KeyState)(0),                 // 32: meridian.store.KeyState
+	(*AddTransportKey)(nil),       // 27: meridian.store.AddTransportKey
+	(*DestroyKeys)(nil),           // 28: meridian.store.DestroyKeys
+	(*Result)(nil),                // 29: meridian.store.Result
+	(*WrappedKeyring)(nil),        // 30: meridian.store.WrappedKeyring
+	(*Tag)(nil),                   // 31: meridian.store.Tag
+	(*KeyRecord)(nil),             // 32: meridian.store.KeyRecord
+	(KeyState)(0),                 // 33: meridian.store.KeyState
 }
 var file_store_storepb_command_proto_depIdxs = []int32{
 	2,  // 0: meridian.store.Command.origin:type_name -> meridian.store.Origin
@@ -2646,7 +2739,7 @@ var file_store_storepb_command_proto_depIdxs = []int32{
 	12, // 10: meridian.store.Command.create_alias:type_name -> meridian.store.CreateAlias
 	13, // 11: meridian.store.Command.update_alias:type_name -> meridian.store.UpdateAlias
 	14, // 12: meridian.store.Command.delete_alias:type_name -> meridian.store.DeleteAlias
-	27, // 13: meridian.store.Command.destroy_keys:type_name -> meridian.store.DestroyKeys
+	28, // 13: meridian.store.Command.destroy_keys:type_name -> meridian.store.DestroyKeys
 	16, // 14: meridian.store.Command.switch_primary:type_name -> meridian.store.SwitchPrimary
 	17, // 15: meridian.store.Command.set_deletion_protection:type_name -> meridian.store.SetDeletionProtection
 	18, // 16: meridian.store.Command.update_rotation_policy:type_name -> meridian.store.UpdateRotationPolicy
@@ -2659,17 +2752,18 @@ var file_store_storepb_command_proto_depIdxs = []int32{
 	26, // 23: meridian.store.Command.expire_key_material:type_name -> meridian.store.ExpireKeyMaterial
 	24, // 24: meridian.store.Command.use_import_token:type_name -> meridian.store.UseImportToken
 	15, // 25: meridian.store.Command.add_key_version:type_name -> meridian.store.AddKeyVersion
-	29, // 26: meridian.store.InitRegion.keyrings:type_name -> meridian.store.WrappedKeyring
-	30, // 27: meridian.store.CreateKey.tags:type_name -> meridian.store.Tag
-	30, // 28: meridian.store.TagKeys.tags:type_name -> meridian.store.Tag
-	0,  // 29: meridian.store.Result.code:type_name -> meridian.store.Code
-	31, // 30: meridian.store.Result.key:type_name -> meridian.store.KeyRecord
-	32, // 31: meridian.store.Result.state:type_name -> meridian.store.KeyState
-	32, // [32:32] is the sub-list for method output_type
-	32, // [32:32] is the sub-list for method input_type
-	32, // [32:32] is the sub-list for extension type_name
-	32, // [32:32] is the sub-list for extension extendee
-	0,  // [0:32] is the sub-list for field type_name
+	27, // 26: meridian.store.Command.add_transport_key:type_name -> meridian.store.AddTransportKey
+	30, // 27: meridian.store.InitRegion.keyrings:type_name -> meridian.store.WrappedKeyring
+	31, // 28: meridian.store.CreateKey.tags:type_name -> meridian.store.Tag
+	31, // 29: meridian.store.TagKeys.tags:type_name -> meridian.store.Tag
+	0,  // 30: meridian.store.Result.code:type_name -> meridian.store.Code
+	32, // 31: meridian.store.Result.key:type_name -> meridian.store.KeyRecord
+	33, // 32: meridian.store.Result.state:type_name -> meridian.store.KeyState
+	33, // [33:33] is the sub-list for method output_type
+	33, // [33:33] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_store_storepb_command_proto_init() }
@@ -2703,6 +2797,7 @@ func file_store_storepb_command_proto_init() {
 		(*Command_ExpireKeyMaterial)(nil),
 		(*Command_UseImportToken)(nil),
 		(*Command_AddKeyVersion)(nil),
+		(*Command_AddTransportKey)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2710,7 +2805,7 @@ func file_store_storepb_command_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_store_storepb_command_proto_rawDesc), len(file_store_storepb_command_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   28,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -867,6 +867,120 @@ func (x *RegionRecord) GetCreatedMs() int64 {
 	return 0
 }
 
+// TransportKeysRecord holds the key pairs under which data keys come in from
+// other regions, the oldest first.
+type TransportKeysRecord struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Keys          []*TransportKeyRecord  `protobuf:"bytes,1,rep,name=keys,proto3" json:"keys,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TransportKeysRecord) Reset() {
+	*x = TransportKeysRecord{}
+	mi := &file_store_storepb_record_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TransportKeysRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TransportKeysRecord) ProtoMessage() {}
+
+func (x *TransportKeysRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_store_storepb_record_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TransportKeysRecord.ProtoReflect.Descriptor instead.
+func (*TransportKeysRecord) Descriptor() ([]byte, []int) {
+	return file_store_storepb_record_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *TransportKeysRecord) GetKeys() []*TransportKeyRecord {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
+}
+
+type TransportKeyRecord struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       uint32                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	Public        []byte                 `protobuf:"bytes,2,opt,name=public,proto3" json:"public,omitempty"`
+	Wrapped       []byte                 `protobuf:"bytes,3,opt,name=wrapped,proto3" json:"wrapped,omitempty"` // the private half, sealed under the region's KEK
+	CreatedMs     int64                  `protobuf:"varint,4,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TransportKeyRecord) Reset() {
+	*x = TransportKeyRecord{}
+	mi := &file_store_storepb_record_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TransportKeyRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TransportKeyRecord) ProtoMessage() {}
+
+func (x *TransportKeyRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_store_storepb_record_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TransportKeyRecord.ProtoReflect.Descriptor instead.
+func (*TransportKeyRecord) Descriptor() ([]byte, []int) {
+	return file_store_storepb_record_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *TransportKeyRecord) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *TransportKeyRecord) GetPublic() []byte {
+	if x != nil {
+		return x.Public
+	}
+	return nil
+}
+
+func (x *TransportKeyRecord) GetWrapped() []byte {
+	if x != nil {
+		return x.Wrapped
+	}
+	return nil
+}
+
+func (x *TransportKeyRecord) GetCreatedMs() int64 {
+	if x != nil {
+		return x.CreatedMs
+	}
+	return 0
+}
+
 type NodeRecord struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Incarnation   []byte                 `protobuf:"bytes,1,opt,name=incarnation,proto3" json:"incarnation,omitempty"`
@@ -877,7 +991,7 @@ type NodeRecord struct {
 
 func (x *NodeRecord) Reset() {
 	*x = NodeRecord{}
-	mi := &file_store_storepb_record_proto_msgTypes[10]
+	mi := &file_store_storepb_record_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -889,7 +1003,7 @@ func (x *NodeRecord) String() string {
 func (*NodeRecord) ProtoMessage() {}
 
 func (x *NodeRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_store_storepb_record_proto_msgTypes[10]
+	mi := &file_store_storepb_record_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -902,7 +1016,7 @@ func (x *NodeRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeRecord.ProtoReflect.Descriptor instead.
 func (*NodeRecord) Descriptor() ([]byte, []int) {
-	return file_store_storepb_record_proto_rawDescGZIP(), []int{10}
+	return file_store_storepb_record_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *NodeRecord) GetIncarnation() []byte {
@@ -929,7 +1043,7 @@ type NonceRecord struct {
 
 func (x *NonceRecord) Reset() {
 	*x = NonceRecord{}
-	mi := &file_store_storepb_record_proto_msgTypes[11]
+	mi := &file_store_storepb_record_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -941,7 +1055,7 @@ func (x *NonceRecord) String() string {
 func (*NonceRecord) ProtoMessage() {}
 
 func (x *NonceRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_store_storepb_record_proto_msgTypes[11]
+	mi := &file_store_storepb_record_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -954,7 +1068,7 @@ func (x *NonceRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NonceRecord.ProtoReflect.Descriptor instead.
 func (*NonceRecord) Descriptor() ([]byte, []int) {
-	return file_store_storepb_record_proto_rawDescGZIP(), []int{11}
+	return file_store_storepb_record_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *NonceRecord) GetCommandId() []byte {
@@ -983,7 +1097,7 @@ type ResultRecord struct {
 
 func (x *ResultRecord) Reset() {
 	*x = ResultRecord{}
-	mi := &file_store_storepb_record_proto_msgTypes[12]
+	mi := &file_store_storepb_record_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -995,7 +1109,7 @@ func (x *ResultRecord) String() string {
 func (*ResultRecord) ProtoMessage() {}
 
 func (x *ResultRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_store_storepb_record_proto_msgTypes[12]
+	mi := &file_store_storepb_record_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1008,7 +1122,7 @@ func (x *ResultRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResultRecord.ProtoReflect.Descriptor instead.
 func (*ResultRecord) Descriptor() ([]byte, []int) {
-	return file_store_storepb_record_proto_rawDescGZIP(), []int{12}
+	return file_store_storepb_record_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ResultRecord) GetResult() []byte {
@@ -1061,7 +1175,7 @@ type StateRecord struct {
 
 func (x *StateRecord) Reset() {
 	*x = StateRecord{}
-	mi := &file_store_storepb_record_proto_msgTypes[13]
+	mi := &file_store_storepb_record_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1073,7 +1187,7 @@ func (x *StateRecord) String() string {
 func (*StateRecord) ProtoMessage() {}
 
 func (x *StateRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_store_storepb_record_proto_msgTypes[13]
+	mi := &file_store_storepb_record_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1086,7 +1200,7 @@ func (x *StateRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StateRecord.ProtoReflect.Descriptor instead.
 func (*StateRecord) Descriptor() ([]byte, []int) {
-	return file_store_storepb_record_proto_rawDescGZIP(), []int{13}
+	return file_store_storepb_record_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *StateRecord) GetFormat() uint32 {
@@ -1192,7 +1306,7 @@ type ConfigurationRecord struct {
 
 func (x *ConfigurationRecord) Reset() {
 	*x = ConfigurationRecord{}
-	mi := &file_store_storepb_record_proto_msgTypes[14]
+	mi := &file_store_storepb_record_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1204,7 +1318,7 @@ func (x *ConfigurationRecord) String() string {
 func (*ConfigurationRecord) ProtoMessage() {}
 
 func (x *ConfigurationRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_store_storepb_record_proto_msgTypes[14]
+	mi := &file_store_storepb_record_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1217,7 +1331,7 @@ func (x *ConfigurationRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigurationRecord.ProtoReflect.Descriptor instead.
 func (*ConfigurationRecord) Descriptor() ([]byte, []int) {
-	return file_store_storepb_record_proto_rawDescGZIP(), []int{14}
+	return file_store_storepb_record_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ConfigurationRecord) GetIndex() uint64 {
@@ -1250,7 +1364,7 @@ type SnapshotTrailer struct {
 
 func (x *SnapshotTrailer) Reset() {
 	*x = SnapshotTrailer{}
-	mi := &file_store_storepb_record_proto_msgTypes[15]
+	mi := &file_store_storepb_record_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1262,7 +1376,7 @@ func (x *SnapshotTrailer) String() string {
 func (*SnapshotTrailer) ProtoMessage() {}
 
 func (x *SnapshotTrailer) ProtoReflect() protoreflect.Message {
-	mi := &file_store_storepb_record_proto_msgTypes[15]
+	mi := &file_store_storepb_record_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1275,7 +1389,7 @@ func (x *SnapshotTrailer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SnapshotTrailer.ProtoReflect.Descriptor instead.
 func (*SnapshotTrailer) Descriptor() ([]byte, []int) {
-	return file_store_storepb_record_proto_rawDescGZIP(), []int{15}
+	return file_store_storepb_record_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *SnapshotTrailer) GetAppliedIndex() uint64 {
@@ -1406,7 +1520,15 @@ const file_store_storepb_record_proto_rawDesc = "" +
 	"\x06canary\x18\x06 \x01(\fR\x06canary\x12#\n" +
 	"\rfeature_level\x18\a \x01(\rR\ffeatureLevel\x12\x1d\n" +
 	"\n" +
-	"created_ms\x18\b \x01(\x03R\tcreatedMs\"S\n" +
+	"created_ms\x18\b \x01(\x03R\tcreatedMs\"M\n" +
+	"\x13TransportKeysRecord\x126\n" +
+	"\x04keys\x18\x01 \x03(\v2\".meridian.store.TransportKeyRecordR\x04keys\"\x7f\n" +
+	"\x12TransportKeyRecord\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\rR\aversion\x12\x16\n" +
+	"\x06public\x18\x02 \x01(\fR\x06public\x12\x18\n" +
+	"\awrapped\x18\x03 \x01(\fR\awrapped\x12\x1d\n" +
+	"\n" +
+	"created_ms\x18\x04 \x01(\x03R\tcreatedMs\"S\n" +
 	"\n" +
 	"NodeRecord\x12 \n" +
 	"\vincarnation\x18\x01 \x01(\fR\vincarnation\x12#\n" +
@@ -1474,7 +1596,7 @@ func file_store_storepb_record_proto_rawDescGZIP() []byte {
 }
 
 var file_store_storepb_record_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_store_storepb_record_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_store_storepb_record_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_store_storepb_record_proto_goTypes = []any{
 	(KeyState)(0),               // 0: meridian.store.KeyState
 	(*KeyRecord)(nil),           // 1: meridian.store.KeyRecord
@@ -1487,21 +1609,24 @@ var file_store_storepb_record_proto_goTypes = []any{
 	(*ImportTokenRecord)(nil),   // 8: meridian.store.ImportTokenRecord
 	(*WrappedKeyring)(nil),      // 9: meridian.store.WrappedKeyring
 	(*RegionRecord)(nil),        // 10: meridian.store.RegionRecord
-	(*NodeRecord)(nil),          // 11: meridian.store.NodeRecord
-	(*NonceRecord)(nil),         // 12: meridian.store.NonceRecord
-	(*ResultRecord)(nil),        // 13: meridian.store.ResultRecord
-	(*StateRecord)(nil),         // 14: meridian.store.StateRecord
-	(*ConfigurationRecord)(nil), // 15: meridian.store.ConfigurationRecord
-	(*SnapshotTrailer)(nil),     // 16: meridian.store.SnapshotTrailer
+	(*TransportKeysRecord)(nil), // 11: meridian.store.TransportKeysRecord
+	(*TransportKeyRecord)(nil),  // 12: meridian.store.TransportKeyRecord
+	(*NodeRecord)(nil),          // 13: meridian.store.NodeRecord
+	(*NonceRecord)(nil),         // 14: meridian.store.NonceRecord
+	(*ResultRecord)(nil),        // 15: meridian.store.ResultRecord
+	(*StateRecord)(nil),         // 16: meridian.store.StateRecord
+	(*ConfigurationRecord)(nil), // 17: meridian.store.ConfigurationRecord
+	(*SnapshotTrailer)(nil),     // 18: meridian.store.SnapshotTrailer
 }
 var file_store_storepb_record_proto_depIdxs = []int32{
-	0, // 0: meridian.store.KeyRecord.state:type_name -> meridian.store.KeyState
-	9, // 1: meridian.store.RegionRecord.keyrings:type_name -> meridian.store.WrappedKeyring
-	2, // [2:2] is the sub-list for method output_type
-	2, // [2:2] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	0,  // 0: meridian.store.KeyRecord.state:type_name -> meridian.store.KeyState
+	9,  // 1: meridian.store.RegionRecord.keyrings:type_name -> meridian.store.WrappedKeyring
+	12, // 2: meridian.store.TransportKeysRecord.keys:type_name -> meridian.store.TransportKeyRecord
+	3,  // [3:3] is the sub-list for method output_type
+	3,  // [3:3] is the sub-list for method input_type
+	3,  // [3:3] is the sub-list for extension type_name
+	3,  // [3:3] is the sub-list for extension extendee
+	0,  // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_store_storepb_record_proto_init() }
@@ -1515,7 +1640,7 @@ func file_store_storepb_record_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_store_storepb_record_proto_rawDesc), len(file_store_storepb_record_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   16,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

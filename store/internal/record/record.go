@@ -20,7 +20,7 @@ type Bucket uint8
 // The buckets, with what their keys and values are. id is a key's 16 bytes.
 const (
 	Meta         Bucket = iota // MetaState, MetaConfiguration: outside the state hash
-	Region                     // RegionKey -> RegionRecord
+	Region                     // RegionKey -> RegionRecord, TransportKeys -> TransportKeysRecord
 	Nodes                      // node id -> NodeRecord
 	Keys                       // id -> KeyRecord
 	Versions                   // id, version id -> VersionRecord
@@ -57,6 +57,7 @@ var (
 	MetaState         = []byte("state")         // -> StateRecord
 	MetaConfiguration = []byte("configuration") // -> ConfigurationRecord
 	RegionKey         = []byte("region")
+	TransportKeys     = []byte("transport-keys") // -> TransportKeysRecord
 )
 
 // The kinds of Due and Expiry, the first byte of their keys.
