@@ -39,6 +39,9 @@ func (n *Node) runLeaderJobs(t *openTerm) {
 			return
 		}
 	}
+	if err := n.ensureTransportKey(t); err != nil && t.ctx.Err() == nil {
+		n.log.Warn("no transport key yet", "error", err)
+	}
 	ticker := time.NewTicker(n.cfg.Timing.Jobs)
 	defer ticker.Stop()
 	for {
@@ -67,7 +70,7 @@ func (n *Node) dueWork(t *openTerm, switches *switchWatch, now time.Time, agreed
 		// region that is in trouble.
 		return errors.Join(errs...)
 	}
-	errs = append(errs, switches.finish())
+	errs = append(errs, n.ensureTransportKey(t), switches.finish())
 	if agreed {
 		errs = append(errs, n.rotateDue(t, now), n.destroyDue(t, now))
 	}

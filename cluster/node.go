@@ -61,6 +61,7 @@ type Node struct {
 
 	ciphers   *ciphers
 	keyring   atomic.Pointer[crypto.Keyring]
+	dataKeys  transportKeys // under which data keys come in
 	sealError atomic.Pointer[string]
 	regionSet chan struct{} // signalled when the region may have appeared or changed
 

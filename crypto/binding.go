@@ -10,6 +10,7 @@ const (
 	PurposeMaterial  Purpose = "material"   // of a key version
 	PurposeAccessKey Purpose = "access-key" // the secret of an access key
 	PurposeImport    Purpose = "import"     // the private key of an import token
+	PurposeTransport Purpose = "transport"  // the private half of a transport key; its version is the name
 	PurposeCanary    Purpose = "canary"     // a known text that shows that the keyring is the right one
 )
 

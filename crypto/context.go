@@ -96,6 +96,61 @@ func NewContext(pairs []Pair) (Context, error) {
 	return canonicalContext(list)
 }
 
+// ParseCanonicalContext reads what [Context.Canonical] returned. The result keeps b, which must not change while it is
+// used. Errors are [*ContextError].
+func ParseCanonicalContext(b []byte) (Context, error) {
+	if len(b) == 0 {
+		return Context{}, nil
+	}
+	refused := func(reason string) (Context, error) { return Context{}, &ContextError{reason, -1} }
+	rest := b
+	text := func() ([]byte, bool) {
+		if len(rest) < 4 {
+			return nil, false
+		}
+		n := binary.BigEndian.Uint32(rest)
+		if rest = rest[4:]; uint64(n) > uint64(len(rest)) {
+			return nil, false
+		}
+		t := rest[:n]
+		rest = rest[n:]
+		return t, true
+	}
+	if len(b) < 4 || binary.BigEndian.Uint32(b) == 0 {
+		return refused(ReasonSyntax)
+	}
+	pairs := binary.BigEndian.Uint32(b)
+	rest = rest[4:]
+	size := 1
+	var last []byte
+	for i := range pairs {
+		name, nameOK := text()
+		value, valueOK := text()
+		size += len(`"":"",`) + len(name) + len(value)
+		switch {
+		case !nameOK || !valueOK:
+			return refused(ReasonSyntax)
+		case size > MaxContextBytes:
+			return refused(ReasonTooLong)
+		case len(name) == 0:
+			return refused(ReasonEmptyName)
+		case !utf8.Valid(name) || !utf8.Valid(value):
+			return refused(ReasonNotUTF8)
+		case i > 0 && bytes.Compare(last, name) >= 0:
+			return refused(ReasonDuplicate) // or out of order, which is no canonical form either
+		}
+		last = name
+	}
+	if len(rest) > 0 {
+		return refused(ReasonTrailing)
+	}
+	return Context{canonical: b}, nil
+}
+
+// Canonical returns the one form of the context: u32(pairs) and the pairs as [Blob] describes them; nothing for none. It
+// is shared: never modify it.
+func (c Context) Canonical() []byte { return c.canonical }
+
 // Empty says that there is no context.
 func (c Context) Empty() bool { return len(c.canonical) == 0 }
 

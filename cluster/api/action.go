@@ -6,8 +6,12 @@ import (
 	"meridian/store"
 )
 
-// KMSVersion is the API version of every key management action.
-const KMSVersion = "2016-01-20"
+const (
+	// KMSVersion is the API version of every key management action.
+	KMSVersion = "2016-01-20"
+	// MeridianVersion is the API version of the actions that are Meridian's own.
+	MeridianVersion = "2026-11-01"
+)
 
 // Kind says what an action touches, and with that which nonce guard judges its requests.
 type Kind uint8
@@ -43,6 +47,8 @@ type Action struct {
 	Params  []ParamSpec
 	Answers []Member // beside RequestId, which every answer has
 	RAM     RAM
+	// Rows says that the action takes and answers rows in the body, see package batch.
+	Rows bool
 	// DryRun says that the action can be asked for everything but its work; Params has the parameter then.
 	DryRun bool
 	// States are the codes with which a key in a given state is refused.

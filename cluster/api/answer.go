@@ -12,6 +12,7 @@ type Answer struct {
 	base  int // length of what stands before the first member
 	high  int // bytes of buf that were ever used by this request
 	xml   bool
+	rows  bool // of a batch action: bytes, no document
 	root  string
 	comma bool     // a JSON member or item stands before
 	open  []string // elements to close in XML, innermost last; in JSON only their number counts
@@ -29,7 +30,7 @@ func (a *Answer) Reset() {
 func (a *Answer) begin(xml bool, root string) {
 	a.base = 0
 	a.Reset()
-	a.xml, a.root = xml, root
+	a.xml, a.root, a.rows = xml, root, false
 	if xml {
 		a.buf = append(a.buf, xmlProlog...)
 		a.buf = appendXMLOpen(a.buf, root)
@@ -37,6 +38,13 @@ func (a *Answer) begin(xml bool, root string) {
 		a.buf = append(a.buf, '{')
 	}
 	a.base = len(a.buf)
+}
+
+// beginRows starts an answer of rows, which has neither request id nor braces.
+func (a *Answer) beginRows() {
+	a.base = 0
+	a.Reset()
+	a.rows = true
 }
 
 // finish adds the request id and ends the document.

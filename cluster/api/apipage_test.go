@@ -13,6 +13,8 @@ import (
 	"time"
 
 	diff "github.com/google/go-cmp/cmp"
+
+	"meridian/cluster/api/batch"
 )
 
 var writePage = flag.Bool("api.page", false, "write docs/api.md anew from the action table")
@@ -60,9 +62,33 @@ Written from the action table, which drives the service: what stands here is wha
 	for i := range Actions() {
 		documentAction(&b, &Actions()[i])
 	}
+	documentOwn(&b)
 	documentSpecs(&b)
 	documentErrors(&b)
 	return b.String()
+}
+
+// documentOwn writes what no other service has.
+func documentOwn(b *strings.Builder) {
+	fmt.Fprintf(b, `
+## Meridian's own actions
+
+They move data keys in batches from one region to another, and have an API version of their own: %s. They are signed and authorized like every other action.
+
+| action | kind | permission |
+| --- | --- | --- |
+`, MeridianVersion)
+	for _, a := range MeridianActions() {
+		fmt.Fprintf(b, "| [%s](#%s) | %s | %s |\n", a.Name, strings.ToLower(a.Name), a.Kind, permissions(a.RAM))
+	}
+	fmt.Fprintf(b, `
+A batch action takes rows in a body of type `+"`%s`"+`, signed with V3, and its parameters in the query; it answers rows of the same type. A body has at most %d rows and %d bytes. Package `+"`cluster/api/batch`"+` says what rows look like. What is wrong with one row is its outcome, with a code and a message, and stops no other; what is wrong with the whole call is an error as of every other action. Permission and state of the key are judged for each row.
+
+Data keys are encrypted in the source under HPKE (RFC 9180, MLKEM768-P256, HKDF-SHA-256, AES-256-GCM) to the transport key of the destination, bound to both regions; who moves them has no key to it. Both sides answer a tag of each data key, the first 16 bytes of an HMAC-SHA-256 under a key that the source draws for each call and that only the two regions have: the destination makes its tag of the blob that it sealed, after it opened it again. Equal tags are equal data keys.
+`, batch.ContentType, batch.MaxRows, batch.MaxBytes)
+	for i := range MeridianActions() {
+		documentAction(b, &MeridianActions()[i])
+	}
 }
 
 // everyAction are the codes that no entry of the table lists.

@@ -21,6 +21,7 @@ type exchange struct {
 	params  Params // backing array of call.Params
 	decoded []byte // decoded names and values
 	body    []byte
+	rows    bool // the body holds rows of a batch action
 	signer  signer
 	claim   claim
 	bodies  *bodyBudget // nil: no limit
@@ -56,6 +57,7 @@ func (p *exchangePool) release(x *exchange) {
 	x.answer.wipe()
 	wipe(&x.decoded)
 	wipe(&x.body)
+	x.rows = false
 	if cap(x.body) > minBuffer {
 		x.body = nil // the next request with one may never send it
 	}

@@ -14,6 +14,7 @@ type Call struct {
 	RequestID string // lower-case UUID
 	Action    *Action
 	Params    Params
+	Body      []byte // rows of a batch action, see package batch; nil for every other
 	Identity  *access.Identity
 	Nonce     string
 	Time      time.Time // the request's Timestamp; its nonce expires NonceWindow later

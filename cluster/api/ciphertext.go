@@ -33,13 +33,22 @@ func (c *Call) readBlob() (crypto.Blob, error) {
 	if err != nil {
 		return crypto.Blob{}, errBlob()
 	}
-	if own := c.server.cfg.RegionID; blob.Region != own {
-		e := newError(CodeInvalidParameterWrongRegion, paramBlob, blob.Region, own)
-		e.Message = "This blob was sealed in " + blob.Region + " by key " + blob.KeyID.String() + " version " + blob.VersionID.String() +
-			". This region, " + own + ", can't open it. Ask that region, or move the ciphertext: meridian reencrypt KEY --to-region " + own
-		return crypto.Blob{}, e
+	if err := c.ownBlob(&blob); err != nil {
+		return crypto.Blob{}, err
 	}
 	return blob, nil
+}
+
+// ownBlob refuses a blob of another region, and says where it belongs.
+func (c *Call) ownBlob(blob *crypto.Blob) error {
+	own := c.server.cfg.RegionID
+	if blob.Region == own {
+		return nil
+	}
+	e := newError(CodeInvalidParameterWrongRegion, paramBlob, blob.Region, own)
+	e.Message = "This blob was sealed in " + blob.Region + " by key " + blob.KeyID.String() + " version " + blob.VersionID.String() +
+		". This region, " + own + ", can't open it. Ask that region, or move the ciphertext: meridian reencrypt KEY --to-region " + own
+	return e
 }
 
 // openingKey finds the key that a blob names, judges permission and state, and returns the cipher of its version. The

@@ -37,6 +37,10 @@ type Region interface {
 	// Fingerprint marks imported material, and SameMaterial tells whether a fingerprint is that of other material.
 	Fingerprint(b crypto.Binding, material []byte) ([]byte, error)
 	SameMaterial(b crypto.Binding, fingerprint, material []byte) (bool, error)
+	// TransportKey returns a version of the key pair under which data keys come in, 0 for the newest, and NewTransportKey
+	// the command that makes the next one.
+	TransportKey(v *store.View, version uint32) (*crypto.TransportKey, error)
+	NewTransportKey(expected uint32) (*storepb.AddTransportKey, error)
 }
 
 // Limits bounds what callers may use. Zero values mean the defaults below.
@@ -90,7 +94,8 @@ func (l *Limits) setDefaults() {
 // Export says where data keys may be exported to.
 type Export struct {
 	Any bool // to whatever public key a caller sends
-	// Pinned are the SHA-256 hashes of public keys (SubjectPublicKeyInfo, DER) of other regions.
+	// Pinned are the SHA-256 hashes of public keys of other regions: of a SubjectPublicKeyInfo in DER, or of the public
+	// half of a transport key.
 	Pinned [][sha256.Size]byte
 }
 

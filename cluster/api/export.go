@@ -41,8 +41,13 @@ func (c *Call) exportTarget() (*target, error) {
 
 // allowExport refuses a target that belongs to no pinned region, where only those may be exported to.
 func (c *Call) allowExport(t *target) error {
+	return c.allowExportTo(sha256.Sum256(t.public.DER()))
+}
+
+// allowExportTo is allowExport for the hash of a public key.
+func (c *Call) allowExportTo(hash [sha256.Size]byte) error {
 	export := c.server.cfg.Export
-	if export.Any || slices.Contains(export.Pinned, sha256.Sum256(t.public.DER())) {
+	if export.Any || slices.Contains(export.Pinned, hash) {
 		return nil
 	}
 	return newError(CodeForbiddenExportNotAllowed)

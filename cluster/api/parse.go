@@ -10,10 +10,12 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"meridian/cluster/api/batch"
 )
 
 const (
-	// MaxBodyBytes bounds the body of a request.
+	// MaxBodyBytes bounds the body of a request that is a form.
 	MaxBodyBytes = 64 << 10
 	// MaxParams bounds the parameters of a request.
 	MaxParams = 256
@@ -32,13 +34,15 @@ func (x *exchange) parse(r *http.Request) *Error {
 	if err := x.decode(bytesOf(query), false); err != nil {
 		return err
 	}
-	if err := x.decode(x.body, true); err != nil {
+	if x.rows {
+		x.call.Body = x.body
+	} else if err := x.decode(x.body, true); err != nil {
 		return err
 	}
 	return x.sortParams()
 }
 
-// readBody reads a form body. An empty body may have any type.
+// readBody reads a body, which is a form or, signed with V3, rows of a batch action. An empty body may have any type.
 func (x *exchange) readBody(r *http.Request) *Error {
 	if len(r.Header["Content-Encoding"]) > 0 {
 		return errParse("Content-Encoding is not served")
@@ -46,20 +50,24 @@ func (x *exchange) readBody(r *http.Request) *Error {
 	if r.ContentLength == 0 {
 		return nil
 	}
-	if r.ContentLength > MaxBodyBytes {
-		return errTooLarge("the body is over 64 KiB")
+	limit := MaxBodyBytes
+	if x.rows = isV3(r) && first(r, "Content-Type") == batch.ContentType; x.rows {
+		limit = batch.MaxBytes
+	}
+	if r.ContentLength > int64(limit) {
+		return errTooLarge("the body is over " + decimal(int64(limit)>>10) + " KiB")
 	}
 	if err := x.charge(waitingRequest + headBytes(r) + cap(x.body)); err != nil {
 		return err
 	}
 	for {
-		if err := x.growBody(r.ContentLength); err != nil {
+		if err := x.growBody(r.ContentLength, limit); err != nil {
 			return err
 		}
 		n, err := r.Body.Read(x.body[len(x.body):cap(x.body)])
 		x.body = x.body[:len(x.body)+n]
-		if len(x.body) > MaxBodyBytes {
-			return errTooLarge("the body is over 64 KiB")
+		if len(x.body) > limit {
+			return errTooLarge("the body is over " + decimal(int64(limit)>>10) + " KiB")
 		}
 		if errors.Is(err, io.EOF) {
 			break
@@ -72,7 +80,7 @@ func (x *exchange) readBody(r *http.Request) *Error {
 		return nil
 	}
 	types := r.Header["Content-Type"]
-	if len(types) != 1 || !isForm(types[0]) {
+	if !x.rows && (len(types) != 1 || !isForm(types[0])) {
 		return errParse("the body must be of type " + formType)
 	}
 	return nil
@@ -81,12 +89,12 @@ func (x *exchange) readBody(r *http.Request) *Error {
 // growBody makes room for more of a body of the declared length, -1 if that is not known. What a caller only declares
 // takes no memory: the buffer doubles as bytes arrive, up to the body and one byte more, for its end to be read. A buffer
 // that is outgrown is wiped.
-func (x *exchange) growBody(declared int64) *Error {
+func (x *exchange) growBody(declared int64, limit int) *Error {
 	have := cap(x.body)
 	if len(x.body) < have {
 		return nil
 	}
-	most := MaxBodyBytes + 1
+	most := limit + 1
 	if declared >= 0 {
 		most = int(declared) + 1
 	}

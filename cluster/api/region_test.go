@@ -74,6 +74,35 @@ func newTestRegion(tb testing.TB, now func() time.Time) *testRegion {
 	return r
 }
 
+func (r *testRegion) TransportKey(v *store.View, version uint32) (*crypto.TransportKey, error) {
+	record, err := v.TransportKey(version)
+	if err != nil {
+		return nil, err
+	}
+	material, err := r.keyring.Unwrap(transportPlace(record.Version), record.Wrapped)
+	if err != nil {
+		return nil, err
+	}
+	return crypto.ParseTransportKey(material)
+}
+
+func (r *testRegion) NewTransportKey(expected uint32) (*storepb.AddTransportKey, error) {
+	k, err := crypto.GenerateTransportKey()
+	if err != nil {
+		return nil, err
+	}
+	material, err := k.Marshal()
+	if err != nil {
+		return nil, err
+	}
+	wrapped, err := r.keyring.Wrap(transportPlace(expected+1), material)
+	return &storepb.AddTransportKey{Expected: expected, Public: k.Public().Bytes(), Wrapped: wrapped}, err
+}
+
+func transportPlace(version uint32) crypto.Binding {
+	return crypto.Binding{Region: testRegionID, Purpose: crypto.PurposeTransport, Name: decimal(int64(version))}
+}
+
 func randomID() []byte {
 	id := make([]byte, 16)
 	rand.Read(id)

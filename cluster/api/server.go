@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"meridian/cluster/api/batch"
 )
 
 // Server serves the API of one node of a region.
@@ -143,11 +145,31 @@ func (s *Server) run(ctx context.Context, x *exchange) *Error {
 	if err := checkParams(c.Action, c.Params); err != nil {
 		return err
 	}
-	x.answer.begin(x.answer.xml, xmlRoot)
+	if err := x.checkBody(); err != nil {
+		return err
+	}
+	if c.Action.Rows {
+		x.answer.beginRows()
+	} else {
+		x.answer.begin(x.answer.xml, xmlRoot)
+	}
 	if err := c.Action.Handle(ctx, c); err != nil {
 		return dryRunRefusal(c.Action, c.Params, s.failure(c, err))
 	}
-	x.answer.finish(c.RequestID)
+	if !c.Action.Rows {
+		x.answer.finish(c.RequestID)
+	}
+	return nil
+}
+
+// checkBody demands rows for the actions that take them, and for no other.
+func (x *exchange) checkBody() *Error {
+	switch {
+	case x.rows && !x.call.Action.Rows:
+		return errParse("the body of " + x.call.Action.Name + " must be of type " + formType)
+	case !x.rows && x.call.Action.Rows:
+		return errParse(x.call.Action.Name + " needs a body of type " + batch.ContentType + ", signed with V3")
+	}
 	return nil
 }
 
@@ -174,6 +196,7 @@ func errPath() *Error {
 var (
 	typeJSON = []string{"application/json;charset=utf-8"}
 	typeXML  = []string{"text/xml;charset=utf-8"}
+	typeRows = []string{batch.ContentType}
 	noStore  = []string{"no-store"}
 )
 
@@ -187,8 +210,11 @@ const maxDigits = 20
 func (s *Server) write(w http.ResponseWriter, x *exchange, failure *Error) {
 	h := w.Header()
 	h["Content-Type"] = typeJSON
-	if x.answer.xml {
+	switch {
+	case x.answer.xml:
 		h["Content-Type"] = typeXML
+	case x.answer.rows:
+		h["Content-Type"] = typeRows
 	}
 	h["Cache-Control"] = noStore
 	h["X-Meridian-Region"], h["X-Meridian-Node"] = s.region, s.node

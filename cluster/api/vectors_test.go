@@ -98,6 +98,12 @@ func (noRegion) Cipher(*store.View, *store.Key, crypto.VersionID) (crypto.Cipher
 func (noRegion) PrivateKey(*store.View, *store.Key, crypto.VersionID) (*crypto.PrivateKey, error) {
 	return nil, cluster.ErrUnavailable
 }
+func (noRegion) TransportKey(*store.View, uint32) (*crypto.TransportKey, error) {
+	return nil, cluster.ErrUnavailable
+}
+func (noRegion) NewTransportKey(uint32) (*storepb.AddTransportKey, error) {
+	return nil, cluster.ErrUnavailable
+}
 func (noRegion) Wrap(crypto.Binding, []byte) ([]byte, error) { return nil, cluster.ErrUnavailable }
 func (noRegion) Unwrap(crypto.Binding, []byte) (crypto.Secret, error) {
 	return nil, cluster.ErrUnavailable

@@ -20,6 +20,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"meridian/cluster/api/batch"
 	"meridian/crypto"
 )
 
@@ -38,6 +39,8 @@ const (
 const (
 	// DefaultVersion is the API version of every KMS action.
 	DefaultVersion = "2016-01-20"
+	// MeridianVersion is the API version of the actions that are Meridian's own.
+	MeridianVersion = "2026-11-01"
 	// DefaultTimeout bounds one attempt: a node may hold a write for 8 s while the region elects a leader.
 	DefaultTimeout = 15 * time.Second
 
@@ -170,11 +173,34 @@ func (c *Client) Do(ctx context.Context, action string, params map[string]string
 //
 // Errors: *Error for an answer that is one; ErrOutcomeUnknown; otherwise what the last endpoint failed with.
 func (c *Client) Call(ctx context.Context, action string, params map[string]string, out any) (Response, error) {
+	return c.call(ctx, &call{action: action, version: c.cfg.Version, params: params}, out)
+}
+
+// CallOwn is Call for an action that is Meridian's own.
+func (c *Client) CallOwn(ctx context.Context, action string, params map[string]string, out any) (Response, error) {
+	return c.call(ctx, &call{action: action, version: MeridianVersion, params: params}, out)
+}
+
+// CallRows calls a batch action of Meridian's own, with rows as package batch of cluster/api describes them; the body of
+// the response is rows, too. It is always signed with V3.
+func (c *Client) CallRows(ctx context.Context, action string, params map[string]string, rows []byte) (Response, error) {
+	return c.call(ctx, &call{action: action, version: MeridianVersion, params: params, rows: rows}, nil)
+}
+
+// call is one call of an action.
+type call struct {
+	action, version string
+	params          map[string]string
+	rows            []byte // of a batch action; the parameters travel in the query then
+}
+
+func (c *Client) call(ctx context.Context, asked *call, out any) (Response, error) {
+	action := asked.action
 	first := int(c.current.Load())
 	var failures []error
 	for i := range c.endpoints {
 		at := (first + i) % len(c.endpoints)
-		resp, err := c.attempt(ctx, c.endpoints[at], action, params, out)
+		resp, err := c.attempt(ctx, c.endpoints[at], asked, out)
 		if err == nil || !passOver(ctx, action, err) {
 			if at != first {
 				c.current.Store(uint32(at))
@@ -234,16 +260,18 @@ var readActions = []string{
 	"ListResourceTags", "ListTagResources", "DescribeRegions", "DescribeAccountKmsStatus", "OpenKmsService",
 	"Encrypt", "Decrypt", "ReEncrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "ExportDataKey", "GenerateAndExportDataKey",
 	"AsymmetricEncrypt", "AsymmetricDecrypt", "AsymmetricSign", "AsymmetricVerify", "GetRandomPassword",
+	"GetTransportKey", "ExportDataKeys", "ImportDataKeys", "TagDataKeys",
 }
 
 // errAnswer marks answers that arrived and cannot be read.
 var errAnswer = errors.New("the answer cannot be read")
 
 // attempt sends one request to one endpoint.
-func (c *Client) attempt(ctx context.Context, endpoint *url.URL, action string, params map[string]string, out any) (Response, error) {
+func (c *Client) attempt(ctx context.Context, endpoint *url.URL, asked *call, out any) (Response, error) {
+	action := asked.action
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
-	signed := c.sign(endpoint, action, params)
+	signed := c.sign(endpoint, asked)
 	req, err := signed.request(ctx)
 	if err != nil {
 		return Response{}, err
@@ -254,7 +282,7 @@ func (c *Client) attempt(ctx context.Context, endpoint *url.URL, action string, 
 		return resp, transportError(action, endpoint, err)
 	}
 	defer answer.Body.Close()
-	resp.Body, err = io.ReadAll(io.LimitReader(answer.Body, maxAnswerBytes+1))
+	resp.Body, err = readAnswer(answer)
 	if err != nil {
 		return resp, transportError(action, endpoint, err)
 	}
@@ -264,7 +292,23 @@ func (c *Client) attempt(ctx context.Context, endpoint *url.URL, action string, 
 	if len(resp.Body) > maxAnswerBytes {
 		return resp, fmt.Errorf("%s: %w: it is over 8 MiB", endpoint, errAnswer)
 	}
+	if asked.rows != nil && answer.StatusCode == http.StatusOK {
+		if t := answer.Header.Get("Content-Type"); t != batch.ContentType {
+			return resp, fmt.Errorf("%s: %w: it is of type %q, not rows", endpoint, errAnswer, t)
+		}
+		return resp, nil
+	}
 	return resp, decode(&resp, answer.StatusCode, signed, out)
+}
+
+// readAnswer reads a body, of the length that it was announced with if it was.
+func readAnswer(answer *http.Response) ([]byte, error) {
+	if n := answer.ContentLength; n >= 0 && n <= maxAnswerBytes {
+		b := make([]byte, n)
+		_, err := io.ReadFull(answer.Body, b)
+		return b, err
+	}
+	return io.ReadAll(io.LimitReader(answer.Body, maxAnswerBytes+1))
 }
 
 // decode reads the members of an answer.

@@ -254,7 +254,7 @@ func TestFIPSOnly(t *testing.T) {
 		case err != nil:
 			t.Errorf("scheme %d: %v", scheme, err)
 		default:
-			c.sign(c.endpoints[0], "ListKeys", nil)
+			c.sign(c.endpoints[0], &call{action: "ListKeys", version: c.cfg.Version, params: nil})
 			c.Close()
 		}
 	}

@@ -16,6 +16,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"meridian/cluster/api/batch"
 )
 
 const (
@@ -26,32 +28,33 @@ const (
 // signedRequest is a request with its signature. Parameters travel in the body, where no proxy logs them.
 type signedRequest struct {
 	endpoint     *url.URL
+	query        string
 	headers      [][2]string // without Host, lower-case names
-	body         string
+	body         []byte
 	canonical    string // V3 only
 	stringToSign string
 }
 
 // sign signs one attempt at an action, with a nonce of its own.
-func (c *Client) sign(endpoint *url.URL, action string, params map[string]string) *signedRequest {
+func (c *Client) sign(endpoint *url.URL, asked *call) *signedRequest {
 	nonce := rand.Text()
 	at := c.cfg.Now().UTC().Format(timeLayout)
-	if c.cfg.Signature == V3 {
-		return c.signV3(endpoint, action, params, nonce, at)
+	if c.cfg.Signature == V3 || asked.rows != nil {
+		return c.signV3(endpoint, asked, nonce, at)
 	}
-	return c.signV1(endpoint, action, params, nonce, at)
+	return c.signV1(endpoint, asked, nonce, at)
 }
 
-func (c *Client) signV1(endpoint *url.URL, action string, params map[string]string, nonce, at string) *signedRequest {
+func (c *Client) signV1(endpoint *url.URL, asked *call, nonce, at string) *signedRequest {
 	method, newHash := "HMAC-SHA1", sha1.New
 	if c.cfg.Signature == V1SHA256 {
 		method, newHash = "HMAC-SHA256", sha256.New
 	}
 	all := map[string]string{
-		"Action": action, "Version": c.cfg.Version, "AccessKeyId": c.cfg.AccessKeyID, "Timestamp": at, "Format": "JSON",
+		"Action": asked.action, "Version": asked.version, "AccessKeyId": c.cfg.AccessKeyID, "Timestamp": at, "Format": "JSON",
 		"SignatureMethod": method, "SignatureVersion": "1.0", "SignatureNonce": nonce,
 	}
-	for name, value := range params {
+	for name, value := range asked.params {
 		all[name] = value
 	}
 	text := textV1(http.MethodPost, all)
@@ -59,30 +62,38 @@ func (c *Client) signV1(endpoint *url.URL, action string, params map[string]stri
 	return &signedRequest{
 		endpoint:     endpoint,
 		headers:      append([][2]string{{"content-type", formType}}, c.wanted()...),
-		body:         encodeParams(all) + "&Signature=" + escape(signature),
+		body:         []byte(encodeParams(all) + "&Signature=" + escape(signature)),
 		stringToSign: text,
 	}
 }
 
-func (c *Client) signV3(endpoint *url.URL, action string, params map[string]string, nonce, at string) *signedRequest {
-	s := &signedRequest{endpoint: endpoint, body: encodeParams(params)}
-	sum := sha256.Sum256([]byte(s.body))
+func (c *Client) signV3(endpoint *url.URL, asked *call, nonce, at string) *signedRequest {
+	s := &signedRequest{endpoint: endpoint}
+	var query map[string]string
+	contentType := formType
+	if asked.rows != nil {
+		query, s.body, contentType = asked.params, asked.rows, batch.ContentType
+		s.query = encodeParams(query)
+	} else {
+		s.body = []byte(encodeParams(asked.params))
+	}
+	sum := sha256.Sum256(s.body)
 	bodyHash := hex.EncodeToString(sum[:])
-	if s.body != "" {
-		s.headers = append(s.headers, [2]string{"content-type", formType})
+	if len(s.body) > 0 {
+		s.headers = append(s.headers, [2]string{"content-type", contentType})
 	}
 	s.headers = append(s.headers,
-		[2]string{"x-acs-action", action},
+		[2]string{"x-acs-action", asked.action},
 		[2]string{"x-acs-content-sha256", bodyHash},
 		[2]string{"x-acs-date", at},
 		[2]string{"x-acs-signature-nonce", nonce},
-		[2]string{"x-acs-version", c.cfg.Version},
+		[2]string{"x-acs-version", asked.version},
 	)
 	s.headers = append(s.headers, c.wanted()...)
 	signed := append([][2]string{{"host", endpoint.Host}}, s.headers...)
 	slices.SortFunc(signed, func(a, b [2]string) int { return strings.Compare(a[0], b[0]) })
 	var names string
-	s.canonical, names = canonicalV3(http.MethodPost, nil, signed, bodyHash)
+	s.canonical, names = canonicalV3(http.MethodPost, query, signed, bodyHash)
 	s.stringToSign = textV3(s.canonical)
 	signature := hex.EncodeToString(mac(sha256.New, c.cfg.Secret, s.stringToSign))
 	s.headers = append(s.headers, [2]string{"authorization",
@@ -171,8 +182,8 @@ func escape(s string) string {
 // request makes the HTTP request. Always POST: the transport would repeat a GET by itself, with the same nonce.
 func (s *signedRequest) request(ctx context.Context) (*http.Request, error) {
 	target := *s.endpoint
-	target.Path = "/"
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target.String(), strings.NewReader(s.body))
+	target.Path, target.RawQuery = "/", s.query
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target.String(), bytes.NewReader(s.body))
 	if err != nil {
 		return nil, err
 	}
@@ -185,7 +196,7 @@ func (s *signedRequest) request(ctx context.Context) (*http.Request, error) {
 // Explain signs a call as Do would and returns the request as it would go to the first endpoint, with the text that was
 // signed. Nothing is sent. It holds the parameters, plaintext included, but not the secret.
 func (c *Client) Explain(action string, params map[string]string) (string, error) {
-	s := c.sign(c.endpoints[c.current.Load()], action, params)
+	s := c.sign(c.endpoints[c.current.Load()], &call{action: action, version: c.cfg.Version, params: params})
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "POST / HTTP/1.1\nHost: %s\n", s.endpoint.Host)
 	for _, h := range s.headers {
