@@ -5,7 +5,7 @@ import "context"
 func handleDescribeRegions(_ context.Context, c *Call) error {
 	c.Answer.List("Regions", "Region")
 	c.answerRegion(c.server.cfg.RegionID)
-	for _, region := range c.server.cfg.PeerRegions {
+	for _, region := range c.server.peers.Load().Regions {
 		if region != c.server.cfg.RegionID {
 			c.answerRegion(region)
 		}

@@ -371,9 +371,9 @@ func TestBatchesLeaveForPinnedPeersOnly(t *testing.T) {
 	b := newBatches(t)
 	body := b.exportBody(t, sealed{b.encrypt(t, b.newKey(t), "x"), ``})
 	for _, pinned := range []bool{false, true} {
-		b.harness.export = Export{Pinned: [][sha256.Size]byte{sha256.Sum256([]byte("another"))}}
+		b.peers = Peers{Pinned: [][sha256.Size]byte{sha256.Sum256([]byte("another"))}}
 		if pinned {
-			b.harness.export.Pinned = append(b.harness.export.Pinned, sha256.Sum256(b.public))
+			b.peers.Pinned = append(b.peers.Pinned, sha256.Sum256(b.public))
 		}
 		b.server, b.identity = b.newServer(t, Limits{})
 		b.serve(t)

@@ -91,9 +91,10 @@ func (l *Limits) setDefaults() {
 	}
 }
 
-// Export says where data keys may be exported to.
-type Export struct {
-	Any bool // to whatever public key a caller sends
+// Peers are the other regions, and say where data keys may be exported to.
+type Peers struct {
+	Regions     []string // for DescribeRegions
+	ExportToAny bool     // to whatever public key a caller sends
 	// Pinned are the SHA-256 hashes of public keys of other regions: of a SubjectPublicKeyInfo in DER, or of the public
 	// half of a transport key.
 	Pinned [][sha256.Size]byte
@@ -101,14 +102,13 @@ type Export struct {
 
 // Config says what a Server serves and to whom.
 type Config struct {
-	Region      Region
-	RegionID    string             // such as cn-hangzhou
-	Account     string             // digits
-	NodeID      string             // sent as X-Meridian-Node
-	PeerRegions []string           // other regions, for DescribeRegions
-	Identities  *access.Identities // who may call
-	Limits      Limits
-	Export      Export
+	Region     Region
+	RegionID   string             // such as cn-hangzhou
+	Account    string             // digits
+	NodeID     string             // sent as X-Meridian-Node
+	Peers      Peers              // at the start, see Server.SetPeers
+	Identities *access.Identities // who may call
+	Limits     Limits
 	// Hosts are the names and addresses by which clients may call this node, without ports; an IPv6 address may
 	// stand in brackets. The address on which a connection arrived always counts.
 	Hosts []string

@@ -46,8 +46,8 @@ func (c *Call) allowExport(t *target) error {
 
 // allowExportTo is allowExport for the hash of a public key.
 func (c *Call) allowExportTo(hash [sha256.Size]byte) error {
-	export := c.server.cfg.Export
-	if export.Any || slices.Contains(export.Pinned, hash) {
+	peers := c.server.peers.Load()
+	if peers.ExportToAny || slices.Contains(peers.Pinned, hash) {
 		return nil
 	}
 	return newError(CodeForbiddenExportNotAllowed)

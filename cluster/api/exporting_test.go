@@ -116,7 +116,7 @@ func TestExportIsAllowedToPinnedPeersOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	other = b64(string(der))
-	h.export = Export{Pinned: [][sha256.Size]byte{sha256.Sum256([]byte("another")), sha256.Sum256(unb64(t, pinned))}}
+	h.peers = Peers{Pinned: [][sha256.Size]byte{sha256.Sum256([]byte("another")), sha256.Sum256(unb64(t, pinned))}}
 	h.server, h.identity = h.newServer(t, Limits{})
 	p := params{"KeyId": h.newKey(t), "WrappingAlgorithm": "RSAES_OAEP_SHA_256", "WrappingKeySpec": "RSA_2048"}
 	for _, action := range []string{"ExportDataKey", "GenerateAndExportDataKey"} {

@@ -37,7 +37,7 @@ type harness struct {
 	server   *Server
 	identity *access.Identity
 	clock    *testClock
-	export   Export // of servers that are started from now on
+	peers    Peers // of servers that are started from now on
 	shared   map[string]string
 }
 
@@ -51,7 +51,7 @@ func newHarness(tb testing.TB, limits Limits) *harness {
 	tb.Helper()
 	clock := new(testClock)
 	clock.at.Store(time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC).UnixNano())
-	h := &harness{testRegion: newTestRegion(tb, clock.now), clock: clock, export: Export{Any: true}, shared: map[string]string{}}
+	h := &harness{testRegion: newTestRegion(tb, clock.now), clock: clock, peers: Peers{Regions: []string{"cn-shanghai-self"}, ExportToAny: true}, shared: map[string]string{}}
 	h.server, h.identity = h.newServer(tb, limits)
 	return h
 }
@@ -68,8 +68,8 @@ func (h *harness) newServer(tb testing.TB, limits Limits) (*Server, *access.Iden
 		limits.VersionInterval = -1
 	}
 	s, err := New(Config{
-		Region: h.testRegion, RegionID: testRegionID, Account: testAccount, NodeID: "hz-1", PeerRegions: []string{"cn-shanghai-self"},
-		Identities: ids, Limits: limits, Hosts: []string{testHost}, Now: h.clock.now, Export: h.export,
+		Region: h.testRegion, RegionID: testRegionID, Account: testAccount, NodeID: "hz-1", Peers: h.peers,
+		Identities: ids, Limits: limits, Hosts: []string{testHost}, Now: h.clock.now,
 	})
 	if err != nil {
 		tb.Fatal(err)

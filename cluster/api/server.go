@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"meridian/cluster/api/batch"
@@ -32,6 +33,7 @@ type Server struct {
 	keyPairs  *keyPairLimits
 	// asymmetric bounds the work with asymmetric keys.
 	asymmetric *asymmetricSlots
+	peers      atomic.Pointer[Peers]
 	region     []string // header values that never change
 	node       []string
 }
@@ -46,6 +48,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{cfg: cfg, hosts: hosts, region: []string{cfg.RegionID}, node: []string{cfg.NodeID}}
+	s.SetPeers(cfg.Peers)
 	s.nonces, err = openNonces(nonceConfig{
 		path: cfg.NonceFile, first: cfg.FirstStart, perKey: cfg.Limits.NoncesPerKey, total: cfg.Limits.Nonces, now: cfg.Now, logger: cfg.Logger,
 	})
@@ -64,6 +67,10 @@ func New(cfg Config) (*Server, error) {
 	s.guard.limit, s.guard.refused = cfg.Limits.ConnectionsPerAddress, s.metrics.refused.Inc
 	return s, nil
 }
+
+// SetPeers changes what is known of the other regions: for requests that come from now on, and for those under way that
+// have not looked yet. It keeps peers, which must not change any more.
+func (s *Server) SetPeers(peers Peers) { s.peers.Store(&peers) }
 
 // Close ends the making of keys and gives the memory of nonces back. No request may be under way.
 func (s *Server) Close() error {

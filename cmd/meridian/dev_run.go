@@ -119,6 +119,9 @@ func (d *devRun) start(ctx context.Context) error {
 			return fmt.Errorf("region %s: alias/demo: %w", r.ID, err)
 		}
 	}
+	if err := d.pinTransportKeys(ctx); err != nil {
+		return err
+	}
 	if err := d.announce(); err != nil {
 		return err
 	}

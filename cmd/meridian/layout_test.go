@@ -35,7 +35,7 @@ type layer struct {
 // The client is what command line and migration speak through; it stands alone so that they carry no server.
 var layers = []layer{
 	{folder: "cmd", imports: []string{
-		"cluster/api", "cluster/api/client", "cluster/access", "cluster/audit", "cluster/migrate", "cluster/console",
+		"cluster/api", "cluster/api/batch", "cluster/api/client", "cluster/access", "cluster/audit", "cluster/migrate", "cluster/console",
 		"cluster", "cluster/clusterpb", "cluster/lease", "cluster/transport", "store", "crypto", "crypto/seal", "deploy"}},
 	{folder: "deploy"},
 	{folder: "cluster/console", imports: []string{"cluster/access", "cluster/api/client", "cluster", "store", "crypto"}},

@@ -141,6 +141,9 @@ func (s *server) serve(ctx context.Context, flags *configFlags) error {
 	defer background.Wait()
 	defer cancel()
 
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP) // before anybody can know that the server is there
+	defer signal.Stop(hangup)
 	failed := make(chan error, len(s.listeners))
 	for _, l := range s.listeners {
 		background.Go(func() { failed <- l.serve() })
@@ -154,9 +157,6 @@ func (s *server) serve(ctx context.Context, flags *configFlags) error {
 			}
 		})
 	}
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(hangup)
 	for {
 		select {
 		case <-ctx.Done():

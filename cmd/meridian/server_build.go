@@ -138,30 +138,32 @@ func (s *server) readRootKey() error {
 	return err
 }
 
+// peersOf is what the API knows of the other regions.
+func peersOf(cfg *config.Config) api.Peers {
+	peers := api.Peers{ExportToAny: cfg.Export.Allow == config.ExportAny}
+	for _, p := range cfg.Peers {
+		peers.Regions = append(peers.Regions, p.Region)
+		hashes, _ := p.TransportKeyHashes() // checked with the configuration
+		peers.Pinned = append(peers.Pinned, hashes...)
+	}
+	return peers
+}
+
 // openAPI makes the API and puts it on its listeners.
 func (s *server) openAPI() (err error) {
 	cfg := s.cfg
-	var peers []string
-	export := api.Export{Any: cfg.Export.Allow == config.ExportAny}
-	for _, p := range cfg.Peers {
-		peers = append(peers, p.Region)
-		if hash, ok := p.TransportKeyHash(); ok {
-			export.Pinned = append(export.Pinned, hash)
-		}
-	}
 	s.api, err = api.New(api.Config{
-		Region:      s.node,
-		RegionID:    cfg.Region.ID,
-		Account:     cfg.Region.Account,
-		NodeID:      cfg.Node.ID,
-		PeerRegions: peers,
-		Identities:  s.identities,
+		Region:     s.node,
+		RegionID:   cfg.Region.ID,
+		Account:    cfg.Region.Account,
+		NodeID:     cfg.Node.ID,
+		Peers:      peersOf(cfg),
+		Identities: s.identities,
 		Limits: api.Limits{
 			Keys: cfg.Limits.Keys, Aliases: cfg.Limits.Aliases, Plaintext: cfg.Limits.Plaintext,
 			NoncesPerKey: cfg.Limits.NoncesPerKey, ConnectionsPerAddress: cfg.Limits.Connections,
 			KeyVersions: cfg.Limits.KeyVersions, VersionInterval: versionInterval(cfg.Limits.VersionInterval),
 		},
-		Export:     export,
 		Hosts:      ownNames(cfg.Listen.Names, cfg.Listen.API.Address, cfg.Listen.HTTP.Address),
 		NonceFile:  filepath.Join(cfg.Node.Data, "nonces"),
 		FirstStart: s.node.FirstStart(),

@@ -9,7 +9,7 @@ import (
 
 // reloadable are the parts of the configuration that a running server takes
 // over.
-var reloadable = []string{"log.level"}
+var reloadable = []string{"log.level", "peers", "export.allow"}
 
 // reload reads the configuration and the certificates again. A configuration
 // with a mistake in it changes nothing.
@@ -30,6 +30,8 @@ func (s *server) reload(flags *configFlags) {
 	}
 	s.level.Set(logLevel(l.Config.Log.Level))
 	s.cfg.Log.Level = l.Config.Log.Level
+	s.cfg.Peers, s.cfg.Export = l.Config.Peers, l.Config.Export
+	s.api.SetPeers(peersOf(s.cfg))
 	if len(restart) > 0 {
 		s.log.Warn("Some changes need a restart: "+strings.Join(restart, ", "), "event", "config_needs_restart", "keys", restart)
 	}

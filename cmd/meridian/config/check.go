@@ -262,7 +262,7 @@ func (c *checker) peers() {
 		case seen[p.Region]:
 			c.fail("peers", "names %q twice", p.Region)
 		}
-		if _, ok := p.TransportKeyHash(); !ok && p.TransportKey != "" {
+		if _, ok := p.TransportKeyHashes(); !ok {
 			c.fail("peers", "[%d].transport_key is %q; write sha256: and the 64 hex digits of the public key's hash", i, p.TransportKey)
 		}
 		seen[p.Region] = true

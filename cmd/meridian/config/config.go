@@ -36,7 +36,7 @@ type Config struct {
 	Seal      Seal      `koanf:"seal"`
 	Limits    Limits    `koanf:"limits"`
 	Export    Export    `koanf:"export"`
-	Peers     []Peer    `koanf:"peers" help:"the other regions: region, and transport_key (sha256:HEX of its public key, DER) where data keys may be exported to it"`
+	Peers     []Peer    `koanf:"peers" help:"the other regions: region, and transport_key (sha256:HEX of its public key, of several with blanks between) where data keys may be exported to it"`
 	Raft      Raft      `koanf:"raft"`
 	Disk      Disk      `koanf:"disk"`
 	Memory    Memory    `koanf:"memory"`
@@ -169,18 +169,24 @@ const (
 // Peer is another region, as DescribeRegions lists it.
 type Peer struct {
 	Region       string `koanf:"region"`
-	TransportKey string `koanf:"transport_key"` // sha256: and 64 hex digits; empty: nothing is exported to it
+	TransportKey string `koanf:"transport_key"` // sha256: and 64 hex digits, or several such with blanks between; empty: nothing is exported to it
 }
 
-// TransportKeyHash reads the hash of a peer's public key (SubjectPublicKeyInfo in DER), false if it pins none or not one
-// that can be read.
-func (p Peer) TransportKeyHash() (hash [sha256.Size]byte, ok bool) {
-	digits, ok := strings.CutPrefix(p.TransportKey, "sha256:")
-	if !ok || len(digits) != hex.EncodedLen(len(hash)) {
-		return hash, false
+// TransportKeyHashes reads the hashes of a peer's public keys: of the public half of its transport key, or of a
+// SubjectPublicKeyInfo in DER. It reports false if one of them cannot be read.
+func (p Peer) TransportKeyHashes() (hashes [][sha256.Size]byte, ok bool) {
+	for _, text := range strings.Fields(p.TransportKey) {
+		var hash [sha256.Size]byte
+		digits, named := strings.CutPrefix(text, "sha256:")
+		if !named || len(digits) != hex.EncodedLen(len(hash)) {
+			return nil, false
+		}
+		if _, err := hex.Decode(hash[:], []byte(digits)); err != nil {
+			return nil, false
+		}
+		hashes = append(hashes, hash)
 	}
-	_, err := hex.Decode(hash[:], []byte(digits))
-	return hash, err == nil
+	return hashes, true
 }
 
 // Raft holds the consensus timings; the same on every node of a region.

@@ -6,14 +6,23 @@ import (
 	"testing"
 )
 
-func TestTransportKeyHash(t *testing.T) {
-	sum := sha256.Sum256([]byte("a public key"))
-	digits := hex.EncodeToString(sum[:])
-	if got, ok := (Peer{TransportKey: "sha256:" + digits}).TransportKeyHash(); !ok || got != sum {
-		t.Errorf("%x, %v", got, ok)
+func TestTransportKeyHashes(t *testing.T) {
+	one, two := sha256.Sum256([]byte("a public key")), sha256.Sum256([]byte("another"))
+	digits := hex.EncodeToString(one[:])
+	first, second := "sha256:"+digits, "sha256:"+hex.EncodeToString(two[:])
+	for text, want := range map[string][][sha256.Size]byte{"": nil, first: {one}, second + " " + first: {two, one}, " " + first + "\n": {one}} {
+		got, ok := (Peer{TransportKey: text}).TransportKeyHashes()
+		if !ok || len(got) != len(want) {
+			t.Fatalf("%q: %x, %v", text, got, ok)
+		}
+		for i := range want {
+			if got[i] != want[i] {
+				t.Errorf("%q: hash %d is %x", text, i, got[i])
+			}
+		}
 	}
-	for _, bad := range []string{"", digits, "sha1:" + digits, "sha256:", "sha256:" + digits[2:], "sha256:" + digits + "00", "sha256:zz" + digits[2:]} {
-		if _, ok := (Peer{TransportKey: bad}).TransportKeyHash(); ok {
+	for _, bad := range []string{digits, "sha1:" + digits, "sha256:", first[:len(first)-2], first + "00", "sha256:zz" + digits[2:], first + "," + second, first + " x"} {
+		if _, ok := (Peer{TransportKey: bad}).TransportKeyHashes(); ok {
 			t.Errorf("%q is taken", bad)
 		}
 	}

@@ -57,6 +57,23 @@ func (r *Region) write(l *Layout) error {
 	return nil
 }
 
+// Pin writes the configurations anew, in which each region pins the transport keys of the others as the layout has them
+// now. Nodes that run read them on SIGHUP.
+func (l *Layout) Pin() error {
+	for _, r := range l.Regions {
+		for _, n := range r.Nodes {
+			text, err := n.config(r, l)
+			if err != nil {
+				return err
+			}
+			if err := writeFile(n.ConfigFile, text); err != nil {
+				return err
+			}
+		}
+	}
+	return l.save()
+}
+
 // certificatesGood says whether every node has certificates that last a while.
 func (r *Region) certificatesGood() bool {
 	for _, n := range r.Nodes {
@@ -127,7 +144,11 @@ func (n *Node) config(r *Region, l *Layout) ([]byte, error) {
 	peers := []object{}
 	for _, other := range l.Regions {
 		if other != r {
-			peers = append(peers, object{"region": other.ID})
+			peer := object{"region": other.ID}
+			if other.TransportKey != "" {
+				peer["transport_key"] = other.TransportKey
+			}
+			peers = append(peers, peer)
 		}
 	}
 	raft := object{}

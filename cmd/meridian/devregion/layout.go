@@ -58,6 +58,8 @@ type Layout struct {
 type Region struct {
 	ID    string  `json:"id"`
 	Nodes []*Node `json:"nodes"`
+	// TransportKey is the fingerprint of the region's transport key, which the others pin; empty before it is known.
+	TransportKey string `json:"transport_key,omitempty"`
 
 	Dir    string `json:"-"`
 	CAFile string `json:"-"` // PEM, what clients trust
