@@ -44,12 +44,11 @@ type Header struct {
 
 // Checkpoint says how far a run has come.
 type Checkpoint struct {
-	Rows   int64  `json:"rows"`      // that were read, and whose output is on disk
-	Input  int64  `json:"in"`        // bytes of the input that they took
-	Digest string `json:"in_sha256"` // of these bytes, hex
-	Output int64  `json:"out"`       // bytes of the output file, all of them synced
-	Counts Counts `json:"counts"`    // of these rows
-	Done   bool   `json:"done"`      // there is no more input
+	Rows   int64  `json:"rows"` // that were read, and whose output is on disk
+	Mark          // where in the input they end
+	Output int64  `json:"out"`    // bytes of the output, all of them synced; 0 where there is none
+	Counts Counts `json:"counts"` // of these rows
+	Done   bool   `json:"done"`   // there is no more input
 }
 
 // Counts sorts rows by what came of them.
@@ -95,6 +94,7 @@ var (
 
 // History is what a journal tells of the run so far.
 type History struct {
+	Begun       bool         // there is a journal, maybe without any checkpoint
 	Checkpoints []Checkpoint // in order; a finished run ends with one that is Done
 	Failures    []Failure    // of rows that the last checkpoint covers
 }
@@ -186,6 +186,7 @@ func readJournal(r io.Reader) (header Header, history History, whole int64, err 
 		case first != (e.Header != nil) || !first && e.Checkpoint == nil:
 			return header, history, whole, fmt.Errorf("%w: the line at byte %d does not belong there", ErrJournalDamaged, whole)
 		case first:
+			history.Begun = true
 			if header = *e.Header; header.Version != journalVersion {
 				return header, history, whole, fmt.Errorf("the journal has format %d, and this version of Meridian reads format %d", header.Version, journalVersion)
 			}

@@ -19,9 +19,10 @@ func writeJournal(t *testing.T) (path string, history History, ends []int64) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	history.Begun = true
 	ends = append(ends, j.size)
 	for i := int64(1); i <= 3; i++ {
-		c := Checkpoint{Rows: 10 * i, Input: 100 * i, Digest: "00", Output: 120 * i, Counts: Counts{Moved: 9 * i, Failed: i}, Done: i == 3}
+		c := Checkpoint{Rows: 10 * i, Mark: Mark{Input: 100 * i, Digest: "00"}, Output: 120 * i, Counts: Counts{Moved: 9 * i, Failed: i}, Done: i == 3}
 		failure := Failure{Row: 10*i - 1, Line: 10 * i, ID: "x", Code: FaultSyntax, Reason: "it is\nnot valid JSON"}
 		if err := j.Checkpoint(c, []Failure{failure}); err != nil {
 			t.Fatal(err)
@@ -67,7 +68,7 @@ func TestJournalIsCutAnywhere(t *testing.T) {
 			t.Fatalf("cut at byte %d: %+v, want %d checkpoints", n, history, checkpoints)
 		}
 		if checkpoints < 3 {
-			if err := j.Checkpoint(Checkpoint{Rows: 30, Input: 300, Output: 360, Done: true}, nil); err != nil {
+			if err := j.Checkpoint(Checkpoint{Rows: 30, Mark: Mark{Input: 300}, Output: 360, Done: true}, nil); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -161,7 +162,7 @@ func TestJournalIsOneProcesss(t *testing.T) {
 
 // Checkpoints never go back, and none follows the end.
 func TestJournalRefusesToGoBack(t *testing.T) {
-	for _, c := range []Checkpoint{{Rows: 29, Input: 300, Output: 360}, {Rows: 30, Input: 299, Output: 360}, {Rows: 30, Input: 300, Output: 359}, {Rows: 31, Input: 310, Output: 370}} {
+	for _, c := range []Checkpoint{{Rows: 29, Mark: Mark{Input: 300}, Output: 360}, {Rows: 30, Mark: Mark{Input: 299}, Output: 360}, {Rows: 30, Mark: Mark{Input: 300}, Output: 359}, {Rows: 31, Mark: Mark{Input: 310}, Output: 370}} {
 		path, _, _ := writeJournal(t)
 		j, _, err := OpenJournal(path, testHeader)
 		if err != nil {

@@ -12,8 +12,7 @@ import (
 type batch struct {
 	rows     []*Row
 	outcomes []Outcome
-	input    int64 // bytes up to its end
-	digest   string
+	mark     Mark  // its end
 	last     bool  // the input ends with it
 	err      error // of the input, or of the way
 	done     chan struct{}
@@ -21,17 +20,17 @@ type batch struct {
 
 // move reads, moves and writes until the input or ctx ends.
 func (r *run) move(ctx context.Context) error {
-	stop, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	queue := make(chan *batch, 2*r.cfg.Parallel) // in the order of the input; also the bound of what is under way
-	slots := make(chan struct{}, r.cfg.Parallel)
+	reading, endReading := context.WithCancel(ctx)
+	moving, endMoving := context.WithCancel(context.WithoutCancel(ctx)) // what is under way when ctx ends is finished
+	queue := make(chan *batch, 2*r.cfg.Parallel)                        // in the order of the input; also the bound of what is under way
 	finished := make(chan struct{})
 	go func() {
 		defer close(finished)
-		r.read(ctx, stop, queue, slots)
+		r.read(reading, moving, queue)
 	}()
 	err := r.write(ctx, queue)
-	cancel() // nothing is waited for that will not be written
+	endReading() // nothing is waited for that will not be written
+	endMoving()
 	for b := range queue {
 		<-b.done
 	}
@@ -39,43 +38,45 @@ func (r *run) move(ctx context.Context) error {
 	return err
 }
 
-// read fills the queue until the input, ctx or stop ends, and has each batch moved in one of the slots.
-func (r *run) read(ctx, stop context.Context, queue chan<- *batch, slots chan struct{}) {
+// read fills the queue until the input, reading or moving ends, and has as many batches moved at once as may be.
+func (r *run) read(reading, moving context.Context, queue chan<- *batch) {
 	defer close(queue)
+	slots := make(chan struct{}, r.cfg.Parallel)
 	for {
-		b := r.readBatch()
+		b := r.readBatch(reading)
+		if b.err != nil && reading.Err() != nil {
+			return
+		}
 		ended := b.last || b.err != nil // from here on the batch is its mover's until done is closed
 		select {
 		case slots <- struct{}{}:
-		case <-ctx.Done():
-			return
-		case <-stop.Done():
+		case <-reading.Done():
 			return
 		}
 		go func() {
 			defer func() { <-slots }()
 			defer close(b.done)
 			if b.err == nil {
-				b.outcomes, b.err = moveBatch(stop, r.cfg.Way, b.rows)
+				b.outcomes, b.err = moveBatch(moving, r.cfg.Way, b.rows)
 			}
 		}()
 		select {
 		case queue <- b:
-		case <-stop.Done():
+		case <-moving.Done():
 			<-b.done
 			return
 		}
-		if ended || ctx.Err() != nil {
+		if ended || reading.Err() != nil {
 			return
 		}
 	}
 }
 
 // readBatch reads the rows of one call.
-func (r *run) readBatch() *batch {
+func (r *run) readBatch(ctx context.Context) *batch {
 	b := &batch{done: make(chan struct{})}
 	for len(b.rows) < max(r.cfg.Way.Batch(), 1) {
-		row, err := r.format.Next()
+		row, err := r.cfg.Medium.Next(ctx)
 		if err == io.EOF {
 			b.last = true
 			break
@@ -86,8 +87,7 @@ func (r *run) readBatch() *batch {
 		}
 		b.rows = append(b.rows, row)
 	}
-	b.input = r.format.Offset()
-	b.digest = r.input.sum(b.input)
+	b.mark = r.cfg.Medium.Mark()
 	return b
 }
 
@@ -127,7 +127,7 @@ func (r *run) write(ctx context.Context, queue <-chan *batch) error {
 		if b.err != nil {
 			return errors.Join(b.err, r.checkpoint())
 		}
-		if err := r.writeBatch(b); err != nil {
+		if err := r.writeBatch(ctx, b); err != nil {
 			return err
 		}
 		tooMany := r.cfg.MaxFailures > 0 && r.at.Counts.Failed > r.cfg.MaxFailures
@@ -150,17 +150,14 @@ func (r *run) write(ctx context.Context, queue <-chan *batch) error {
 	return fmt.Errorf("%w: %w", ErrStopped, context.Cause(ctx))
 }
 
-// writeBatch puts the rows of a batch into the buffer.
-func (r *run) writeBatch(b *batch) error {
-	var text []byte
+// writeBatch gives the rows of a batch to the medium, and counts what came of them. They are written also when ctx has
+// ended: it only asks for no more.
+func (r *run) writeBatch(ctx context.Context, b *batch) error {
+	if err := r.cfg.Medium.Write(context.WithoutCancel(ctx), b.rows, b.outcomes); err != nil {
+		return err
+	}
 	for i, row := range b.rows {
-		o := &b.outcomes[i]
-		text = r.format.AppendRow(text[:0], row, o)
-		if _, err := r.buffer.Write(text); err != nil {
-			return err
-		}
-		r.at.Output += int64(len(text))
-		switch o.Status {
+		switch o := &b.outcomes[i]; o.Status {
 		case Moved:
 			r.at.Counts.Moved++
 		case Kept:
@@ -171,19 +168,16 @@ func (r *run) writeBatch(b *batch) error {
 		}
 	}
 	r.at.Rows += int64(len(b.rows))
-	r.at.Input, r.at.Digest, r.at.Done = b.input, b.digest, b.last
+	r.at.Mark, r.at.Done = b.mark, b.last
 	return nil
 }
 
-// checkpoint makes what was written durable, output first.
-func (r *run) checkpoint() error {
+// checkpoint makes what was written durable, the medium first.
+func (r *run) checkpoint() (err error) {
 	if r.at == r.last {
 		return nil
 	}
-	if err := r.buffer.Flush(); err != nil {
-		return err
-	}
-	if err := r.output.Sync(); err != nil {
+	if r.at.Output, err = r.cfg.Medium.Sync(); err != nil {
 		return err
 	}
 	if err := r.journal.Checkpoint(r.at, r.failures); err != nil {

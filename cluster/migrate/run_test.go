@@ -72,11 +72,15 @@ func testInput(rows int) []byte {
 	return b.Bytes()
 }
 
-func testConfig(t *testing.T, folder string, input io.Reader, way Way) Config {
+// jsonLines is the format of most inputs here.
+func jsonLines(input io.Reader) (Format, error) { return NewJSONLines(input, DefaultColumns), nil }
+
+// testConfig is a run from input to a file named out in a folder.
+func testConfig(t *testing.T, folder string, input []byte, way Way) Config {
 	t.Helper()
 	return Config{
-		Header: testHeader, Journal: filepath.Join(folder, "journal"), Output: filepath.Join(folder, "out"), Input: input, Way: way,
-		Format: func(input io.Reader) (Format, error) { return NewJSONLines(input, DefaultColumns), nil }, Every: time.Nanosecond,
+		Header: testHeader, Journal: filepath.Join(folder, "journal"), Way: way, Every: time.Nanosecond,
+		Medium: NewFiles(bytes.NewReader(input), filepath.Join(folder, "out"), jsonLines),
 	}
 }
 
@@ -84,7 +88,7 @@ func testConfig(t *testing.T, folder string, input io.Reader, way Way) Config {
 func undisturbed(t *testing.T, input []byte) (output []byte, last Checkpoint) {
 	t.Helper()
 	folder := t.TempDir()
-	last, err := Run(t.Context(), testConfig(t, folder, bytes.NewReader(input), &mirror{batch: 7}))
+	last, err := Run(t.Context(), testConfig(t, folder, input, &mirror{batch: 7}))
 	if err != nil || !last.Done {
 		t.Fatalf("%+v, %v", last, err)
 	}
@@ -133,7 +137,7 @@ func TestKilledRunGoesOn(t *testing.T) {
 				}
 				return nil
 			}}
-			cfg := testConfig(t, folder, bytes.NewReader(input), way)
+			cfg := testConfig(t, folder, input, way)
 			cfg.Parallel = 1 + random.IntN(4)
 			last, err := Run(t.Context(), cfg)
 			if err == nil {
@@ -145,7 +149,7 @@ func TestKilledRunGoesOn(t *testing.T) {
 			if !errors.Is(err, killed) {
 				t.Fatalf("seed %d, start %d: %v", seed, starts, err)
 			}
-			tear(t, random, cfg)
+			tear(t, random, folder)
 		}
 		got, err := os.ReadFile(filepath.Join(folder, "out"))
 		if err != nil || !bytes.Equal(got, want) {
@@ -155,17 +159,18 @@ func TestKilledRunGoesOn(t *testing.T) {
 }
 
 // tear leaves the files as a kill may: the journal may lack the end of what was being appended, the output may have more.
-func tear(t *testing.T, random *rand.Rand, cfg Config) {
+func tear(t *testing.T, random *rand.Rand, folder string) {
 	t.Helper()
-	journal, err := os.ReadFile(cfg.Journal)
+	path := filepath.Join(folder, "journal")
+	journal, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	header := bytes.IndexByte(journal, '\n') + 1
-	if err := os.Truncate(cfg.Journal, int64(header+random.IntN(len(journal)-header+1))); err != nil {
+	if err := os.Truncate(path, int64(header+random.IntN(len(journal)-header+1))); err != nil {
 		t.Fatal(err)
 	}
-	out, err := os.OpenFile(cfg.Output, os.O_WRONLY|os.O_APPEND, 0)
+	out, err := os.OpenFile(filepath.Join(folder, "out"), os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,21 +192,21 @@ func TestStoppedRunGoesOn(t *testing.T) {
 		}
 		return nil
 	}}
-	cfg := testConfig(t, folder, bytes.NewReader(input), way)
+	cfg := testConfig(t, folder, input, way)
 	last, err := Run(ctx, cfg)
 	if !errors.Is(err, ErrStopped) || last.Done || last.Rows == 0 {
 		t.Fatalf("%+v, %v", last, err)
 	}
-	cfg.Input = bytes.NewReader(input)
+	cfg.Medium = testConfig(t, folder, input, way).Medium
 	if last, err = Run(t.Context(), cfg); err != nil || !last.Done {
 		t.Fatalf("%+v, %v", last, err)
 	}
 	calls := way.calls.Load()
-	cfg.Input = bytes.NewReader(nil) // it is not even looked at
+	cfg.Medium = testConfig(t, folder, nil, way).Medium // the input is not even looked at
 	if again, err := Run(t.Context(), cfg); err != nil || again != last || way.calls.Load() != calls {
 		t.Errorf("run again: %+v, %v", again, err)
 	}
-	if got, err := os.ReadFile(cfg.Output); err != nil || !bytes.Equal(got, want) {
+	if got, err := os.ReadFile(filepath.Join(folder, "out")); err != nil || !bytes.Equal(got, want) {
 		t.Errorf("the output differs, %v", err)
 	}
 }
@@ -209,10 +214,9 @@ func TestStoppedRunGoesOn(t *testing.T) {
 // An input, a run or an output that is not what it was is refused, and nothing is changed.
 func TestRunRefusesWhatChanged(t *testing.T) {
 	input := testInput(300)
-	begin := func() Config {
-		folder := t.TempDir()
+	begin := func(folder string) Config {
 		broken := errors.New("broken")
-		cfg := testConfig(t, folder, bytes.NewReader(input), &mirror{batch: 10, before: func(call int64) error {
+		cfg := testConfig(t, folder, input, &mirror{batch: 10, before: func(call int64) error {
 			if call == 15 {
 				return broken
 			}
@@ -228,24 +232,26 @@ func TestRunRefusesWhatChanged(t *testing.T) {
 	lines := bytes.SplitAfter(input, []byte("\n"))
 	changed := slices.Clone(lines)
 	changed[55] = []byte(`{"id":55,"ciphertext":"QUFB"}` + "\n")
+	reads := func(lines [][]byte) func(*Config, string) {
+		return func(c *Config, folder string) { c.Medium = testConfig(t, folder, bytes.Join(lines, nil), nil).Medium }
+	}
 	for what, c := range map[string]struct {
-		edit func(*Config)
+		edit func(c *Config, folder string)
 		err  error
 		text string
 	}{
-		"a changed row": {func(c *Config) { c.Input = bytes.NewReader(bytes.Join(changed, nil)) }, ErrInputChanged, "rows 51 to 60"},
-		"a row less": {func(c *Config) {
-			c.Input = bytes.NewReader(bytes.Join(slices.Delete(slices.Clone(lines), 20, 21), nil))
-		}, ErrInputChanged, "rows 21 to 30"},
-		"a short input":   {func(c *Config) { c.Input = bytes.NewReader(bytes.Join(lines[:100], nil)) }, ErrInputChanged, "it has 100 rows, and 140 were moved"},
-		"another run":     {func(c *Config) { c.Header.To = "c" }, ErrOtherRun, "destination region"},
-		"a short output":  {func(c *Config) { _ = os.Truncate(c.Output, 10) }, nil, "it was changed"},
-		"without journal": {func(c *Config) { _ = os.Remove(c.Journal) }, os.ErrExist, ""},
+		"a changed row":   {reads(changed), ErrInputChanged, "rows 51 to 60"},
+		"a row less":      {reads(slices.Delete(slices.Clone(lines), 20, 21)), ErrInputChanged, "rows 21 to 30"},
+		"a short input":   {reads(lines[:100]), ErrInputChanged, "it has 100 rows, and 140 were moved"},
+		"another run":     {func(c *Config, _ string) { c.Header.To = "c" }, ErrOtherRun, "destination region"},
+		"a short output":  {func(_ *Config, folder string) { _ = os.Truncate(filepath.Join(folder, "out"), 10) }, nil, "it was changed"},
+		"without journal": {func(c *Config, _ string) { _ = os.Remove(c.Journal) }, os.ErrExist, ""},
 	} {
-		cfg := begin()
-		cfg.Input = bytes.NewReader(input)
-		c.edit(&cfg)
-		before, err := os.ReadFile(cfg.Output)
+		folder := t.TempDir()
+		cfg := begin(folder)
+		cfg.Medium = testConfig(t, folder, input, nil).Medium
+		c.edit(&cfg, folder)
+		before, err := os.ReadFile(filepath.Join(folder, "out"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -253,7 +259,7 @@ func TestRunRefusesWhatChanged(t *testing.T) {
 		if err == nil || c.err != nil && !errors.Is(err, c.err) || !strings.Contains(err.Error(), c.text) {
 			t.Errorf("%s: %v", what, err)
 		}
-		if after, err := os.ReadFile(cfg.Output); err != nil || !bytes.HasPrefix(before, after) {
+		if after, err := os.ReadFile(filepath.Join(folder, "out")); err != nil || !bytes.HasPrefix(before, after) {
 			t.Errorf("%s: the output was changed, %v", what, err)
 		}
 	}
@@ -266,16 +272,17 @@ func TestKilledRunOfCSV(t *testing.T) {
 	for i := range 100 {
 		fmt.Fprintf(&input, "%d,%s,\"a, b\nc\"\r\n", i, base64.StdEncoding.EncodeToString([]byte(fmt.Sprint("blob ", i))))
 	}
-	config := func(folder string, way Way) Config {
-		cfg := testConfig(t, folder, bytes.NewReader(input.Bytes()), way)
-		cfg.Format = func(input io.Reader) (Format, error) { return NewCSV(input, ',', DefaultColumns) }
+	config := func(folder string, input []byte, way Way) Config {
+		cfg := testConfig(t, folder, nil, way)
+		cfg.Medium = NewFiles(bytes.NewReader(input), filepath.Join(folder, "out"), func(input io.Reader) (Format, error) { return NewCSV(input, ',', DefaultColumns) })
 		return cfg
 	}
-	whole := config(t.TempDir(), &mirror{batch: 7})
+	undisturbed := t.TempDir()
+	whole := config(undisturbed, input.Bytes(), &mirror{batch: 7})
 	if last, err := Run(t.Context(), whole); err != nil || last.Counts.Moved != 100 {
 		t.Fatalf("%+v, %v", last, err)
 	}
-	want, err := os.ReadFile(whole.Output)
+	want, err := os.ReadFile(filepath.Join(undisturbed, "out"))
 	if err != nil || !bytes.HasPrefix(want, []byte("id,ciphertext,note,from,status\r\n0,")) || bytes.Count(want, []byte("\"a, b\nc\",a/k/v,moved\r\n")) != 100 {
 		t.Fatalf("%s, %v", want, err)
 	}
@@ -284,7 +291,7 @@ func TestKilledRunOfCSV(t *testing.T) {
 		folder := t.TempDir()
 		for starts := 0; ; starts++ {
 			killed, limit := errors.New("killed"), 1+random.Int64N(10)
-			cfg := config(folder, &mirror{batch: 1 + random.IntN(5), before: func(call int64) error {
+			cfg := config(folder, input.Bytes(), &mirror{batch: 1 + random.IntN(5), before: func(call int64) error {
 				if call >= limit && starts < 8 {
 					return killed
 				}
@@ -297,18 +304,18 @@ func TestKilledRunOfCSV(t *testing.T) {
 			if !errors.Is(err, killed) {
 				t.Fatal(err)
 			}
-			tear(t, random, cfg)
+			tear(t, random, folder)
 		}
 		if got, err := os.ReadFile(filepath.Join(folder, "out")); err != nil || !bytes.Equal(got, want) {
 			t.Fatalf("seed %d: %d bytes, not %d, %v", seed, len(got), len(want), err)
 		}
 	}
-	cfg := config(t.TempDir(), &mirror{batch: 1})
-	cfg.Input = strings.NewReader("id,blob\n")
+	folder := t.TempDir()
+	cfg := config(folder, []byte("id,blob\n"), &mirror{batch: 1})
 	if _, err := Run(t.Context(), cfg); !errors.Is(err, ErrHeader) {
 		t.Errorf("without a column of ciphertexts: %v", err)
 	}
-	if _, err := os.Stat(cfg.Output); !errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(folder, "out")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a run that was refused made its output: %v", err)
 	}
 }
@@ -317,7 +324,7 @@ func TestKilledRunOfCSV(t *testing.T) {
 func TestTooManyFailures(t *testing.T) {
 	input := []byte(strings.Repeat("broken\n", 30))
 	for most, want := range map[int64]error{29: ErrTooManyFailures, 30: nil, 0: nil} {
-		cfg := testConfig(t, t.TempDir(), bytes.NewReader(input), &mirror{batch: 1})
+		cfg := testConfig(t, t.TempDir(), input, &mirror{batch: 1})
 		cfg.MaxFailures = most
 		if last, err := Run(t.Context(), cfg); !errors.Is(err, want) || last.Counts.Failed != 30 {
 			t.Errorf("at most %d: %+v, %v", most, last, err)

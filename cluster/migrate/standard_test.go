@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -217,12 +218,13 @@ func TestStandardWay(t *testing.T) {
 		strings.Replace(from.row(t, "wrong context", `{"a":"b"}`), `"b"`, `"c"`, 1), from.row(t, strings.Repeat("x", 190), ""), from.row(t, strings.Repeat("x", 191), ""),
 		strings.Replace(from.row(t, "data key 3", ""), "{", `{"to":"alias/none",`, 1), `{"ciphertext":"AAAA"}`,
 	}, "\n") + "\n"
-	cfg := testConfig(t, t.TempDir(), strings.NewReader(input), newTestWay(t, from, to))
+	folder := t.TempDir()
+	cfg := testConfig(t, folder, []byte(input), newTestWay(t, from, to))
 	last, err := Run(t.Context(), cfg)
 	if err != nil || last.Counts != (Counts{Moved: 3, Kept: 1, Failed: 6}) {
 		t.Fatalf("%+v, %v", last, err)
 	}
-	output, err := os.ReadFile(cfg.Output)
+	output, err := os.ReadFile(filepath.Join(folder, "out"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -292,7 +294,8 @@ func TestRegionsAreWaitedFor(t *testing.T) {
 		rows = append(rows, from.row(t, fmt.Sprint("data key ", i), ""))
 	}
 	input := strings.Join(rows, "\n") + "\n"
-	cfg := testConfig(t, t.TempDir(), strings.NewReader(input), way)
+	folder := t.TempDir()
+	cfg := testConfig(t, folder, []byte(input), way)
 	cfg.Parallel = 3
 	if last, err := Run(t.Context(), cfg); err != nil || last.Counts.Moved != 20 {
 		t.Fatalf("%+v, %v", last, err)
@@ -306,7 +309,7 @@ func TestRegionsAreWaitedFor(t *testing.T) {
 		}
 		return 0, ""
 	}
-	cfg = testConfig(t, t.TempDir(), strings.NewReader(strings.Repeat(input, 3)), way)
+	cfg = testConfig(t, t.TempDir(), []byte(strings.Repeat(input, 3)), way)
 	last, err := Run(t.Context(), cfg)
 	if err == nil || !strings.Contains(err.Error(), "Forbidden.ExportNotAllowed") || last.Done || last.Counts.Failed != 0 {
 		t.Errorf("%+v, %v", last, err)
@@ -363,11 +366,12 @@ func TestVerify(t *testing.T) {
 		rows = append(rows, strings.Replace(from.row(t, fmt.Sprint("data key ", i), ""), "{", fmt.Sprintf(`{"id":%d,`, i), 1))
 	}
 	input := strings.Join(append(rows, "broken"), "\n") + "\n"
-	cfg := testConfig(t, t.TempDir(), strings.NewReader(input), way)
+	folder := t.TempDir()
+	cfg := testConfig(t, folder, []byte(input), way)
 	if last, err := Run(t.Context(), cfg); err != nil || last.Counts.Moved != 20 {
 		t.Fatalf("%+v, %v", last, err)
 	}
-	output, err := os.ReadFile(cfg.Output)
+	output, err := os.ReadFile(filepath.Join(folder, "out"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -122,8 +122,8 @@ func (f *migrateRun) run(c *cobra.Command, path string) error {
 	defer input.Close()
 	p := f.output.printer(c)
 	cfg := migrate.Config{
-		Header: f.header(path, way.Transport()), Journal: f.journalPath(), Output: f.out, Input: input,
-		Format:   func(r io.Reader) (migrate.Format, error) { return f.rows(path, r) },
+		Header: f.header(path, way.Transport()), Journal: f.journalPath(),
+		Medium:   migrate.NewFiles(input, f.out, func(r io.Reader) (migrate.Format, error) { return f.rows(path, r) }),
 		Way:      way,
 		Parallel: f.parallel, MaxFailures: f.most,
 	}

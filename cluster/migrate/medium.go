@@ -1,0 +1,29 @@
+package migrate
+
+import "context"
+
+// Medium is where the rows of a run are and where they go back to: a file beside a file, a folder, a table. A medium
+// serves one run: [Run] begins it and closes it.
+type Medium interface {
+	// Begin makes ready to read and write behind the last checkpoint of h, or at the beginning if h has none. It finds out
+	// whether the input is still what it was ([ErrInputChanged]).
+	Begin(ctx context.Context, h History) error
+	// Next returns the next row, [io.EOF] after the last. Only one goroutine reads.
+	Next(ctx context.Context) (*Row, error)
+	// Mark says how far Next has come, to be kept in the checkpoint that covers these rows. The goroutine that reads asks.
+	Mark() Mark
+	// Write takes rows with their outcomes, in the order of Next, from another goroutine than Next. It may turn an outcome
+	// into Failed, as where another writer changed the row meanwhile.
+	Write(ctx context.Context, rows []*Row, outcomes []Outcome) error
+	// Sync makes durable what was written before, and says how many bytes the output has (0 where there is none).
+	Sync() (output int64, err error)
+	// Close gives back what the medium holds, also of one that was never begun. What was not made durable is lost.
+	Close() error
+}
+
+// Mark is a place in the input. It is part of a [Checkpoint].
+type Mark struct {
+	Input  int64  `json:"in"`                  // bytes that the rows took; 0 where there are none
+	Digest string `json:"in_sha256,omitempty"` // of these bytes, hex
+	Key    string `json:"key,omitempty"`       // of the last row, where rows are found by key (tables), or the last name (folders)
+}
