@@ -103,8 +103,12 @@ func (c *CSV) parse(row *Row, rec *record) {
 				row.setBlob(value)
 			}
 		case c.columns.Context:
+			if context, ok := row.parseContext([]byte(value)); ok {
+				row.Context = context
+			}
+		case c.columns.ContextTo:
 			if value != "" {
-				row.setContext([]byte(value))
+				row.setTarget([]byte(value))
 			}
 		case c.columns.To:
 			row.To = value
@@ -121,6 +125,9 @@ func (c *CSV) AppendRow(dst []byte, row *Row, o *Outcome) []byte {
 	news := map[string]string{"from": o.From, "status": string(o.Status)}
 	if o.Status == Moved {
 		news[c.columns.Blob] = o.text()
+		if row.newContext() {
+			news[c.columns.Context] = contextText(row.sealing())
+		}
 	}
 	at := 0
 	for i, name := range c.header {
@@ -141,7 +148,8 @@ func (c *CSV) AppendRow(dst []byte, row *Row, o *Outcome) []byte {
 	return append(dst, c.end...)
 }
 
-// Header is the first line of the output, which has the columns from and status besides those of the input.
+// Header is the first line of the output, which has the columns from and status besides those of the input, and the
+// context where rows may get one.
 func (c *CSV) Header() []byte {
 	var line []byte
 	for i, name := range slices.Concat(c.header, c.added()) {
@@ -155,7 +163,11 @@ func (c *CSV) Header() []byte {
 
 // added are the columns that the output has and the input has not.
 func (c *CSV) added() (names []string) {
-	for _, name := range []string{"from", "status"} {
+	always := []string{"from", "status"}
+	if c.columns.NewContexts || slices.Contains(c.header, c.columns.ContextTo) {
+		always = slices.Insert(always, 0, c.columns.Context)
+	}
+	for _, name := range always {
 		if !slices.Contains(c.header, name) {
 			names = append(names, name)
 		}

@@ -56,6 +56,8 @@ type Counts struct {
 	Moved  int64 `json:"moved"`
 	Kept   int64 `json:"kept"` // they were sealed under the destination's key already
 	Failed int64 `json:"failed"`
+	// Skipped rows are of keys that are not to be moved.
+	Skipped int64 `json:"skipped,omitempty"`
 }
 
 // Failure is a row that was not moved.

@@ -16,10 +16,13 @@ const maxLine = 1 << 20
 // Columns are the names of the members or columns of a row that mean something here. All others are carried through.
 type Columns struct {
 	ID, Blob, Context, To string
+	ContextTo             string // context that the new blob is to be sealed in
+	// NewContexts says that rows may get contexts that the input has no column for: the output has one then.
+	NewContexts bool
 }
 
 // DefaultColumns are the names that are meant if nobody says.
-var DefaultColumns = Columns{ID: "id", Blob: "ciphertext", Context: "context", To: "to"}
+var DefaultColumns = Columns{ID: "id", Blob: "ciphertext", Context: "context", To: "to", ContextTo: "context_to"}
 
 // jsonRow is what a row of JSONL needs to be written again.
 type jsonRow struct {
@@ -132,7 +135,11 @@ func (j *JSONLines) parse(row *Row) {
 			}
 			row.setBlob(text)
 		case j.columns.Context:
-			row.setContext(m.value)
+			if context, ok := row.parseContext(m.value); ok {
+				row.Context = context
+			}
+		case j.columns.ContextTo:
+			row.setTarget(m.value)
 		case j.columns.To:
 			if json.Unmarshal(m.value, &row.To) != nil {
 				row.setFault(fault(FaultSyntax, "%q is not a text", j.columns.To))
@@ -170,10 +177,20 @@ func (r *Row) setBlob(text string) {
 	r.Blob = blob
 }
 
-// setContext reads an encryption context; null is none.
-func (r *Row) setContext(text []byte) {
+// setTarget reads the context that the new blob is to be sealed in; null leaves that to others.
+func (r *Row) setTarget(text []byte) {
 	if string(text) == "null" {
 		return
+	}
+	if context, ok := r.parseContext(text); ok {
+		r.Target = &context
+	}
+}
+
+// parseContext reads an encryption context; null is none. One that cannot be read is a fault of the row.
+func (r *Row) parseContext(text []byte) (crypto.Context, bool) {
+	if string(text) == "null" {
+		return crypto.Context{}, true
 	}
 	context, err := crypto.ParseContext(text)
 	if err != nil {
@@ -183,21 +200,24 @@ func (r *Row) setContext(text []byte) {
 		} else {
 			r.setFault(fault(FaultContext, "it cannot be read"))
 		}
-		return
+		return crypto.Context{}, false
 	}
-	r.Context = context
+	return context, true
 }
 
-// AppendRow appends a row with its outcome: the line as it was, with the new blob in the place of the old one, and the
-// members from and status, which are replaced if they are there. A line that could not be read stays as it is.
+// AppendRow appends a row with its outcome: the line as it was, with the new blob and its context in the place of the old
+// ones, and the members from and status, which are replaced if they are there. A line that could not be read stays as it is.
 func (j *JSONLines) AppendRow(dst []byte, row *Row, o *Outcome) []byte {
 	carried := row.carried.(*jsonRow)
 	if carried.members == nil {
 		return append(append(dst, carried.line...), '\n')
 	}
-	news := map[string]string{"from": o.From, "status": string(o.Status)}
+	news := map[string]string{"from": jsonText(o.From), "status": jsonText(string(o.Status))}
 	if o.Status == Moved {
-		news[j.columns.Blob] = o.text()
+		news[j.columns.Blob] = jsonText(o.text())
+		if row.newContext() {
+			news[j.columns.Context] = contextText(row.sealing())
+		}
 	}
 	at := 0
 	for _, m := range carried.members {
@@ -207,17 +227,15 @@ func (j *JSONLines) AppendRow(dst []byte, row *Row, o *Outcome) []byte {
 		}
 		delete(news, m.name)
 		dst = append(dst, carried.line[at:m.from]...)
-		dst = appendJSONText(dst, value)
+		dst = append(dst, value...)
 		at = m.to
 	}
 	end := lastBrace(carried.line)
 	dst = append(dst, carried.line[at:end]...)
-	for _, name := range []string{"from", "status"} { // in this order; the blob is always there
+	for _, name := range []string{j.columns.Context, "from", "status"} { // in this order; the blob is always there
 		if value, left := news[name]; left {
-			dst = append(dst, ',')
-			dst = appendJSONText(dst, name)
-			dst = append(dst, ':')
-			dst = appendJSONText(dst, value)
+			dst = append(append(append(append(dst, ','), jsonText(name)...), ':'), value...)
+			delete(news, name)
 		}
 	}
 	dst = append(dst, carried.line[end:]...)
@@ -233,11 +251,20 @@ func lastBrace(line []byte) int {
 	return at
 }
 
-// appendJSONText appends a text in quotes.
-func appendJSONText(dst []byte, text string) []byte {
+// jsonText is a text in quotes.
+func jsonText(text string) string {
 	b, err := json.Marshal(text)
 	if err != nil { // of a text there is none
-		return append(dst, `""`...)
+		return `""`
 	}
-	return append(dst, b...)
+	return string(b)
+}
+
+// contextText is a context as rows have it.
+func contextText(c crypto.Context) string {
+	text, err := jsonObject(c.Pairs())
+	if err != nil { // of texts there is none
+		return "{}"
+	}
+	return text
 }

@@ -85,6 +85,7 @@ func (r *run) readBatch(ctx context.Context) *batch {
 			b.err = fmt.Errorf("reading the input: %w", err)
 			return b
 		}
+		r.cfg.Rules.Apply(row)
 		b.rows = append(b.rows, row)
 	}
 	b.mark = r.cfg.Medium.Mark()
@@ -97,8 +98,12 @@ func moveBatch(ctx context.Context, way Way, rows []*Row) ([]Outcome, error) {
 	var readable []*Row
 	var places []int
 	for i, row := range rows {
-		if row.Fault != nil {
+		switch {
+		case row.Fault != nil:
 			outcomes[i] = Outcome{Status: Failed, Fault: row.Fault}
+			continue
+		case row.Skip:
+			outcomes[i] = skipped(row)
 			continue
 		}
 		readable, places = append(readable, row), append(places, i)
@@ -162,6 +167,8 @@ func (r *run) writeBatch(ctx context.Context, b *batch) error {
 			r.at.Counts.Moved++
 		case Kept:
 			r.at.Counts.Kept++
+		case Skipped:
+			r.at.Counts.Skipped++
 		default:
 			r.at.Counts.Failed++
 			r.failures = append(r.failures, Failure{Row: row.Number, Line: row.Line, ID: row.ID, Code: o.Fault.Code, Reason: o.Fault.Reason})

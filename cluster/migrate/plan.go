@@ -23,6 +23,7 @@ import (
 type Plan struct {
 	Rows     int64     `json:"rows"`
 	Kept     int64     `json:"kept"` // they are where they are to go
+	Skipped  int64     `json:"skipped"`
 	Groups   []Group   `json:"groups"`
 	Failures []Failure `json:"failures"` // rows that would fail, as far as that shows without opening them; at most MaxPlanned
 	Failing  int64     `json:"failing"`  // how many there are
@@ -75,6 +76,10 @@ func (s *Standard) Plan(ctx context.Context, rows Format) (*Plan, error) {
 func (s *Standard) planRow(ctx context.Context, p *Plan, groups map[string]*Group, row *Row) error {
 	if row.Fault != nil {
 		p.fails(row, row.Fault)
+		return nil
+	}
+	if row.Skip {
+		p.Skipped++
 		return nil
 	}
 	way, refused, err := s.routes.of(ctx, row)
@@ -169,7 +174,7 @@ func (s *Standard) tryReEncrypt(ctx context.Context, row *Row, way route) error 
 	if err != nil {
 		return err
 	}
-	sealing, err := contextParam(row.Context)
+	sealing, err := contextParam(row.sealing())
 	if err != nil {
 		return err
 	}

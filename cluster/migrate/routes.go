@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
 	"sync"
 
 	"meridian/cluster/api/client"
@@ -130,12 +131,15 @@ func refusal(err error) (*RowError, error) {
 	return &RowError{Code: answer.Code, Reason: answer.Message}, nil
 }
 
-// jsonObject writes pairs as a JSON object.
+// jsonObject writes pairs as a JSON object, without escapes that it could do without: its length is limited.
 func jsonObject(pairs []crypto.Pair) (string, error) {
 	object := make(map[string]string, len(pairs))
 	for _, p := range pairs {
 		object[p.Name] = p.Value
 	}
-	text, err := json.Marshal(object)
-	return string(text), err
+	var text strings.Builder
+	e := json.NewEncoder(&text)
+	e.SetEscapeHTML(false)
+	err := e.Encode(object)
+	return strings.TrimSuffix(text.String(), "\n"), err
 }

@@ -13,11 +13,25 @@ type Row struct {
 	ID      string         // what names it, or empty
 	Blob    []byte         // its ciphertext blob, decoded
 	Context crypto.Context // that it was sealed in
-	To      string         // the key that it is to be sealed under, or empty
-	Fault   *RowError      // if the row cannot be read; it is not moved then
+	// Target is the context that the new blob is to be sealed in; nil: that of the old one.
+	Target *crypto.Context
+	To     string    // the key that it is to be sealed under, or empty
+	Skip   bool      // it is left as it is
+	Fault  *RowError // if the row cannot be read; it is not moved then
 
 	carried any // what its format needs to write it again
 }
+
+// sealing is the context that the new blob is sealed in.
+func (r *Row) sealing() crypto.Context {
+	if r.Target != nil {
+		return *r.Target
+	}
+	return r.Context
+}
+
+// newContext says whether a row that was moved has another context than before.
+func (r *Row) newContext() bool { return !r.sealing().Equal(r.Context) }
 
 // RowError says why a row was not moved. It repeats nothing of a blob or a context.
 type RowError struct {

@@ -22,6 +22,8 @@ type Config struct {
 	Journal string // path
 	Medium  Medium // new; Run closes it
 	Way     Way
+	// Rules are applied to each row before it is moved.
+	Rules Rules
 	// Parallel is how many batches are moved at once; default 4.
 	Parallel int
 	// Every is the longest time between checkpoints; default 1 s.

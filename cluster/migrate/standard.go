@@ -108,13 +108,17 @@ func (s *Standard) moveRow(ctx context.Context, row *Row) (Outcome, *RowError, e
 		o.Status = Kept
 		return o, nil, nil
 	}
-	sealing, err := contextParam(row.Context)
+	opening, err := contextParam(row.Context)
+	if err != nil {
+		return o, nil, err
+	}
+	sealing, err := contextParam(row.sealing())
 	if err != nil {
 		return o, nil, err
 	}
 	var exported struct{ ExportedDataKey string }
 	err = s.from.Call(ctx, "ExportDataKey", map[string]string{
-		"CiphertextBlob": base64.StdEncoding.EncodeToString(row.Blob), "EncryptionContext": sealing,
+		"CiphertextBlob": base64.StdEncoding.EncodeToString(row.Blob), "EncryptionContext": opening,
 		"PublicKeyBlob": s.transport.public, "WrappingAlgorithm": exportScheme, "WrappingKeySpec": "RSA_2048",
 	}, &exported)
 	if refused, err := refusal(err); refused != nil || err != nil {
