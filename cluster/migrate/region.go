@@ -2,11 +2,11 @@ package migrate
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
-	"sync/atomic"
+	"strings"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -19,18 +19,17 @@ import (
 // over all of them. It is safe for concurrent use.
 type Region struct {
 	ID      string
-	clients []*client.Client // each asks another node first
-	next    atomic.Uint32
-	// Waited counts answers that said to come again later, and nodes that could not be reached.
-	Waited atomic.Int64
+	clients []*client.Client // of one node each
+	nodes   *nodeList
+	traffic trafficCounter
 }
 
 // NewRegion makes the side out of a client's configuration.
 func NewRegion(id string, cfg client.Config) (*Region, error) {
-	r := &Region{ID: id}
-	for i := range cfg.Endpoints {
+	r := &Region{ID: id, nodes: newNodeList(len(cfg.Endpoints)), traffic: trafficCounter{is: Traffic{Region: id}}}
+	for _, endpoint := range cfg.Endpoints {
 		own := cfg
-		own.Endpoints = slices.Concat(cfg.Endpoints[i:], cfg.Endpoints[:i])
+		own.Endpoints = []string{endpoint}
 		c, err := client.New(own)
 		if err != nil {
 			return nil, err
@@ -50,6 +49,9 @@ func (r *Region) Close() {
 	}
 }
 
+// Traffic is what the region was asked so far.
+func (r *Region) Traffic() Traffic { return r.traffic.read() }
+
 // Pauses between two attempts, while a region cannot answer or does not want to.
 const (
 	firstPause = 50 * time.Millisecond
@@ -57,18 +59,13 @@ const (
 )
 
 // Call calls an action that changes nothing, again and again while the region is not to be reached or says to come
-// later, until ctx ends. An *client.Error that it returns is about the request.
+// later, until ctx ends. An *client.Error that it returns is about the request. Answers may hold a plaintext: their text
+// is wiped once out is filled.
 func (r *Region) Call(ctx context.Context, action string, params map[string]string, out any) error {
 	pauses := backoff.NewExponentialBackOff()
 	pauses.InitialInterval, pauses.MaxInterval = firstPause, mostPause
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
-		c := r.clients[int(r.next.Add(1))%len(r.clients)]
-		_, err := c.Call(ctx, action, params, out)
-		if err == nil || !passes(err) {
-			return struct{}{}, permanent(err)
-		}
-		r.Waited.Add(1)
-		return struct{}{}, err
+		return struct{}{}, r.ask(ctx, action, params, out)
 	}, backoff.WithBackOff(pauses), backoff.WithMaxElapsedTime(0))
 	if err != nil {
 		return fmt.Errorf("%s: %w", r.ID, err)
@@ -76,20 +73,95 @@ func (r *Region) Call(ctx context.Context, action string, params map[string]stri
 	return nil
 }
 
+// ask asks one node after the other until one answers. The error is permanent unless it helps to ask again later.
+func (r *Region) ask(ctx context.Context, action string, params map[string]string, out any) error {
+	tried := make([]bool, len(r.clients))
+	var failures []error
+	refuses, hope := false, false
+	for range r.clients {
+		began := time.Now()
+		at := r.nodes.pick(began, tried)
+		tried[at] = true
+		resp, err := r.clients[at].Call(ctx, action, params, out)
+		clear(resp.Body)
+		why := judge(ctx, err)
+		if why != unreached && ctx.Err() == nil {
+			r.traffic.answered(resp.RequestID)
+		}
+		switch why {
+		case fine, final:
+			if ctx.Err() == nil {
+				r.nodes.answered(at)
+			}
+			return permanent(err)
+		case throttled:
+			r.nodes.answered(at)
+			r.traffic.throttled()
+			return err
+		case unavailable, unreached:
+			r.nodes.failed(at, began, time.Now())
+			refuses = refuses || why == unavailable
+			if why == unreached {
+				r.traffic.unreached()
+			}
+			hope = hope || !hopeless(err)
+		case broken:
+			hope = true
+		}
+		failures = append(failures, err)
+	}
+	if refuses {
+		r.traffic.throttled() // it is the region as a whole that cannot answer now
+	}
+	err := errors.Join(failures...)
+	if !hope {
+		err = permanent(err)
+	}
+	return err
+}
+
+// verdict is what an attempt means for the next one.
+type verdict int
+
+const (
+	fine        verdict = iota
+	final               // no other attempt would be answered differently
+	throttled           // the region says to come later
+	unavailable         // this node cannot answer now
+	unreached           // no answer came from this node
+	broken              // the request failed at this node
+)
+
+// judge says what came of an attempt.
+func judge(ctx context.Context, err error) verdict {
+	var answer *client.Error
+	switch {
+	case err == nil:
+		return fine
+	case ctx.Err() != nil:
+		return final
+	case !errors.As(err, &answer):
+		return unreached
+	case answer.Status == http.StatusTooManyRequests, strings.HasPrefix(answer.Code, "Rejected.Throttling"), strings.HasPrefix(answer.Code, "Throttling"):
+		return throttled
+	case answer.Status == http.StatusServiceUnavailable:
+		return unavailable
+	case answer.Status >= http.StatusInternalServerError:
+		return broken
+	}
+	return final
+}
+
+// hopeless reports whether a node that was not reached will not be later either.
+func hopeless(err error) bool {
+	return client.WrongProtocol(err) || errors.As(err, new(*tls.CertificateVerificationError))
+}
+
 func permanent(err error) error {
 	if err == nil {
 		return nil
 	}
 	return backoff.Permanent(err)
-}
-
-// passes reports whether another attempt may succeed where this one failed.
-func passes(err error) bool {
-	var answer *client.Error
-	if errors.As(err, &answer) {
-		return answer.Status == http.StatusTooManyRequests || answer.Status >= http.StatusInternalServerError
-	}
-	return !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) && !client.WrongProtocol(err)
 }
 
 // Key is a key of a region as a migration needs to know it.

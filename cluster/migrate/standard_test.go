@@ -100,6 +100,7 @@ func (c *cloud) serve(w http.ResponseWriter, r *http.Request) {
 	if code != "" {
 		answer = map[string]string{"Code": code, "Message": "refused: " + code, "RequestId": "r"}
 	}
+	w.Header().Set("X-Acs-Request-Id", "r")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(answer)
 }
@@ -300,7 +301,7 @@ func TestRegionsAreWaitedFor(t *testing.T) {
 	if last, err := Run(t.Context(), cfg); err != nil || last.Counts.Moved != 20 {
 		t.Fatalf("%+v, %v", last, err)
 	}
-	if way.from.Waited.Load() == 0 {
+	if way.from.Traffic().Throttled == 0 {
 		t.Error("nothing was waited for")
 	}
 	from.refuse = func(action string, call int, _ map[string]string) (int, string) {
