@@ -41,20 +41,18 @@ func (r *run) move(ctx context.Context) error {
 // read fills the queue until the input, reading or moving ends, and has as many batches moved at once as may be.
 func (r *run) read(reading, moving context.Context, queue chan<- *batch) {
 	defer close(queue)
-	slots := make(chan struct{}, r.cfg.Parallel)
+	pace := newPace(r.cfg.Parallel, r.cfg.Regions)
 	for {
 		b := r.readBatch(reading)
 		if b.err != nil && reading.Err() != nil {
 			return
 		}
 		ended := b.last || b.err != nil // from here on the batch is its mover's until done is closed
-		select {
-		case slots <- struct{}{}:
-		case <-reading.Done():
+		if pace.take(reading) != nil {
 			return
 		}
 		go func() {
-			defer func() { <-slots }()
+			defer pace.give()
 			defer close(b.done)
 			if b.err == nil {
 				b.outcomes, b.err = moveBatch(moving, r.cfg.Way, b.rows)
@@ -75,6 +73,11 @@ func (r *run) read(reading, moving context.Context, queue chan<- *batch) {
 // readBatch reads the rows of one call.
 func (r *run) readBatch(ctx context.Context) *batch {
 	b := &batch{done: make(chan struct{})}
+	if r.cfg.Gate != nil {
+		if b.err = r.cfg.Gate(ctx); b.err != nil {
+			return b
+		}
+	}
 	for len(b.rows) < max(r.cfg.Way.Batch(), 1) {
 		row, err := r.cfg.Medium.Next(ctx)
 		if err == io.EOF {
@@ -127,8 +130,14 @@ func moveBatch(ctx context.Context, way Way, rows []*Row) ([]Outcome, error) {
 // write takes batches in the order of the input, and makes what was written durable now and then, and at the end.
 func (r *run) write(ctx context.Context, queue <-chan *batch) error {
 	next := time.Now().Add(r.cfg.Every)
-	for b := range queue {
-		<-b.done
+	for {
+		b, err := r.nextBatch(queue, next)
+		if err != nil {
+			return err
+		}
+		if b == nil {
+			break
+		}
 		if b.err != nil {
 			return errors.Join(b.err, r.checkpoint())
 		}
@@ -153,6 +162,38 @@ func (r *run) write(ctx context.Context, queue <-chan *batch) error {
 		return err
 	}
 	return fmt.Errorf("%w: %w", ErrStopped, context.Cause(ctx))
+}
+
+// nextBatch returns the next batch that is done; nil after the last. While there is none, what was written becomes durable
+// when that is due.
+func (r *run) nextBatch(queue <-chan *batch, next time.Time) (*batch, error) {
+	var due <-chan time.Time
+	if r.at != r.last {
+		timer := time.NewTimer(time.Until(next))
+		defer timer.Stop()
+		due = timer.C
+	}
+	var b *batch
+	var done <-chan struct{}
+	for {
+		select {
+		case got, more := <-queue:
+			if !more {
+				return nil, nil
+			}
+			b, queue, done = got, nil, got.done
+		case <-done:
+			return b, nil
+		case <-due:
+			due = nil
+			if err := r.checkpoint(); err != nil {
+				if b != nil {
+					<-b.done
+				}
+				return nil, err
+			}
+		}
+	}
 }
 
 // writeBatch gives the rows of a batch to the medium, and counts what came of them. They are written also when ctx has

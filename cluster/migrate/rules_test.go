@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -74,7 +75,7 @@ func TestRowsGetNewContexts(t *testing.T) {
 		strings.Replace(from.row(t, "data key 5", ``), "{", `{"context_to":7,`, 1),
 		to.row(t, "moved before", `{"app":"old"}`),
 	}, "\n") + "\n"
-	cfg := testConfig(t, t.TempDir(), strings.NewReader(input), newTestWay(t, from, to))
+	cfg := testConfig(t, t.TempDir(), []byte(input), newTestWay(t, from, to))
 	var err error
 	if cfg.Rules.Contexts, err = ParseContextRules([]string{"app", "moved=yes"}); err != nil {
 		t.Fatal(err)
@@ -83,7 +84,7 @@ func TestRowsGetNewContexts(t *testing.T) {
 	if err != nil || last.Counts != (Counts{Moved: 5, Kept: 1, Failed: 1}) {
 		t.Fatalf("%+v, %v", last, err)
 	}
-	output, err := os.ReadFile(cfg.Output)
+	output, err := os.ReadFile(filepath.Join(filepath.Dir(cfg.Journal), "out"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +149,7 @@ func TestSkippedKeys(t *testing.T) {
 	old := legacy.row(t, "old", `{"a":"b"}`)
 	input := from.row(t, "data key", "") + "\n" + old + "\n" + "broken\n"
 	way := newTestWay(t, from, to)
-	cfg := testConfig(t, t.TempDir(), strings.NewReader(input), way)
+	cfg := testConfig(t, t.TempDir(), []byte(input), way)
 	skip, err := way.from.KeyIDs(t.Context(), []string{strings.ToUpper(legacy.key.String())})
 	if err != nil || len(skip) != 1 {
 		t.Fatal(skip, err)
@@ -162,7 +163,7 @@ func TestSkippedKeys(t *testing.T) {
 	if err != nil || last.Counts != (Counts{Moved: 1, Skipped: 1, Failed: 1}) {
 		t.Fatalf("%+v, %v", last, err)
 	}
-	output, err := os.ReadFile(cfg.Output)
+	output, err := os.ReadFile(filepath.Join(filepath.Dir(cfg.Journal), "out"))
 	if err != nil {
 		t.Fatal(err)
 	}

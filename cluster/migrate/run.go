@@ -24,8 +24,12 @@ type Config struct {
 	Way     Way
 	// Rules are applied to each row before it is moved.
 	Rules Rules
-	// Parallel is how many batches are moved at once; default 4.
+	// Parallel is how many batches are moved at once, at the most; default 4. There are fewer while one of the regions
+	// says to come later.
 	Parallel int
+	Regions  []*Region
+	// Gate, if not nil, is called before each batch is read, and holds the run until it returns. An error ends the run.
+	Gate func(ctx context.Context) error
 	// Every is the longest time between checkpoints; default 1 s.
 	Every time.Duration
 	// MaxFailures ends the run when more rows have failed; 0: no bound.
