@@ -20,7 +20,7 @@ import (
 //
 // The first is the [Header], which says what the run is. Each [Checkpoint] after it says that so many rows were read and
 // that their output is on disk: the output is synced before the checkpoint is written, and the checkpoint before anybody
-// relies on it. A checkpoint names the rows that failed since the one before. A run that was killed reads the journal, cuts
+// relies on it. With a checkpoint comes what was [Since] the one before. A [Start] says that a process went on from there. A run that was killed reads the journal, cuts
 // the output back to the last checkpoint and goes on from there; rows behind it that had been moved are moved again, which
 // changes nothing but their blobs.
 //
@@ -69,11 +69,21 @@ type Failure struct {
 	Reason string `json:"reason"`
 }
 
-// entry is one line: a header, or a checkpoint with its failures.
+// entry is one line: a header, a start, or a checkpoint with what was since the one before.
 type entry struct {
 	Header     *Header     `json:"header,omitempty"`
+	Start      *Start      `json:"start,omitempty"`
 	Checkpoint *Checkpoint `json:"checkpoint,omitempty"`
-	Failures   []Failure   `json:"failed,omitempty"`
+	Since
+}
+
+// is says of which one kind a line is; none if it is of several.
+func (e *entry) is() (header, start, checkpoint bool) {
+	header, start, checkpoint = e.Header != nil, e.Start != nil, e.Checkpoint != nil
+	if header && start || header && checkpoint || start && checkpoint {
+		return false, false, false
+	}
+	return header, start, checkpoint
 }
 
 const (
@@ -93,21 +103,6 @@ var (
 	// ErrInputChanged says that the input is not what it was when the run began.
 	ErrInputChanged = errors.New("the input has changed")
 )
-
-// History is what a journal tells of the run so far.
-type History struct {
-	Begun       bool         // there is a journal, maybe without any checkpoint
-	Checkpoints []Checkpoint // in order; a finished run ends with one that is Done
-	Failures    []Failure    // of rows that the last checkpoint covers
-}
-
-// Last is how far the run has come; the zero value at its beginning.
-func (h History) Last() Checkpoint {
-	if len(h.Checkpoints) == 0 {
-		return Checkpoint{}
-	}
-	return h.Checkpoints[len(h.Checkpoints)-1]
-}
 
 // CreateJournal begins a journal, which is there with its whole header or not at all. It must not be there before.
 func CreateJournal(path string, header Header) (*Journal, error) {
@@ -180,23 +175,26 @@ func readJournal(r io.Reader) (header Header, history History, whole int64, err 
 		e, ok := parseEntry(line)
 		if !ok {
 			if _, err := lines.Peek(1); err == io.EOF && !first {
+				history.Groups = history.groups.list()
 				return header, history, whole, nil // the end, or a last line of which the disk has a part
 			}
 			return header, history, whole, fmt.Errorf("%w: the line at byte %d does not fit its sum", ErrJournalDamaged, whole)
 		}
+		isHeader, start, checkpoint := e.is()
 		switch last := history.Last(); {
-		case first != (e.Header != nil) || !first && e.Checkpoint == nil:
+		case first != isHeader || !first && !start && !checkpoint:
 			return header, history, whole, fmt.Errorf("%w: the line at byte %d does not belong there", ErrJournalDamaged, whole)
 		case first:
 			history.Begun = true
 			if header = *e.Header; header.Version != journalVersion {
 				return header, history, whole, fmt.Errorf("the journal has format %d, and this version of Meridian reads format %d", header.Version, journalVersion)
 			}
-		case e.Checkpoint.Rows < last.Rows || e.Checkpoint.Input < last.Input || e.Checkpoint.Output < last.Output || last.Done:
-			return header, history, whole, fmt.Errorf("%w: the checkpoint at byte %d goes back", ErrJournalDamaged, whole)
+		case start && !last.Done:
+			history.Starts = append(history.Starts, *e.Start)
+		case start || e.Checkpoint.Rows < last.Rows || e.Checkpoint.Input < last.Input || e.Checkpoint.Output < last.Output || last.Done:
+			return header, history, whole, fmt.Errorf("%w: the line at byte %d goes back", ErrJournalDamaged, whole)
 		default:
-			history.Checkpoints = append(history.Checkpoints, *e.Checkpoint)
-			history.Failures = append(history.Failures, e.Failures...)
+			history.add(*e.Checkpoint, e.Since)
 		}
 		whole += int64(len(line))
 	}
@@ -256,10 +254,13 @@ func sameRun(found, want Header) error {
 	return errors.Join(errs...)
 }
 
-// Checkpoint writes how far the run has come, with the rows that failed since the last one, and syncs it. The output has
-// to be synced before.
-func (j *Journal) Checkpoint(c Checkpoint, failures []Failure) error {
-	return j.append(entry{Checkpoint: &c, Failures: failures})
+// Start writes that a process goes on with the run, and syncs it.
+func (j *Journal) Start(s Start) error { return j.append(entry{Start: &s}) }
+
+// Checkpoint writes how far the run has come, with what was since the last one, and syncs it. The output has to be synced
+// before.
+func (j *Journal) Checkpoint(c Checkpoint, since Since) error {
+	return j.append(entry{Checkpoint: &c, Since: since})
 }
 
 // line writes an entry with its sum and end.

@@ -24,7 +24,7 @@ func writeJournal(t *testing.T) (path string, history History, ends []int64) {
 	for i := int64(1); i <= 3; i++ {
 		c := Checkpoint{Rows: 10 * i, Mark: Mark{Input: 100 * i, Digest: "00"}, Output: 120 * i, Counts: Counts{Moved: 9 * i, Failed: i}, Done: i == 3}
 		failure := Failure{Row: 10*i - 1, Line: 10 * i, ID: "x", Code: FaultSyntax, Reason: "it is\nnot valid JSON"}
-		if err := j.Checkpoint(c, []Failure{failure}); err != nil {
+		if err := j.Checkpoint(c, Since{Failures: []Failure{failure}}); err != nil {
 			t.Fatal(err)
 		}
 		history.Checkpoints = append(history.Checkpoints, c)
@@ -68,7 +68,7 @@ func TestJournalIsCutAnywhere(t *testing.T) {
 			t.Fatalf("cut at byte %d: %+v, want %d checkpoints", n, history, checkpoints)
 		}
 		if checkpoints < 3 {
-			if err := j.Checkpoint(Checkpoint{Rows: 30, Mark: Mark{Input: 300}, Output: 360, Done: true}, nil); err != nil {
+			if err := j.Checkpoint(Checkpoint{Rows: 30, Mark: Mark{Input: 300}, Output: 360, Done: true}, Since{}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -168,7 +168,7 @@ func TestJournalRefusesToGoBack(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := errors.Join(j.Checkpoint(c, nil), j.Close()); err != nil {
+		if err := errors.Join(j.Checkpoint(c, Since{}), j.Close()); err != nil {
 			t.Fatal(err)
 		}
 		if _, _, err := ReadJournal(path); !errors.Is(err, ErrJournalDamaged) {

@@ -203,15 +203,10 @@ func (r *run) writeBatch(ctx context.Context, b *batch) error {
 		return err
 	}
 	for i, row := range b.rows {
-		switch o := &b.outcomes[i]; o.Status {
-		case Moved:
-			r.at.Counts.Moved++
-		case Kept:
-			r.at.Counts.Kept++
-		case Skipped:
-			r.at.Counts.Skipped++
-		default:
-			r.at.Counts.Failed++
+		o := &b.outcomes[i]
+		r.at.Counts.add(countOf(o.Status))
+		r.tally.row(row, o)
+		if o.Status == Failed {
 			r.failures = append(r.failures, Failure{Row: row.Number, Line: row.Line, ID: row.ID, Code: o.Fault.Code, Reason: o.Fault.Reason})
 		}
 	}
@@ -228,7 +223,11 @@ func (r *run) checkpoint() (err error) {
 	if r.at.Output, err = r.cfg.Medium.Sync(); err != nil {
 		return err
 	}
-	if err := r.journal.Checkpoint(r.at, r.failures); err != nil {
+	since := Since{At: now(), Failures: r.failures, Groups: r.tally.take()}
+	for _, region := range r.cfg.Regions {
+		since.Traffic = append(since.Traffic, region.Traffic())
+	}
+	if err := r.journal.Checkpoint(r.at, since); err != nil {
 		return err
 	}
 	r.last, r.failures = r.at, r.failures[:0]

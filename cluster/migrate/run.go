@@ -22,12 +22,13 @@ type Config struct {
 	Journal string // path
 	Medium  Medium // new; Run closes it
 	Way     Way
+	Tool    string // version of the program, for the journal
 	// Rules are applied to each row before it is moved.
 	Rules Rules
 	// Parallel is how many batches are moved at once, at the most; default 4. There are fewer while one of the regions
 	// says to come later.
 	Parallel int
-	Regions  []*Region
+	Regions  []*Region // that the way uses
 	// Gate, if not nil, is called before each batch is read, and holds the run until it returns. An error ends the run.
 	Gate func(ctx context.Context) error
 	// Every is the longest time between checkpoints; default 1 s.
@@ -73,6 +74,7 @@ type run struct {
 
 	at       Checkpoint // what was written to the medium, but for the size of its output
 	failures []Failure  // since the last checkpoint
+	tally    tally      // likewise
 }
 
 // open makes medium and journal ready, or finds those of an earlier start.
@@ -91,7 +93,7 @@ func (r *run) open(ctx context.Context) (err error) {
 		return errors.Join(err, r.journal.Close())
 	}
 	r.at = r.last
-	return nil
+	return r.start()
 }
 
 // create begins a run. The medium comes first, so that a journal always has its output.
@@ -99,6 +101,19 @@ func (r *run) create(ctx context.Context) (err error) {
 	if err := r.cfg.Medium.Begin(ctx, History{}); err != nil {
 		return err
 	}
-	r.journal, err = CreateJournal(r.cfg.Journal, r.cfg.Header)
-	return err
+	if r.journal, err = CreateJournal(r.cfg.Journal, r.cfg.Header); err != nil {
+		return err
+	}
+	return r.start()
 }
+
+// start notes that this process goes on with the run.
+func (r *run) start() error {
+	if err := r.journal.Start(Start{At: now(), Tool: r.cfg.Tool, Parallel: r.cfg.Parallel}); err != nil {
+		return errors.Join(err, r.journal.Close())
+	}
+	return nil
+}
+
+// now is the time as journals have it.
+func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }

@@ -1,6 +1,9 @@
 package migrate
 
-import "sync"
+import (
+	"cmp"
+	"sync"
+)
 
 // Traffic is what a region was asked since a start.
 type Traffic struct {
@@ -10,6 +13,14 @@ type Traffic struct {
 	Unreached int64  `json:"unreached,omitempty"` // times that a node gave no answer
 	First     string `json:"first,omitempty"`     // request id of the first answer
 	Last      string `json:"last,omitempty"`
+}
+
+// add adds what the region was asked later.
+func (t *Traffic) add(later Traffic) {
+	t.Calls += later.Calls
+	t.Throttled += later.Throttled
+	t.Unreached += later.Unreached
+	t.First, t.Last = cmp.Or(t.First, later.First), cmp.Or(later.Last, t.Last)
 }
 
 // trafficCounter counts for many callers.
