@@ -44,8 +44,24 @@ type Group struct {
 	Problem string   `json:"problem,omitempty"` // why none of them would be moved; empty: they would be
 }
 
+// planner is a way as far as a plan needs it. Each try tells what a dry run of one side's part says.
+type planner interface {
+	sides() (from *Region, routes *routes)
+	tooLarge(row *Row) *RowError
+	tryFrom(ctx context.Context, row *Row, way route) error
+	tryTo(ctx context.Context, row *Row, way route) error
+}
+
 // Plan reads every row and sorts it by where it is from and where it would go.
 func (s *Standard) Plan(ctx context.Context, rows Format) (*Plan, error) {
+	return planRows(ctx, s, rows)
+}
+
+// sides returns what a plan asks.
+func (s *Standard) sides() (*Region, *routes) { return s.from, s.routes }
+
+// planRows makes the plan of a way.
+func planRows(ctx context.Context, s planner, rows Format) (*Plan, error) {
 	p := &Plan{}
 	groups := map[string]*Group{}
 	for {
@@ -57,7 +73,7 @@ func (s *Standard) Plan(ctx context.Context, rows Format) (*Plan, error) {
 			return nil, err
 		}
 		p.Rows++
-		if err := s.planRow(ctx, p, groups, row); err != nil {
+		if err := p.add(ctx, s, groups, row); err != nil {
 			return nil, err
 		}
 	}
@@ -72,8 +88,8 @@ func (s *Standard) Plan(ctx context.Context, rows Format) (*Plan, error) {
 	return p, nil
 }
 
-// planRow puts a row where it belongs.
-func (s *Standard) planRow(ctx context.Context, p *Plan, groups map[string]*Group, row *Row) error {
+// add puts a row where it belongs.
+func (p *Plan) add(ctx context.Context, s planner, groups map[string]*Group, row *Row) error {
 	if row.Fault != nil {
 		p.fails(row, row.Fault)
 		return nil
@@ -82,7 +98,8 @@ func (s *Standard) planRow(ctx context.Context, p *Plan, groups map[string]*Grou
 		p.Skipped++
 		return nil
 	}
-	way, refused, err := s.routes.of(ctx, row)
+	_, routes := s.sides()
+	way, refused, err := routes.of(ctx, row)
 	switch {
 	case err != nil:
 		return err
@@ -98,7 +115,7 @@ func (s *Standard) planRow(ctx context.Context, p *Plan, groups map[string]*Grou
 	}
 	name := way.source + " " + way.target.ID
 	if groups[name] == nil {
-		if groups[name], err = s.newGroup(ctx, row, way); err != nil {
+		if groups[name], err = newGroup(ctx, s, row, way); err != nil {
 			return err
 		}
 	}
@@ -115,11 +132,12 @@ func (p *Plan) fails(row *Row, why *RowError) {
 }
 
 // newGroup describes the keys of a group and tries, with its first row, whether both regions would do their part.
-func (s *Standard) newGroup(ctx context.Context, row *Row, way route) (*Group, error) {
+func newGroup(ctx context.Context, s planner, row *Row, way route) (*Group, error) {
 	_, source, _ := strings.Cut(way.source, "/")
 	key, version, _ := strings.Cut(source, "/")
 	g := &Group{Source: key, Version: version, Target: way.target.ID, To: cmp.Or(row.To, way.target.ID)}
-	k, err := s.from.Key(ctx, key)
+	from, _ := s.sides()
+	k, err := from.Key(ctx, key)
 	refused, err := refusal(err)
 	switch {
 	case err != nil:
@@ -129,7 +147,7 @@ func (s *Standard) newGroup(ctx context.Context, row *Row, way route) (*Group, e
 		return g, nil
 	}
 	g.State, g.Names = k.State, k.Names[1:]
-	for _, try := range []func(context.Context, *Row, route) error{s.tryExport, s.tryReEncrypt} {
+	for _, try := range []func(context.Context, *Row, route) error{s.tryFrom, s.tryTo} {
 		refused, err := refusal(try(ctx, row, way))
 		if err != nil {
 			return nil, err
@@ -142,8 +160,8 @@ func (s *Standard) newGroup(ctx context.Context, row *Row, way route) (*Group, e
 	return g, nil
 }
 
-// tryExport is a dry run of the source's part.
-func (s *Standard) tryExport(ctx context.Context, row *Row, _ route) error {
+// tryFrom is a dry run of the source's part.
+func (s *Standard) tryFrom(ctx context.Context, row *Row, _ route) error {
 	sealing, err := contextParam(row.Context)
 	if err != nil {
 		return err
@@ -154,8 +172,8 @@ func (s *Standard) tryExport(ctx context.Context, row *Row, _ route) error {
 	}, nil))
 }
 
-// tryReEncrypt is a dry run of the destination's part, with a data key of its own.
-func (s *Standard) tryReEncrypt(ctx context.Context, row *Row, way route) error {
+// tryTo is a dry run of the destination's part, with a data key of its own.
+func (s *Standard) tryTo(ctx context.Context, row *Row, way route) error {
 	der, err := base64.StdEncoding.DecodeString(s.transport.public)
 	if err != nil {
 		return err

@@ -57,6 +57,9 @@ func FindTransport(ctx context.Context, to *Region, name string) (Transport, err
 	return t, nil
 }
 
+// WayStandard is the name of the way of [Standard] in a journal.
+const WayStandard = "standard"
+
 // Standard moves rows with nothing but the public API: the source exports each data key under the transport key of the
 // destination, which takes it from there. Whoever moves it sees RSA ciphertext alone. Two calls a row; a data key has at
 // most 190 bytes.
@@ -79,9 +82,14 @@ func (s *Standard) Batch() int { return 1 }
 
 // Move moves rows.
 func (s *Standard) Move(ctx context.Context, rows []*Row) ([]Outcome, error) {
+	return moveEach(ctx, rows, s.moveRow)
+}
+
+// moveEach moves rows one by one.
+func moveEach(ctx context.Context, rows []*Row, move func(context.Context, *Row) (Outcome, *RowError, error)) ([]Outcome, error) {
 	outcomes := make([]Outcome, len(rows))
 	for i, row := range rows {
-		o, refused, err := s.moveRow(ctx, row)
+		o, refused, err := move(ctx, row)
 		if err != nil {
 			return nil, err
 		}

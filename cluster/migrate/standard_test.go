@@ -37,6 +37,15 @@ type cloud struct {
 	calls map[string]int
 	// refuse answers in place of an action: status and code; 0: nothing.
 	refuse func(action string, call int, form map[string]string) (int, string)
+	echoes bool // refusals repeat what was sent
+}
+
+// echo is what a refusal repeats.
+func (c *cloud) echo(form map[string]string) string {
+	if !c.echoes {
+		return ""
+	}
+	return " " + form["Plaintext"] + " server string to sign is:" + form["Plaintext"]
 }
 
 const transportID = "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee"
@@ -98,7 +107,7 @@ func (c *cloud) serve(w http.ResponseWriter, r *http.Request) {
 		answer, status, code = nil, 412, "DryRunOperationError"
 	}
 	if code != "" {
-		answer = map[string]string{"Code": code, "Message": "refused: " + code, "RequestId": "r"}
+		answer = map[string]string{"Code": code, "Message": "refused: " + code + c.echo(form), "RequestId": "r"}
 	}
 	w.Header().Set("X-Acs-Request-Id", "r")
 	w.WriteHeader(status)
@@ -131,22 +140,49 @@ func (c *cloud) answer(action string, form map[string]string) (answer any, statu
 		return c.export(form)
 	case "ReEncrypt":
 		return c.reEncrypt(form)
+	case "Decrypt":
+		plaintext, ok := c.open(form)
+		if !ok {
+			return nil, 400, "InvalidParameter"
+		}
+		return map[string][]byte{"Plaintext": plaintext}, 200, ""
+	case "Encrypt":
+		return c.encrypt(form)
 	}
 	return nil, 404, "InvalidAction.NotFound"
 }
 
-func (c *cloud) export(form map[string]string) (any, int, string) {
+// open opens a blob of the region.
+func (c *cloud) open(form map[string]string) (plaintext []byte, ok bool) {
 	raw, _ := base64.StdEncoding.DecodeString(form["CiphertextBlob"])
 	blob, err := crypto.ParseBlob(raw)
-	if err != nil {
+	context, contextErr := crypto.ParseContext([]byte(form["EncryptionContext"]))
+	if err != nil || contextErr != nil {
+		return nil, false
+	}
+	plaintext, err = blob.Open(nil, c.xaes, context)
+	return plaintext, err == nil
+}
+
+// maxPlaintext is what the region encrypts at the most.
+const maxPlaintext = 4096
+
+func (c *cloud) encrypt(form map[string]string) (any, int, string) {
+	plaintext, err := base64.StdEncoding.DecodeString(form["Plaintext"])
+	context, contextErr := crypto.ParseContext([]byte(form["EncryptionContext"]))
+	if err != nil || contextErr != nil || form["KeyId"] != c.key.String() || len(plaintext) < 1 || len(plaintext) > maxPlaintext {
 		return nil, 400, "InvalidParameter"
 	}
-	context, err := crypto.ParseContext([]byte(form["EncryptionContext"]))
+	blob, err := c.seal(plaintext, context)
 	if err != nil {
-		return nil, 400, "InvalidParameter"
+		return nil, 500, "InternalFailure"
 	}
-	plaintext, err := blob.Open(nil, c.xaes, context)
-	if err != nil {
+	return map[string][]byte{"CiphertextBlob": blob}, 200, ""
+}
+
+func (c *cloud) export(form map[string]string) (any, int, string) {
+	plaintext, ok := c.open(form)
+	if !ok {
 		return nil, 400, "InvalidParameter"
 	}
 	der, _ := base64.StdEncoding.DecodeString(form["PublicKeyBlob"])

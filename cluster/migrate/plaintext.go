@@ -1,0 +1,143 @@
+package migrate
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+
+	"meridian/cluster/api/client"
+	"meridian/crypto"
+)
+
+// WayPlaintext is the name of the way of [Plaintext] in a journal.
+const WayPlaintext = "plaintext"
+
+// Plaintext moves rows by having them decrypted in the source and encrypted in the destination: each data key is in clear
+// in the memory of this process for a moment. It needs no transport key and no export, and carries what the destination
+// takes. Buffers of this package that held a data key are wiped; copies that the runtime, HTTP and TLS made are not.
+type Plaintext struct {
+	from, to *Region
+	routes   *routes
+}
+
+// NewPlaintext makes the way between two regions.
+func NewPlaintext(from, to *Region, mapping Mapping) *Plaintext {
+	return &Plaintext{from: from, to: to, routes: newRoutes(from, to, mapping)}
+}
+
+// Batch is one: rows are moved one by one, many at once.
+func (p *Plaintext) Batch() int { return 1 }
+
+// Move moves rows.
+func (p *Plaintext) Move(ctx context.Context, rows []*Row) ([]Outcome, error) {
+	return moveEach(ctx, rows, p.moveRow)
+}
+
+func (p *Plaintext) moveRow(ctx context.Context, row *Row) (Outcome, *RowError, error) {
+	ctx, cancel := context.WithTimeout(ctx, attemptTime)
+	defer cancel()
+	way, refused, err := p.routes.of(ctx, row)
+	o := Outcome{From: way.source}
+	switch {
+	case refused != nil || err != nil:
+		return o, refused, err
+	case way.kept:
+		o.Status = Kept
+		return o, nil, nil
+	}
+	dataKey, refused, err := p.open(ctx, row)
+	defer dataKey.Wipe()
+	if refused != nil || err != nil {
+		return o, refused, err
+	}
+	if o.Blob, refused, err = p.seal(ctx, row, way.target, dataKey); refused != nil || err != nil {
+		return o, refused, err
+	}
+	o.Status = Moved
+	return o, nil, nil
+}
+
+// open has the source decrypt a row's blob.
+func (p *Plaintext) open(ctx context.Context, row *Row) (crypto.Secret, *RowError, error) {
+	opening, err := contextParam(row.Context)
+	if err != nil {
+		return nil, nil, err
+	}
+	var decrypted struct{ Plaintext []byte }
+	err = p.from.Call(ctx, "Decrypt", map[string]string{
+		"CiphertextBlob": base64.StdEncoding.EncodeToString(row.Blob), "EncryptionContext": opening,
+	}, &decrypted)
+	refused, err := refusal(err)
+	if err == nil && refused == nil && len(decrypted.Plaintext) == 0 {
+		err = fmt.Errorf("%s: Decrypt answered with no plaintext", p.from.ID)
+	}
+	return decrypted.Plaintext, refused, err
+}
+
+// seal has the destination encrypt a data key. What went wrong is told without it.
+func (p *Plaintext) seal(ctx context.Context, row *Row, target Key, dataKey crypto.Secret) ([]byte, *RowError, error) {
+	sealing, err := contextParam(row.sealing())
+	if err != nil {
+		return nil, nil, err
+	}
+	text := base64.StdEncoding.EncodeToString(dataKey)
+	var sealed struct{ CiphertextBlob []byte }
+	err = p.to.Call(ctx, "Encrypt", map[string]string{"KeyId": target.ID, "Plaintext": text, "EncryptionContext": sealing}, &sealed)
+	if refused, err := refusal(withoutText(err, text)); refused != nil || err != nil {
+		return nil, refused, err
+	}
+	if len(sealed.CiphertextBlob) == 0 {
+		return nil, nil, fmt.Errorf("%s: Encrypt answered with no ciphertext", p.to.ID)
+	}
+	return sealed.CiphertextBlob, nil, nil
+}
+
+// withoutText takes out of an error what an answer may repeat of a request that held a plaintext.
+func withoutText(err error, text string) error {
+	var answer *client.Error
+	if !errors.As(err, &answer) {
+		return err
+	}
+	clean := *answer
+	clean.Signed = "" // it holds the parameters
+	_, signed := answer.ServerText()
+	if signed || strings.Contains(answer.Message, text) || strings.Contains(answer.Recommend, text) {
+		clean.Message, clean.Recommend = "the region refuses it, in words that are not shown because they may hold the plaintext", ""
+	}
+	return fmt.Errorf("Encrypt: %w", &clean)
+}
+
+// Plan reads every row and sorts it by where it is from and where it would go.
+func (p *Plaintext) Plan(ctx context.Context, rows Format) (*Plan, error) {
+	return planRows(ctx, p, rows)
+}
+
+// sides returns what a plan asks.
+func (p *Plaintext) sides() (*Region, *routes) { return p.from, p.routes }
+
+// tooLarge is for the destination to say: what it takes at the most is a setting of the region.
+func (p *Plaintext) tooLarge(*Row) *RowError { return nil }
+
+// tryFrom is a dry run of the source's part.
+func (p *Plaintext) tryFrom(ctx context.Context, row *Row, _ route) error {
+	opening, err := contextParam(row.Context)
+	if err != nil {
+		return err
+	}
+	return dryRun(p.from.Call(ctx, "Decrypt", map[string]string{
+		"CiphertextBlob": base64.StdEncoding.EncodeToString(row.Blob), "EncryptionContext": opening, "DryRun": "true",
+	}, nil))
+}
+
+// tryTo is a dry run of the destination's part, with a data key of zeros.
+func (p *Plaintext) tryTo(ctx context.Context, row *Row, way route) error {
+	sealing, err := contextParam(row.sealing())
+	if err != nil {
+		return err
+	}
+	return dryRun(p.to.Call(ctx, "Encrypt", map[string]string{
+		"KeyId": way.target.ID, "Plaintext": base64.StdEncoding.EncodeToString(make([]byte, 32)), "EncryptionContext": sealing, "DryRun": "true",
+	}, nil))
+}
