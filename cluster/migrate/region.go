@@ -62,10 +62,34 @@ const (
 // later, until ctx ends. An *client.Error that it returns is about the request. Answers may hold a plaintext: their text
 // is wiped once out is filled.
 func (r *Region) Call(ctx context.Context, action string, params map[string]string, out any) error {
+	return r.untilAnswered(ctx, func(c *client.Client) (client.Response, error) {
+		resp, err := c.Call(ctx, action, params, out)
+		clear(resp.Body)
+		return resp, err
+	})
+}
+
+// CallOwn is Call for an action that is Meridian's own.
+func (r *Region) CallOwn(ctx context.Context, action string, params map[string]string, out any) error {
+	return r.untilAnswered(ctx, func(c *client.Client) (client.Response, error) { return c.CallOwn(ctx, action, params, out) })
+}
+
+// CallRows is Call for a batch action, with rows for its body; it returns those of the answer.
+func (r *Region) CallRows(ctx context.Context, action string, params map[string]string, rows []byte) (answer []byte, err error) {
+	err = r.untilAnswered(ctx, func(c *client.Client) (client.Response, error) {
+		resp, err := c.CallRows(ctx, action, params, rows)
+		answer = resp.Body
+		return resp, err
+	})
+	return answer, err
+}
+
+// untilAnswered asks again and again while the region is not to be reached or says to come later.
+func (r *Region) untilAnswered(ctx context.Context, call func(*client.Client) (client.Response, error)) error {
 	pauses := backoff.NewExponentialBackOff()
 	pauses.InitialInterval, pauses.MaxInterval = firstPause, mostPause
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
-		return struct{}{}, r.ask(ctx, action, params, out)
+		return struct{}{}, r.ask(ctx, call)
 	}, backoff.WithBackOff(pauses), backoff.WithMaxElapsedTime(0))
 	if err != nil {
 		return fmt.Errorf("%s: %w", r.ID, err)
@@ -74,7 +98,7 @@ func (r *Region) Call(ctx context.Context, action string, params map[string]stri
 }
 
 // ask asks one node after the other until one answers. The error is permanent unless it helps to ask again later.
-func (r *Region) ask(ctx context.Context, action string, params map[string]string, out any) error {
+func (r *Region) ask(ctx context.Context, call func(*client.Client) (client.Response, error)) error {
 	tried := make([]bool, len(r.clients))
 	var failures []error
 	refuses, hope := false, false
@@ -82,8 +106,7 @@ func (r *Region) ask(ctx context.Context, action string, params map[string]strin
 		began := time.Now()
 		at := r.nodes.pick(began, tried)
 		tried[at] = true
-		resp, err := r.clients[at].Call(ctx, action, params, out)
-		clear(resp.Body)
+		resp, err := call(r.clients[at])
 		why := judge(ctx, err)
 		if why != unreached && ctx.Err() == nil {
 			r.traffic.answered(resp.RequestID)

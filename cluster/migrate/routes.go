@@ -18,6 +18,7 @@ type routes struct {
 	mapping  Mapping
 
 	mu      sync.Mutex
+	known   map[routeOf]answerOf[route]
 	sources map[string]answerOf[[]string] // key id -> its names
 	targets map[string]answerOf[Key]      // name -> key of the destination
 }
@@ -29,14 +30,23 @@ type answerOf[T any] struct {
 }
 
 func newRoutes(from, to *Region, mapping Mapping) *routes {
-	return &routes{from: from, to: to, mapping: mapping, sources: map[string]answerOf[[]string]{}, targets: map[string]answerOf[Key]{}}
+	return &routes{from: from, to: to, mapping: mapping, known: map[routeOf]answerOf[route]{}, sources: map[string]answerOf[[]string]{}, targets: map[string]answerOf[Key]{}}
+}
+
+// routeOf is what decides about a row's route.
+type routeOf struct {
+	region  string
+	key     crypto.KeyID
+	version crypto.VersionID
+	to      string
 }
 
 // route is where a row goes.
 type route struct {
 	source string // REGION/KEYID/VERSION of its blob
 	target Key
-	kept   bool // it is sealed under the target's version already
+	id     crypto.KeyID // of the target
+	kept   bool         // it is sealed under the target's version already
 }
 
 // of returns the route of a row, or why it has none. An error is of a region that cannot be asked.
@@ -45,6 +55,31 @@ func (r *routes) of(ctx context.Context, row *Row) (route, *RowError, error) {
 	if err != nil {
 		return route{}, fault(FaultNoBlob, "it is no ciphertext blob of Meridian"), nil
 	}
+	about := routeOf{blob.Region, blob.KeyID, blob.VersionID, row.To}
+	r.mu.Lock()
+	a, ok := r.known[about]
+	r.mu.Unlock()
+	if ok {
+		return a.value, a.fault, nil
+	}
+	found, refused, err := r.find(ctx, row, blob)
+	if err != nil {
+		return found, nil, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.known) >= maxRoutes { // rows may name what they like
+		clear(r.known)
+	}
+	r.known[about] = answerOf[route]{found, refused}
+	return found, refused, nil
+}
+
+// maxRoutes bounds what is remembered.
+const maxRoutes = 100_000
+
+// find is of for a blob whose route is not known.
+func (r *routes) find(ctx context.Context, row *Row, blob crypto.Blob) (route, *RowError, error) {
 	key, version := blob.KeyID.String(), blob.VersionID.String()
 	found := route{source: blob.Region + "/" + key + "/" + version}
 	if blob.Region != r.from.ID && blob.Region != r.to.ID {
@@ -53,6 +88,7 @@ func (r *routes) of(ctx context.Context, row *Row) (route, *RowError, error) {
 	name := row.To
 	if name == "" {
 		var refused *RowError
+		var err error
 		if name, refused, err = r.mapped(ctx, blob, key); refused != nil || err != nil {
 			return found, refused, err
 		}
@@ -62,6 +98,7 @@ func (r *routes) of(ctx context.Context, row *Row) (route, *RowError, error) {
 		return found, refused, err
 	}
 	found.target = target
+	found.id, _ = crypto.ParseKeyID(target.ID) // of another service it may have another form
 	found.kept = blob.Region == r.to.ID && key == target.ID && version == target.Primary
 	if blob.Region == r.to.ID && !found.kept {
 		return found, fault(FaultRegion, "it was sealed in region %s, where it is to go, under another key or version", blob.Region), nil
