@@ -118,7 +118,9 @@ func TestWaitingRunStops(t *testing.T) {
 		w := mustWindow(t, "22:00-06:00")
 		ctx, cancel := context.WithCancel(t.Context())
 		cfg := testConfig(t, t.TempDir(), testInput(10), &mirror{batch: 1})
-		cfg.Gate = func(ctx context.Context) error { return w.Wait(ctx, func(time.Time) { time.AfterFunc(time.Hour, cancel) }) }
+		cfg.Gate = func(ctx context.Context) error {
+			return w.Wait(ctx, func(time.Time) { time.AfterFunc(time.Hour, cancel) })
+		}
 		began := time.Now()
 		last, err := Run(ctx, cfg)
 		if !errors.Is(err, ErrStopped) || last.Rows != 0 || time.Since(began) != time.Hour {
