@@ -209,7 +209,6 @@ func (c *CSV) readRecord() (*record, error) {
 	quotes, size := 0, 0
 	for {
 		part, err := c.records.ReadSlice('\n')
-		c.read += int64(len(part))
 		size += len(part)
 		if size <= maxLine {
 			r.text = append(r.text, part...)
@@ -230,6 +229,7 @@ func (c *CSV) readRecord() (*record, error) {
 		if !ended {
 			r.lines++
 		}
+		c.read += int64(size)
 		c.finish(r, size, quotes)
 		return r, nil
 	}

@@ -3,7 +3,6 @@ package migrate
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -24,52 +23,72 @@ type headed interface{ Header() []byte }
 
 // Files is the medium of a run that reads one file and writes another.
 type Files struct {
+	// Compression of the output; the one that its name says if nothing else is said.
+	Compression Compression
+
 	source io.Reader
-	path   string // of the output
+	path   string    // of the output
+	stream io.Writer // instead of a file
 	open   func(input io.Reader) (Format, error)
 
 	input  *digester
 	format Format
-	output *os.File
-	buffer *bufio.Writer
-	size   int64  // of the output, with what is in the buffer
+	file   *os.File // the output, if it is one
+	sink   *sink
 	text   []byte // of a row, used again
 }
 
 // NewFiles reads rows of a format from input and writes them to the file at output. At the first start of a run the file
-// must not be there, or be empty.
+// must not be there, or be empty. Input that is packed goes through [Unpack] first.
 func NewFiles(input io.Reader, output string, format func(input io.Reader) (Format, error)) *Files {
-	return &Files{source: input, path: output, open: format}
+	c, _ := CompressionOf(output)
+	return &Files{Compression: c, source: input, path: output, open: format}
+}
+
+// NewStream reads rows of a format from input and writes them to what cannot be cut back, such as standard output. So a
+// run with it has no journal, and begins at the beginning.
+func NewStream(input io.Reader, output io.Writer, format func(input io.Reader) (Format, error)) *Files {
+	return &Files{Compression: Plain, source: input, stream: output, open: format}
 }
 
 // Begin finds the places in both files. Nothing is written before the input is known to be what it was.
 func (f *Files) Begin(ctx context.Context, h History) (err error) {
+	packer, err := newPacker(f.Compression)
+	if err != nil {
+		return err
+	}
 	f.input = newDigester(f.source)
 	if f.format, err = f.open(f.input); err != nil {
 		return fmt.Errorf("reading the input: %w", err)
 	}
-	if h.Begun {
-		err = f.resume(ctx, h)
-	} else {
-		err = f.create()
+	output := f.stream
+	if output == nil {
+		if err := f.openOutput(ctx, h); err != nil {
+			return err
+		}
+		output = f.file
 	}
-	if err != nil {
-		return err
-	}
-	f.buffer = bufio.NewWriterSize(f.output, 256<<10)
+	f.sink = &sink{file: f.file, buffer: bufio.NewWriterSize(output, 256<<10), packer: packer, size: h.Last().Output}
 	if head, ok := f.format.(headed); ok && len(h.Checkpoints) == 0 {
-		n, _ := f.buffer.Write(head.Header()) // a failure comes again when the buffer is flushed
-		f.size = int64(n)
+		_, err = f.sink.Write(head.Header())
 	}
-	return nil
+	return err
+}
+
+// openOutput makes the output, or finds that of an earlier start.
+func (f *Files) openOutput(ctx context.Context, h History) error {
+	if h.Begun {
+		return f.resume(ctx, h)
+	}
+	return f.create()
 }
 
 // create makes the output. An empty one is of a run that was killed before it had its journal.
 func (f *Files) create() (err error) {
-	if f.output, err = os.OpenFile(f.path, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
+	if f.file, err = os.OpenFile(f.path, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
 		return err
 	}
-	info, err := f.output.Stat()
+	info, err := f.file.Stat()
 	if err != nil {
 		return err
 	}
@@ -82,10 +101,10 @@ func (f *Files) create() (err error) {
 // resume cuts the output back to the last checkpoint.
 func (f *Files) resume(ctx context.Context, h History) (err error) {
 	last := h.Last()
-	if f.output, err = os.OpenFile(f.path, os.O_RDWR, 0); err != nil {
+	if f.file, err = os.OpenFile(f.path, os.O_RDWR, 0); err != nil {
 		return err
 	}
-	info, err := f.output.Stat()
+	info, err := f.file.Stat()
 	if err != nil {
 		return err
 	}
@@ -95,10 +114,10 @@ func (f *Files) resume(ctx context.Context, h History) (err error) {
 	if err := f.skip(ctx, h); err != nil {
 		return err
 	}
-	if err := f.output.Truncate(last.Output); err != nil {
+	if err := f.file.Truncate(last.Output); err != nil {
 		return err
 	}
-	f.size, err = f.output.Seek(last.Output, io.SeekStart)
+	_, err = f.file.Seek(last.Output, io.SeekStart)
 	return err
 }
 
@@ -111,7 +130,7 @@ func (f *Files) skip(ctx context.Context, h History) error {
 			if _, err := f.Next(ctx); err == io.EOF {
 				return fmt.Errorf("%w: it has %d rows, and %d were moved", ErrInputChanged, rows, h.Last().Rows)
 			} else if err != nil {
-				return err
+				return fmt.Errorf("reading the input after row %d: %w", rows, err)
 			}
 			rows++
 		}
@@ -141,23 +160,20 @@ func (f *Files) Mark() Mark {
 func (f *Files) Write(_ context.Context, rows []*Row, outcomes []Outcome) error {
 	for i, row := range rows {
 		f.text = f.format.AppendRow(f.text[:0], row, &outcomes[i])
-		if _, err := f.buffer.Write(f.text); err != nil {
+		if _, err := f.sink.Write(f.text); err != nil {
 			return err
 		}
-		f.size += int64(len(f.text))
 	}
 	return nil
 }
 
 // Sync writes the buffer and syncs the output.
-func (f *Files) Sync() (int64, error) {
-	return f.size, errors.Join(f.buffer.Flush(), f.output.Sync())
-}
+func (f *Files) Sync() (int64, error) { return f.sink.sync() }
 
-// Close closes the output. The input is its opener's.
+// Close closes the output. The input is its opener's, and so is a stream.
 func (f *Files) Close() error {
-	if f.output == nil {
+	if f.file == nil {
 		return nil
 	}
-	return f.output.Close()
+	return f.file.Close()
 }

@@ -78,9 +78,10 @@ type textLine struct {
 // readLine reads up to a line's end or the end of the input. The text of a line that is too long is dropped.
 func (j *JSONLines) readLine() (textLine, error) {
 	var l textLine
+	read := int64(0)
 	for {
 		part, err := j.lines.ReadSlice('\n')
-		j.read += int64(len(part))
+		read += int64(len(part))
 		if !l.cut {
 			l.text = append(l.text, part...)
 		}
@@ -96,6 +97,7 @@ func (j *JSONLines) readLine() (textLine, error) {
 			return l, err
 		}
 		l.text = trimEnd(l.text)
+		j.read += read
 		return l, nil
 	}
 }

@@ -26,7 +26,7 @@ func (r *run) move(ctx context.Context) error {
 	finished := make(chan struct{})
 	go func() {
 		defer close(finished)
-		r.read(reading, moving, queue)
+		r.fill(reading, moving, queue)
 	}()
 	err := r.write(ctx, queue)
 	endReading() // nothing is waited for that will not be written
@@ -38,8 +38,8 @@ func (r *run) move(ctx context.Context) error {
 	return err
 }
 
-// read fills the queue until the input, reading or moving ends, and has as many batches moved at once as may be.
-func (r *run) read(reading, moving context.Context, queue chan<- *batch) {
+// fill fills the queue until the input, reading or moving ends, and has as many batches moved at once as may be.
+func (r *run) fill(reading, moving context.Context, queue chan<- *batch) {
 	defer close(queue)
 	pace := newPace(r.cfg.Parallel, r.cfg.Regions)
 	for {
@@ -70,7 +70,7 @@ func (r *run) read(reading, moving context.Context, queue chan<- *batch) {
 	}
 }
 
-// readBatch reads the rows of one call.
+// readBatch reads the rows of one call. An error, and the end, come behind the rows before them.
 func (r *run) readBatch(ctx context.Context) *batch {
 	b := &batch{done: make(chan struct{})}
 	if r.cfg.Gate != nil {
@@ -78,20 +78,24 @@ func (r *run) readBatch(ctx context.Context) *batch {
 			return b
 		}
 	}
-	for len(b.rows) < max(r.cfg.Way.Batch(), 1) {
+	for r.readErr == nil && len(b.rows) < max(r.cfg.Way.Batch(), 1) {
 		row, err := r.cfg.Medium.Next(ctx)
-		if err == io.EOF {
-			b.last = true
-			break
-		}
 		if err != nil {
-			b.err = fmt.Errorf("reading the input: %w", err)
-			return b
+			r.readErr = err
+			break
 		}
 		r.cfg.Rules.Apply(row)
 		b.rows = append(b.rows, row)
+		r.read = row.Number
 	}
-	b.mark = r.cfg.Medium.Mark()
+	switch b.last = r.readErr == io.EOF; {
+	case b.last || len(b.rows) > 0:
+		b.mark = r.cfg.Medium.Mark()
+	case r.read > 0:
+		b.err = fmt.Errorf("reading the input after row %d: %w", r.read, r.readErr)
+	default:
+		b.err = fmt.Errorf("reading the input: %w", r.readErr)
+	}
 	return b
 }
 
@@ -223,16 +227,26 @@ func (r *run) checkpoint() (err error) {
 	if r.at.Output, err = r.cfg.Medium.Sync(); err != nil {
 		return err
 	}
-	since := Since{At: now(), Failures: r.failures, Groups: r.tally.take()}
-	for _, region := range r.cfg.Regions {
-		since.Traffic = append(since.Traffic, region.Traffic())
+	if r.cfg.Failed != nil && len(r.failures) > 0 {
+		r.cfg.Failed(r.failures)
 	}
-	if err := r.journal.Checkpoint(r.at, since); err != nil {
-		return err
+	if r.journal != nil {
+		if err := r.journal.Checkpoint(r.at, r.since()); err != nil {
+			return err
+		}
 	}
 	r.last, r.failures = r.at, r.failures[:0]
 	if r.cfg.Progress != nil {
 		r.cfg.Progress(r.last)
 	}
 	return nil
+}
+
+// since is what a checkpoint tells of the time since the one before.
+func (r *run) since() Since {
+	since := Since{At: now(), Failures: r.failures, Groups: r.tally.take()}
+	for _, region := range r.cfg.Regions {
+		since.Traffic = append(since.Traffic, region.Traffic())
+	}
+	return since
 }

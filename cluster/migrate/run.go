@@ -19,7 +19,7 @@ type Way interface {
 // Config says what a run does.
 type Config struct {
 	Header  Header
-	Journal string // path
+	Journal string // path; empty: the run keeps none, begins at the beginning and cannot go on
 	Medium  Medium // new; Run closes it
 	Way     Way
 	Tool    string // version of the program, for the journal
@@ -37,6 +37,8 @@ type Config struct {
 	MaxFailures int64
 	// Progress, if not nil, is called with each checkpoint, from one goroutine.
 	Progress func(Checkpoint)
+	// Failed, if not nil, is called with the rows that failed, before the checkpoint that covers them, from one goroutine.
+	Failed func([]Failure)
 }
 
 var (
@@ -63,14 +65,20 @@ func Run(ctx context.Context, cfg Config) (last Checkpoint, err error) {
 		return r.last, err
 	}
 	err = r.move(ctx)
-	return r.last, errors.Join(err, r.journal.Close())
+	if r.journal != nil {
+		err = errors.Join(err, r.journal.Close())
+	}
+	return r.last, err
 }
 
 // run is one run of the engine.
 type run struct {
 	cfg     Config
-	journal *Journal
+	journal *Journal // nil: none is kept
 	last    Checkpoint
+
+	read    int64 // number of the last row that this start has read
+	readErr error // why there are no more: io.EOF, or what is wrong
 
 	at       Checkpoint // what was written to the medium, but for the size of its output
 	failures []Failure  // since the last checkpoint
@@ -79,6 +87,9 @@ type run struct {
 
 // open makes medium and journal ready, or finds those of an earlier start.
 func (r *run) open(ctx context.Context) (err error) {
+	if r.cfg.Journal == "" {
+		return r.cfg.Medium.Begin(ctx, History{})
+	}
 	var history History
 	if r.journal, history, err = OpenJournal(r.cfg.Journal, r.cfg.Header); errors.Is(err, os.ErrNotExist) {
 		return r.create(ctx)

@@ -331,3 +331,59 @@ func TestTooManyFailures(t *testing.T) {
 		}
 	}
 }
+
+// A run to what cannot be cut back keeps no journal; the rows that failed are told as they are written.
+func TestRunToAStream(t *testing.T) {
+	input := testInput(300)
+	want, last := undisturbed(t, input)
+	folder := t.TempDir()
+	var out bytes.Buffer
+	failed := int64(0)
+	cfg := testConfig(t, folder, nil, &mirror{batch: 7})
+	cfg.Journal, cfg.Medium = "", NewStream(bytes.NewReader(input), &out, jsonLines)
+	cfg.Failed = func(failures []Failure) {
+		for _, f := range failures {
+			if failed++; f.Row == 0 || f.Line == 0 || f.Code == "" || f.Reason == "" {
+				t.Errorf("%+v", f)
+			}
+		}
+	}
+	got, err := Run(t.Context(), cfg)
+	if err != nil || got != last || !bytes.Equal(out.Bytes(), want) || failed != last.Counts.Failed {
+		t.Errorf("%+v, %d failed, %v; want %+v", got, failed, err, last)
+	}
+	if files, err := os.ReadDir(folder); err != nil || len(files) != 0 {
+		t.Errorf("it left %v, %v", files, err)
+	}
+}
+
+// endless is an input that says no more after its text, until it is closed.
+type endless struct {
+	text io.Reader
+	end  <-chan struct{}
+}
+
+func (e *endless) Read(p []byte) (int, error) {
+	n, err := e.text.Read(p)
+	if err == io.EOF {
+		<-e.end
+		return 0, context.Canceled
+	}
+	return n, err
+}
+
+// A run that waits for its input can be stopped; what it had read before is written.
+func TestStoppedRunThatWaits(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	folder := t.TempDir()
+	cfg := testConfig(t, folder, nil, &mirror{batch: 50, before: func(call int64) error {
+		if call == 2 {
+			cancel()
+		}
+		return nil
+	}})
+	cfg.Medium = NewFiles(&endless{bytes.NewReader(testInput(120)), ctx.Done()}, filepath.Join(folder, "out"), jsonLines)
+	if last, err := Run(ctx, cfg); !errors.Is(err, ErrStopped) || last.Rows < 100 {
+		t.Errorf("%+v, %v", last, err)
+	}
+}

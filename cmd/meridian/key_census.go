@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -15,9 +14,10 @@ func newKeyCensusCommand(v *clientVerb) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "census FILE...",
 		Short: "Count the ciphertexts of files by key and version, offline",
-		Long: `Reads the headers of the ciphertexts in files of rows (JSON lines, CSV or TSV) and counts
-them by region, key and version. It asks no region and opens nothing: how many data keys
-still hang on a version shows before it is given up.`,
+		Long: `Reads the headers of the ciphertexts in files of rows (JSON lines, CSV or TSV, packed with
+gzip or zstd or not; - is standard input) and counts them by region, key and version. It
+asks no region and opens nothing: how many data keys still hang on a version shows before
+it is given up.`,
 		Example: `  meridian key census keys.jsonl archive.csv --output json`,
 		Args:    cobra.MinimumNArgs(1),
 	}
@@ -27,7 +27,7 @@ still hang on a version shows before it is given up.`,
 		}
 		var census migrate.Census
 		for _, path := range args {
-			if err := f.count(&census, path); err != nil {
+			if err := f.count(c, &census, path); err != nil {
 				return err
 			}
 		}
@@ -48,10 +48,10 @@ still hang on a version shows before it is given up.`,
 }
 
 // count adds the rows of a file.
-func (f *rowFlags) count(census *migrate.Census, path string) error {
-	file, err := os.Open(path)
+func (f *rowFlags) count(c *cobra.Command, census *migrate.Census, path string) error {
+	file, err := openInput(c.Context(), c, path)
 	if err != nil {
-		return usageError("%w", err)
+		return err
 	}
 	defer file.Close()
 	rows, err := f.rows(path, file)

@@ -22,25 +22,24 @@ type migrateBar struct {
 const plainProgress = 10 * time.Second
 
 // startMigrateBar has a run's checkpoints move a bar, or write a line now and then where nobody sees bars.
-func startMigrateBar(p *printer, input *os.File, cfg *migrate.Config) *migrateBar {
-	info, err := input.Stat()
+func startMigrateBar(p *printer, input *rowInput, cfg *migrate.Config) *migrateBar {
 	switch {
-	case p.quiet || p.noProgress || err != nil || info.Size() == 0:
+	case p.quiet || p.noProgress:
 		return nil
-	case !isTerminal(p.err):
+	case !isTerminal(p.err) || input.size == 0:
 		next := time.Now().Add(plainProgress)
 		cfg.Progress = func(c migrate.Checkpoint) {
 			if time.Now().Before(next) {
 				return
 			}
 			next = time.Now().Add(plainProgress)
-			fmt.Fprintf(p.err, "rows %d, %d %% of the input, failed %d\n", c.Rows, 100*c.Input/info.Size(), c.Counts.Failed)
+			fmt.Fprintln(p.err, progressLine(input, c))
 		}
 		return nil
 	}
 	var failed atomic.Int64
 	b := &migrateBar{progress: mpb.New(mpb.WithOutput(os.Stderr), mpb.WithWidth(40), mpb.WithRefreshRate(barRefresh))}
-	b.bar = b.progress.AddBar(info.Size(),
+	b.bar = b.progress.AddBar(input.size,
 		mpb.BarRemoveOnComplete(),
 		mpb.PrependDecorators(decor.Name("rows ")),
 		mpb.AppendDecorators(
@@ -50,9 +49,17 @@ func startMigrateBar(p *printer, input *os.File, cfg *migrate.Config) *migrateBa
 	)
 	cfg.Progress = func(c migrate.Checkpoint) {
 		failed.Store(c.Counts.Failed)
-		b.bar.SetCurrent(min(c.Input, info.Size()-1))
+		b.bar.SetCurrent(min(input.read.Load(), input.size-1))
 	}
 	return b
+}
+
+// progressLine says how far a run is.
+func progressLine(input *rowInput, c migrate.Checkpoint) string {
+	if input.size == 0 {
+		return fmt.Sprintf("rows %d, failed %d", c.Rows, c.Counts.Failed)
+	}
+	return fmt.Sprintf("rows %d, %d %% of the input, failed %d", c.Rows, 100*input.read.Load()/input.size, c.Counts.Failed)
 }
 
 // stop takes the bar away.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -45,9 +44,9 @@ It ends with exit code 7 when rows would fail.`,
 			return err
 		}
 		defer closeBoth()
-		input, err := os.Open(args[0])
+		input, err := openInput(ctx, c, args[0])
 		if err != nil {
-			return usageError("input: %w", err)
+			return err
 		}
 		defer input.Close()
 		rows, err := f.rows(args[0], input)

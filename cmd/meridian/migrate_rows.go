@@ -25,20 +25,26 @@ func (f *rowFlags) addTo(c *cobra.Command) {
 	fl.StringVar(&f.columns.To, "col-to", f.columns.To, "`NAME` of the one that names the key of the destination")
 }
 
-// formatOf is the format of a file of rows.
+// formatOf is the format of a file of rows, packed or not.
 func (f *rowFlags) formatOf(path string) string {
 	if f.format != "" {
 		return f.format
 	}
-	switch end := strings.TrimPrefix(filepath.Ext(path), "."); end {
+	_, inner := migrate.CompressionOf(path)
+	switch end := strings.TrimPrefix(filepath.Ext(inner), "."); end {
 	case "csv", "tsv":
 		return end
 	}
 	return "jsonl"
 }
 
-// rows reads the rows of a file.
+// rows reads the rows of a file, which may be packed.
 func (f *rowFlags) rows(path string, r io.Reader) (migrate.Format, error) {
+	return f.parse(path, migrate.Unpack(r, path))
+}
+
+// parse reads rows in the format that a file of this name has.
+func (f *rowFlags) parse(path string, r io.Reader) (migrate.Format, error) {
 	switch format := f.formatOf(path); format {
 	case "jsonl":
 		return migrate.NewJSONLines(r, f.columns), nil

@@ -24,8 +24,9 @@ type migrateRun struct {
 	transport string
 	mapping   []string
 	rowFlags
-	parallel int
-	most     int64
+	compression string
+	parallel    int
+	most        int64
 }
 
 // migrateView is what came of a run.
@@ -56,20 +57,27 @@ the same rows in the same order with the new ciphertext, and from and status; a 
 that was not moved is there as it was. to names the key of the destination; without
 it --map says which, as a rule the one with the same alias.
 
+A file that ends in .gz or .zst is packed with gzip or zstd, and the ending before that
+tells the format (keys.csv.zst). INPUT - is standard input, packed or not; a run that was
+ended goes on when it is given the same bytes again. --out - is standard output: such a
+run has no journal and begins anew; rows that fail are named on standard error.
+
 KEY is a key of the destination of spec RSA_2048 for ENCRYPT/DECRYPT, and the source
 has to allow exports to it (export.allow, peers). A data key has 190 bytes at most.
 
 The same command, started again, goes on with a run that was ended; one that is done
 does nothing more. It ends with exit code 7 when rows have failed.`,
 		Example: `  meridian key create --spec RSA_2048 --usage encrypt --alias alias/transport --region cn-local-2
-  meridian migrate run keys.jsonl --out keys2.jsonl --from cn-local-1 --to cn-local-2 --transport-key alias/transport`,
+  meridian migrate run keys.jsonl --out keys2.jsonl --from cn-local-1 --to cn-local-2 --transport-key alias/transport
+  zcat keys.csv.gz | meridian migrate run - --format csv --out keys2.csv.zst --from cn-local-1 --to cn-local-2 --transport-key alias/transport`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return f.run(c, args[0]) },
 	}
 	f.sides.addTo(c)
 	f.output.addTo(c)
 	fl := c.Flags()
-	fl.StringVar(&f.out, "out", "", "`FILE` to write; it must not be there at the first start")
+	fl.StringVar(&f.out, "out", "", "`FILE` to write; it must not be there at the first start; - is standard output")
+	fl.StringVar(&f.compression, "compression", "", "`KIND` of the output: gzip, zstd or none (default: by the end of its name, .gz or .zst)")
 	fl.StringVar(&f.journal, "journal", "", "`FILE` that the run keeps its journal in (default: that of --out, with .journal)")
 	fl.IntVar(&f.parallel, "parallel", 16, "`NUMBER` of rows that are moved at once")
 	fl.Int64Var(&f.most, "max-failures", 0, "`NUMBER` of failed rows after which the run ends; 0: it goes on")
@@ -115,17 +123,23 @@ func (f *migrateRun) run(c *cobra.Command, path string) error {
 		return err
 	}
 	defer closeBoth()
-	input, err := os.Open(path)
+	input, err := openInput(ctx, c, path)
 	if err != nil {
-		return usageError("input: %w", err)
+		return err
 	}
 	defer input.Close()
 	p := f.output.printer(c)
 	cfg := migrate.Config{
-		Header: f.header(path, way.Transport()), Journal: f.journalPath(),
-		Medium:   migrate.NewFiles(input, f.out, func(r io.Reader) (migrate.Format, error) { return f.rows(path, r) }),
-		Way:      way,
+		Header: f.header(path, way.Transport()), Journal: f.journalPath(), Medium: f.medium(c, path, input), Way: way,
 		Parallel: f.parallel, MaxFailures: f.most,
+	}
+	if f.toStdout() {
+		p.out = p.err
+		cfg.Failed = func(failures []migrate.Failure) {
+			for _, failure := range failures {
+				fmt.Fprintln(p.err, failureLine(failure))
+			}
+		}
 	}
 	bar := startMigrateBar(p, input, &cfg)
 	last, err := migrate.Run(ctx, cfg)
@@ -142,6 +156,12 @@ func (f *migrateRun) check(c *cobra.Command) error {
 		return usageError("--parallel is 1 to 1024")
 	case f.most < 0:
 		return usageError("--max-failures is 0 or more")
+	case !slices.Contains([]migrate.Compression{"", migrate.Gzip, migrate.Zstd, migrate.Plain}, migrate.Compression(f.compression)):
+		return usageError("--compression %q: want gzip, zstd or none", f.compression)
+	case f.toStdout() && f.journal != "":
+		return usageError("--journal: rows that went to standard output cannot be taken back, so such a run has no journal; it begins anew")
+	case f.toStdout() && f.output.format != "table":
+		return usageError("--output %s: standard output is the rows', as --out - says", f.output.format)
 	}
 	return f.checkTransport(c)
 }
@@ -154,8 +174,28 @@ func (f *migrateRun) checkTransport(c *cobra.Command) error {
 	return f.output.check(c)
 }
 
+// toStdout says that the rows go to standard output. What is written there cannot be taken back: the run keeps no journal.
+func (f *migrateRun) toStdout() bool { return f.out == stdStream }
+
+// medium is where the rows are and where they go.
+func (f *migrateRun) medium(c *cobra.Command, path string, input io.Reader) *migrate.Files {
+	format := func(r io.Reader) (migrate.Format, error) { return f.parse(path, r) }
+	files := migrate.NewFiles(migrate.Unpack(input, path), f.out, format)
+	if f.toStdout() {
+		files = migrate.NewStream(migrate.Unpack(input, path), c.OutOrStdout(), format)
+	}
+	if f.compression != "" {
+		files.Compression = migrate.Compression(f.compression)
+	}
+	return files
+}
+
+// journalPath is empty where there is none.
 func (f *migrateRun) journalPath() string {
-	if f.journal != "" {
+	switch {
+	case f.toStdout():
+		return ""
+	case f.journal != "":
 		return f.journal
 	}
 	return f.out + ".journal"
@@ -167,7 +207,7 @@ func (f *migrateRun) header(input string, transport migrate.Transport) migrate.H
 		Way: "standard", From: f.sides.from, To: f.sides.to, Input: input, Output: f.out,
 		Options: map[string]string{
 			"transport key": transport.Key, "mapping": strings.Join(f.mapping, "; "),
-			"format": f.formatOf(input), "columns": strings.Join([]string{f.columns.ID, f.columns.Blob, f.columns.Context, f.columns.To}, " "),
+			"format": f.formatOf(input), "compression": f.compression, "columns": strings.Join([]string{f.columns.ID, f.columns.Blob, f.columns.Context, f.columns.To}, " "),
 		},
 	}
 }
@@ -178,17 +218,23 @@ func (f *migrateRun) report(p *printer, last migrate.Checkpoint, runErr error) e
 		err := callError(runErr, "", "", time.Now())
 		switch {
 		case errors.Is(runErr, migrate.ErrStopped), errors.Is(runErr, context.Canceled):
-			return &exitError{exitInterrupted, fmt.Errorf("stopped after %s rows; the same command goes on", grouped(uint64(last.Rows)))}
+			return &exitError{exitInterrupted, fmt.Errorf("stopped after %s rows; %s", grouped(uint64(last.Rows)), f.goesOn())}
 		case errors.Is(runErr, migrate.ErrOtherRun), errors.Is(runErr, migrate.ErrInputChanged), errors.Is(runErr, os.ErrExist), errors.Is(runErr, migrate.ErrHeader):
 			return usageError("%w", runErr)
 		case errors.Is(runErr, migrate.ErrTooManyFailures):
 			err = &exitError{exitFailedRows, runErr}
 		}
+		if f.toStdout() {
+			return failAfter(err, "after %s rows: ", grouped(uint64(last.Rows)))
+		}
 		return failAfter(err, "after %s rows, which are safe: ", grouped(uint64(last.Rows)))
 	}
-	_, history, err := migrate.ReadJournal(f.journalPath())
-	if err != nil {
-		return err
+	var history migrate.History
+	if !f.toStdout() {
+		var err error
+		if _, history, err = migrate.ReadJournal(f.journalPath()); err != nil {
+			return err
+		}
 	}
 	v := viewOf(f.journalPath(), f.out, last, history)
 	if err := p.value(v, func(w io.Writer) { v.table(w) }); err != nil {
@@ -198,6 +244,14 @@ func (f *migrateRun) report(p *printer, last migrate.Checkpoint, runErr error) e
 		return &exitError{exitFailedRows, fmt.Errorf("%d of %d rows were not moved", v.Failed, v.Rows)}
 	}
 	return nil
+}
+
+// goesOn says what becomes of a run that was stopped.
+func (f *migrateRun) goesOn() string {
+	if f.toStdout() {
+		return "the output is not whole"
+	}
+	return "the same command goes on"
 }
 
 func viewOf(journal, output string, last migrate.Checkpoint, history migrate.History) migrateView {

@@ -50,9 +50,9 @@ It ends with exit code 6 when a data key is another one than before.`,
 		if err != nil {
 			return err
 		}
-		before, err := os.Open(args[0])
+		before, err := openInput(ctx, c, args[0])
 		if err != nil {
-			return usageError("input: %w", err)
+			return err
 		}
 		defer before.Close()
 		after, err := os.Open(f.out)
@@ -64,7 +64,7 @@ It ends with exit code 6 when a data key is another one than before.`,
 		if err != nil {
 			return usageError("input: %w", err)
 		}
-		moved, err := f.rows(args[0], after)
+		moved, err := f.parse(args[0], migrate.Unpack(after, f.out))
 		if err != nil {
 			return usageError("output: %w", err)
 		}
