@@ -2,14 +2,11 @@ package migrate
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"os"
-	"strconv"
 
 	"github.com/google/renameio/v2"
 )
@@ -88,14 +85,11 @@ func (e *entry) is() (header, start, checkpoint bool) {
 
 const (
 	journalVersion = 1
-	sumDigits      = 8
 	// maxEntry bounds a line of the journal, in bytes.
 	maxEntry = 64 << 20
 )
 
 var (
-	castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
 	// ErrJournalDamaged says that a journal holds what no run has written.
 	ErrJournalDamaged = errors.New("the journal is damaged")
 	// ErrOtherRun says that a journal belongs to another run.
@@ -168,7 +162,10 @@ func ReadJournal(path string) (Header, History, error) {
 func readJournal(r io.Reader) (header Header, history History, whole int64, err error) {
 	lines := bufio.NewReader(r)
 	for first := true; ; first = false {
-		line, err := readEntry(lines)
+		line, err := readLine(lines, maxEntry)
+		if errors.Is(err, errLongLine) {
+			err = fmt.Errorf("%w: it has a line of more than %d bytes", ErrJournalDamaged, maxEntry)
+		}
 		if err != nil {
 			return header, history, whole, err
 		}
@@ -200,35 +197,10 @@ func readJournal(r io.Reader) (header Header, history History, whole int64, err 
 	}
 }
 
-// readEntry reads up to the end of a line or of the file.
-func readEntry(lines *bufio.Reader) ([]byte, error) {
-	var line []byte
-	for {
-		part, err := lines.ReadSlice('\n')
-		line = append(line, part...)
-		switch {
-		case err == nil || err == io.EOF:
-			return line, nil
-		case !errors.Is(err, bufio.ErrBufferFull):
-			return nil, err
-		case len(line) > maxEntry:
-			return nil, fmt.Errorf("%w: it has a line of more than %d bytes", ErrJournalDamaged, maxEntry)
-		}
-	}
-}
-
 // parseEntry reads one line, its end included.
 func parseEntry(line []byte) (e entry, ok bool) {
-	line, ended := bytes.CutSuffix(line, []byte("\n"))
-	if !ended || len(line) < sumDigits+2 || line[sumDigits] != ' ' {
-		return e, false
-	}
-	sum, err := strconv.ParseUint(string(line[:sumDigits]), 16, 32)
-	text := line[sumDigits+1:]
-	if err != nil || uint32(sum) != crc32.Checksum(text, castagnoli) {
-		return e, false
-	}
-	return e, json.Unmarshal(text, &e) == nil
+	text, ok := cutSum(line)
+	return e, ok && json.Unmarshal(text, &e) == nil
 }
 
 // sameRun says what differs between the run that began a journal and this one.
@@ -269,7 +241,7 @@ func (e entry) line() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	line := fmt.Appendf(nil, "%08x %s\n", crc32.Checksum(text, castagnoli), text)
+	line := appendSummed(nil, text)
 	if len(line) > maxEntry {
 		return nil, fmt.Errorf("a journal's line of %d bytes, more than %d", len(line), maxEntry)
 	}
