@@ -12,6 +12,7 @@ const (
 	PurposeImport    Purpose = "import"     // the private key of an import token
 	PurposeTransport Purpose = "transport"  // the private half of a transport key; its version is the name
 	PurposeCanary    Purpose = "canary"     // a known text that shows that the keyring is the right one
+	PurposePlace     Purpose = "place"      // where the next answer of a list goes on
 )
 
 // Binding is the place that wrapped bytes belong to. Bytes wrapped for one place cannot be unwrapped for another, even

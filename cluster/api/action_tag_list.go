@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/base64"
 
 	"meridian/crypto"
 	"meridian/store"
@@ -64,9 +63,14 @@ func handleListTagResources(ctx context.Context, c *Call) error {
 			c.Answer.EndItem()
 		}
 		c.Answer.EndList()
-		if more {
-			c.Answer.Text(paramNextToken, tagToken(next))
+		if !more {
+			return nil
 		}
+		token, err := c.tagToken(next)
+		if err != nil {
+			return err
+		}
+		c.Answer.Text(paramNextToken, token)
 		return nil
 	})
 }
@@ -76,7 +80,7 @@ func (c *Call) tagQuery() (q store.TagQuery, err error) {
 	if err := c.onlyKeys(); err != nil {
 		return q, err
 	}
-	if q.From, err = parseTagToken(c.Params.value(paramNextToken)); err != nil {
+	if q.From, err = c.parseTagToken(c.Params.value(paramNextToken)); err != nil {
 		return q, err
 	}
 	tags, err := c.numberedTags()
@@ -109,24 +113,4 @@ func (c *Call) listedKeys() ([]crypto.KeyID, error) {
 		}
 	}
 	return ids, nil
-}
-
-// tagToken writes the place of the last row as text.
-func tagToken(at store.TagPosition) string {
-	return base64.RawURLEncoding.EncodeToString(append(idBytes(at.KeyID), at.TagKey...))
-}
-
-// parseTagToken reads what tagToken wrote; empty: the beginning.
-func parseTagToken(text string) (at store.TagPosition, err error) {
-	if text == "" {
-		return at, nil
-	}
-	b, err := base64.RawURLEncoding.DecodeString(text)
-	if err == nil && len(b) > len(at.KeyID) {
-		at.KeyID, at.TagKey = crypto.KeyID(b[:len(at.KeyID)]), string(b[len(at.KeyID):])
-	}
-	if tagKeyFault(at.TagKey) != "" || tagToken(at) != text { // the decoder would pass over line breaks
-		return store.TagPosition{}, errInvalid(paramNextToken, "it is none that an answer gave")
-	}
-	return at, nil
 }

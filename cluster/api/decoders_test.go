@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"meridian/cluster/access"
+	"meridian/crypto"
 	"meridian/store"
 )
 
@@ -166,13 +168,41 @@ func FuzzTagKeys(f *testing.F) {
 	})
 }
 
+// Only what was made for the same caller and query opens, and a place has one way to be written.
 func FuzzTagToken(f *testing.F) {
-	f.Add(tagToken(store.TagPosition{TagKey: "team"}))
+	keyring, err := crypto.GenerateKeyring()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(keyring.Close)
+	c := &Call{
+		Action: kmsByName["ListTagResources"], Identity: &access.Identity{Principal: "acs:ram::1:root"},
+		server: &Server{cfg: Config{Region: &testRegion{keyring: keyring}, RegionID: testRegionID}},
+	}
+	made := store.TagPosition{KeyID: crypto.KeyID{1}, TagKey: "team"}
+	token, err := c.tagToken(made)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(token)
+	f.Add(token + "\n")
 	f.Add("AAAA")
+	place, err := appendTagPlace(nil, made)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(string(place))
 	f.Fuzz(func(t *testing.T, text string) {
-		at, err := parseTagToken(text)
-		if err == nil && text != "" && tagToken(at) != text {
-			t.Errorf("%q is another way to write %q", text, tagToken(at))
+		at, err := c.parseTagToken(text)
+		if err == nil && text != "" && (text != token || at != made) {
+			t.Errorf("%q was taken for %v", text, at)
+		}
+		if at, err = parseTagPlace([]byte(text)); err != nil {
+			return
+		}
+		again, err := appendTagPlace(nil, at)
+		if err != nil || len(again) != len(text) || string(again[:tagPlaceHead+len(at.TagKey)]) != text[:tagPlaceHead+len(at.TagKey)] {
+			t.Errorf("%q is written %q, %v", text, again, err)
 		}
 	})
 }

@@ -58,7 +58,7 @@ var tagActions = []Action{
 		Name: "ListTagResources", Kind: KindRead, Handle: handleListTagResources, RAM: RAM{onKey("ListTagResources")},
 		Summary: "Lists tags by key, by tag, or both; 200 rows an answer. Keys that the caller may not see are left out.",
 		Params: []ParamSpec{
-			regionParam, resourceType, optional(resourceIDs), optional(numberedTags), {Name: paramNextToken, Note: "from the answer before"},
+			regionParam, resourceType, optional(resourceIDs), optional(numberedTags), {Name: paramNextToken, Note: "from the answer before; only for the same caller and query"},
 		},
 		Answers: []Member{
 			{"TagResources.TagResource[].ResourceId", "string", ""}, {"TagResources.TagResource[].ResourceType", "string", "key"},
