@@ -46,6 +46,9 @@ type Config struct {
 	// Nil: nobody is.
 	Phase func(phase string)
 
+	// KeyVersions bounds the key versions of the region: the leader makes none
+	// beyond for keys that are due to be rotated. Default: no bound.
+	KeyVersions int
 	// Ciphers bounds the cache of ready-to-use key versions. Default: 10,000.
 	Ciphers int
 
@@ -172,6 +175,9 @@ func (c *Config) Validate() error {
 	}
 	if c.DataDir == "" {
 		wrong("data folder is missing")
+	}
+	if c.KeyVersions < 0 {
+		wrong("limit of key versions: %d is negative", c.KeyVersions)
 	}
 	errs = append(errs, CheckVoters(c.NodeID, c.Voters)...)
 	if err := c.Transport.Validate(); err != nil {

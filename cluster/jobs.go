@@ -21,8 +21,9 @@ const (
 // runLeaderJobs makes the region if need be, then looks for what is due, for as
 // long as the term is open.
 func (n *Node) runLeaderJobs(t *openTerm) {
-	defer n.metrics.clockAlarm(false) // the next leader's clock counts
+	defer n.metrics.notLeading()
 	clocks := clockWatch{node: n, term: t}
+	rotations := rotationWatch{node: n, term: t}
 	switches := switchWatch{node: n, term: t}
 	clocks.agreedTime()
 	retry := backoff{least: 100 * time.Millisecond, most: 10 * time.Second}
@@ -52,7 +53,7 @@ func (n *Node) runLeaderJobs(t *openTerm) {
 		}
 		n.handOverForRoom(t)
 		now, agreed := clocks.agreedTime()
-		if err := n.dueWork(t, &switches, now, agreed); err != nil && t.ctx.Err() == nil {
+		if err := n.dueWork(t, &rotations, &switches, now, agreed); err != nil && t.ctx.Err() == nil {
 			n.log.Warn("work that is due was not finished", "error", err)
 		}
 	}
@@ -60,7 +61,7 @@ func (n *Node) runLeaderJobs(t *openTerm) {
 
 // dueWork does what is due at a time that a quorum of the voters has just agreed
 // on. A clock that jumped must not destroy anything, or have it expire.
-func (n *Node) dueWork(t *openTerm, switches *switchWatch, now time.Time, agreed bool) error {
+func (n *Node) dueWork(t *openTerm, rotations *rotationWatch, switches *switchWatch, now time.Time, agreed bool) error {
 	var errs []error
 	if agreed {
 		errs = append(errs, n.expireDue(t, now))
@@ -72,7 +73,7 @@ func (n *Node) dueWork(t *openTerm, switches *switchWatch, now time.Time, agreed
 	}
 	errs = append(errs, n.ensureTransportKey(t), switches.finish())
 	if agreed {
-		errs = append(errs, n.rotateDue(t, now), n.destroyDue(t, now))
+		errs = append(errs, rotations.rotateDue(now), n.destroyDue(t, now))
 	}
 	return errors.Join(errs...)
 }

@@ -20,6 +20,9 @@ type metrics struct {
 	storageOps *prometheus.HistogramVec
 	clocks     prometheus.Gauge
 
+	rotationsHeld, versionsWaiting prometheus.Gauge
+	badVersions                    prometheus.Counter
+
 	leaseRefusals prometheus.Counter
 	renewals      *prometheus.CounterVec
 
@@ -56,6 +59,7 @@ func newMetrics(n *Node) *metrics {
 	m := &metrics{}
 	m.makeCalls()
 	m.makeLease()
+	m.makeRotation()
 	m.makeState()
 	m.makeNode(n)
 	m.collectors = append(m.collectors, newReadiness(n))
@@ -81,6 +85,16 @@ func (m *metrics) makeLease() {
 	})
 	m.collectors = append(m.collectors, m.leaseRefusals)
 	m.renewals = m.counters("meridian_lease_renewals_total", "Lease renewals sent to the leader, by what became of them: granted, denied (it does not lead, or not yet), failed (no answer).", "outcome", outcomes.renewals)
+}
+
+// makeRotation makes the figures of new key versions, which the leader looks after.
+func (m *metrics) makeRotation() {
+	m.rotationsHeld = m.gauge("meridian_cluster_rotations_held", "1 on a leader that does not rotate keys that are due, because the region has as many key versions as limits.key_versions lets it have.")
+	m.versionsWaiting = m.gauge("meridian_cluster_versions_waiting", "Key versions that wait to become primary, as the leader last saw them; 0 elsewhere.")
+	m.badVersions = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "meridian_cluster_bad_versions_total", Help: "Key versions that this node, as the leader, found not to work before they came into use.",
+	})
+	m.collectors = append(m.collectors, m.badVersions)
 }
 
 // makeState makes the figures of the state's rebuilding and comparing.
@@ -242,3 +256,10 @@ func (m *metrics) storage(operation string, took time.Duration) {
 }
 
 func (m *metrics) clockAlarm(on bool) { m.clocks.Set(flag(on)) }
+
+// notLeading takes back what only a leader says: the next one's clock and looks count.
+func (m *metrics) notLeading() {
+	m.clockAlarm(false)
+	m.rotationsHeld.Set(0)
+	m.versionsWaiting.Set(0)
+}

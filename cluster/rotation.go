@@ -1,96 +1,126 @@
 package cluster
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math"
 	"time"
 
-	"meridian/cluster/lease"
 	"meridian/crypto"
 	"meridian/store"
 	"meridian/store/storepb"
 )
 
-// A rotation takes two commands, because applying takes time: a node that has
-// applied a rotation would seal under the new version while another one, which has
-// not, could not open it, and might answer all the same. So AddKeyVersion comes
-// first; once it is acknowledged, every node that may answer has the version. Then
-// the version is checked as it is stored, and SwitchPrimary has it used.
+// rotationWatch gives keys new primary versions when they are due.
+type rotationWatch struct {
+	node *Node
+	term *openTerm
+	held bool // the region has no room for versions
+}
+
+// errVersionLimit says that the region has no room for another version.
+var errVersionLimit = errors.New("the region has as many key versions as it may")
 
 // rotateDue gives every key whose rotation is due a new primary version.
-func (n *Node) rotateDue(t *openTerm, now time.Time) error {
+func (w *rotationWatch) rotateDue(now time.Time) error {
+	n := w.node
 	if n.keyring.Load() == nil {
 		return nil
 	}
-	due, unserved, err := n.dueRotations(now)
+	due, err := n.dueRotations(now)
 	if err != nil {
 		return err
 	}
 	var errs []error
-	if unserved > 0 {
-		errs = append(errs, fmt.Errorf("%d keys that are due are of a spec that this node does not serve in FIPS-only mode", unserved))
+	if due.unserved > 0 {
+		errs = append(errs, fmt.Errorf("%d keys that are due are of a spec that this node does not serve in FIPS-only mode", due.unserved))
 	}
-	for _, k := range due {
-		if err := n.rotate(t, k); err != nil {
+	for _, k := range due.keys {
+		err := n.rotate(w.term, k, crypto.VersionID{})
+		if errors.Is(err, errVersionLimit) {
+			due.held = true
+			break
+		}
+		if err != nil {
 			errs = append(errs, fmt.Errorf("rotating key %s: %w", k.ID, err))
 		}
-		if t.ctx.Err() != nil {
+		if w.term.ctx.Err() != nil {
 			break
 		}
 	}
+	w.hold(due.held)
 	return errors.Join(errs...)
+}
+
+// hold raises and ends the alarm over rotations for which there is no room.
+func (w *rotationWatch) hold(on bool) {
+	n := w.node
+	n.metrics.rotationsHeld.Set(flag(on))
+	switch {
+	case on && !w.held:
+		n.log.Error("keys that are due are not rotated: the region has as many key versions as limits.key_versions lets it have", "limit", n.cfg.KeyVersions)
+	case !on && w.held:
+		n.log.Info("there is room for key versions again: keys that are due are rotated")
+	}
+	w.held = on
+}
+
+// dueKeys are keys whose rotation is due.
+type dueKeys struct {
+	keys     []*store.Key
+	unserved int  // others that cannot be rotated here
+	held     bool // there are others for whose versions there is no room
 }
 
 // dueRotations returns up to jobBatch keys. It goes past those that have a version
 // in waiting already, and past the unserved ones that cannot be rotated here:
 // however many they are, they keep no other key from its turn.
-func (n *Node) dueRotations(now time.Time) (due []*store.Key, unserved int, err error) {
+func (n *Node) dueRotations(now time.Time) (due dueKeys, err error) {
 	v, err := n.store.View()
 	if err != nil {
-		return nil, 0, err
+		return due, err
 	}
 	defer v.Close()
 	ids, err := v.DueRotations(now, math.MaxInt)
 	if err != nil {
-		return nil, 0, err
+		return due, err
+	}
+	room := jobBatch
+	if n.cfg.KeyVersions > 0 {
+		room = max(0, n.cfg.KeyVersions-int(v.Totals().Versions))
 	}
 	for _, id := range ids {
 		k, err := v.Key(id)
 		switch {
 		case err != nil:
-			return nil, 0, err
+			return due, err
 		case !k.NextVersion.IsZero():
 		case k.Algorithm().Available() != nil:
-			unserved++
+			due.unserved++
+		case len(due.keys) == room:
+			due.held = true
+			return due, nil
 		default:
-			due = append(due, k)
+			due.keys = append(due.keys, k)
 		}
-		if len(due) == jobBatch {
+		if len(due.keys) == jobBatch {
 			break
 		}
 	}
-	return due, unserved, nil
+	return due, nil
 }
 
-// rotate gives a symmetric key a new primary version.
-func (n *Node) rotate(t *openTerm, k *store.Key) error {
-	algorithm := k.Algorithm()
-	version := crypto.NewVersionID()
-	place := crypto.MaterialOf(n.cfg.Region, k.ID, version, algorithm)
-	material := crypto.NewMaterial(algorithm)
-	wrapped, err := n.Wrap(place, material)
-	material.Wipe()
+// rotate gives a symmetric key a new primary version, in place of one that waits
+// to be and does not work if there is one. Error: errVersionLimit.
+func (n *Node) rotate(t *openTerm, k *store.Key, replaces crypto.VersionID) error {
+	place := crypto.MaterialOf(n.cfg.Region, k.ID, crypto.NewVersionID(), k.Algorithm())
+	wrapped, err := n.newMaterial(place)
 	if err != nil {
 		return err
 	}
-	result, err := n.Propose(t.ctx, &storepb.Command{
-		Origin: n.ownOrigin(),
-		Body: &storepb.Command_AddKeyVersion{AddKeyVersion: &storepb.AddKeyVersion{
-			KeyId: k.ID[:], VersionId: version[:], Algorithm: uint32(algorithm), Wrapped: wrapped, ExpectedPrimary: k.PrimaryVersion[:],
-		}},
-	})
+	command := AddVersion(k, NewVersion{Place: place, Wrapped: wrapped, Replaces: replaces, RegionLimit: n.cfg.KeyVersions})
+	command.Origin = n.ownOrigin()
+	result, err := n.Propose(t.ctx, command)
 	if err != nil {
 		return err
 	}
@@ -99,126 +129,20 @@ func (n *Node) rotate(t *openTerm, k *store.Key) error {
 		return n.switchTo(t, place, wrapped)
 	case storepb.Code_PRIMARY_CHANGED, storepb.Code_KEY_STATE, storepb.Code_KEY_NOT_FOUND:
 		return nil // somebody was faster
+	case storepb.Code_LIMIT:
+		return errVersionLimit
 	}
 	return errors.New(result.Code.String())
 }
 
-// switchTo has a version used that every node has.
-func (n *Node) switchTo(t *openTerm, place crypto.Binding, wrapped []byte) error {
-	if err := n.SelfCheck(place, wrapped); err != nil {
-		return fmt.Errorf("version %s stays out of use: %w", place.VersionID, err)
-	}
-	result, err := n.Propose(t.ctx, &storepb.Command{
-		Origin: n.ownOrigin(),
-		Body: &storepb.Command_SwitchPrimary{SwitchPrimary: &storepb.SwitchPrimary{
-			KeyId: place.KeyID[:], VersionId: place.VersionID[:],
-		}},
-	})
+// newMaterial makes the material of a version of a symmetric key, and sees that it
+// works before there is a version.
+func (n *Node) newMaterial(place crypto.Binding) ([]byte, error) {
+	material := crypto.NewMaterial(place.Algorithm)
+	defer material.Wipe()
+	wrapped, err := n.Wrap(place, material)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	switch result.Code {
-	case storepb.Code_OK:
-		n.log.Info("key rotated", "key", place.KeyID.String(), "version", place.VersionID.String())
-	case storepb.Code_PRIMARY_CHANGED, storepb.Code_KEY_NOT_FOUND:
-		// Somebody was faster.
-	default:
-		return errors.New(result.Code.String())
-	}
-	return nil
-}
-
-// switchWatch finishes rotations that whoever began them has left behind. A
-// version that has waited for as long as a write is held waits in vain.
-type switchWatch struct {
-	node  *Node
-	term  *openTerm
-	since map[crypto.VersionID]lease.Instant // when the leader first saw it wait
-}
-
-// switchBatch bounds the versions in waiting that one look takes on: many more
-// than there can be, so that those that fail their check do not hide others.
-const switchBatch = 4096
-
-// finish looks once. The time of day does not matter to it: a switch that comes
-// early does no harm.
-func (w *switchWatch) finish() error {
-	n := w.node
-	if n.keyring.Load() == nil {
-		return nil
-	}
-	waiting, index, err := n.waitingVersions()
-	if err != nil {
-		return err
-	}
-	since := make(map[crypto.VersionID]lease.Instant, len(waiting))
-	var left []*store.Version
-	for _, version := range waiting {
-		first, seen := w.since[version.ID]
-		if !seen {
-			first = n.cfg.BootTime()
-		}
-		since[version.ID] = first
-		if n.cfg.BootTime()-first >= n.cfg.Timing.Hold {
-			left = append(left, version)
-		}
-	}
-	w.since = since
-	if len(left) == 0 {
-		return nil
-	}
-	if err := n.released(w.term, index); err != nil {
-		return err
-	}
-	var errs []error
-	for _, version := range left {
-		place := crypto.MaterialOf(n.cfg.Region, version.KeyID, version.ID, version.Algorithm)
-		if err := n.switchTo(w.term, place, version.Wrapped); err != nil {
-			errs = append(errs, fmt.Errorf("finishing the rotation of key %s: %w", version.KeyID, err))
-		}
-		if w.term.ctx.Err() != nil {
-			break
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// waitingVersions returns the versions that wait to become primary, and the index
-// of the state that shows them.
-func (n *Node) waitingVersions() (waiting []*store.Version, index uint64, err error) {
-	v, err := n.store.View()
-	if err != nil {
-		return nil, 0, err
-	}
-	defer v.Close()
-	ids, err := v.DueSwitches(time.UnixMilli(math.MaxInt64), switchBatch)
-	if err != nil {
-		return nil, 0, err
-	}
-	for _, id := range ids {
-		k, err := v.Key(id)
-		if err != nil {
-			return nil, 0, err
-		}
-		version, err := v.Version(id, k.NextVersion)
-		if err != nil {
-			return nil, 0, err
-		}
-		waiting = append(waiting, version)
-	}
-	return waiting, v.Index(), nil
-}
-
-// released waits until no node can answer from before an index, which this node
-// has applied.
-func (n *Node) released(t *openTerm, index uint64) error {
-	done := make(chan error, 1)
-	n.leases.layer.Await(t.number, index, func(err error) { done <- err })
-	n.leases.tick()
-	select {
-	case err := <-done:
-		return err
-	case <-t.ctx.Done():
-		return context.Cause(t.ctx)
-	}
+	return wrapped, n.SelfCheck(place, wrapped)
 }

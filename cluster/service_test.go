@@ -287,7 +287,8 @@ func gather(t *testing.T, g prometheus.Gatherer) map[string]float64 {
 	must(t, err)
 	values := make(map[string]float64)
 	for _, f := range families {
-		values[f.GetName()] = f.GetMetric()[0].GetGauge().GetValue()
+		m := f.GetMetric()[0]
+		values[f.GetName()] = m.GetGauge().GetValue() + m.GetCounter().GetValue() // one of them, or another kind
 	}
 	return values
 }

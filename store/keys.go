@@ -30,8 +30,11 @@ func (a *applier) createKey(c *storepb.CreateKey) (*storepb.Result, error) {
 	} else if taken {
 		return nil, refuse(storepb.Code_KEY_EXISTS)
 	}
-	if c.Limit != 0 && a.state.Keys >= c.Limit {
+	switch {
+	case c.Limit != 0 && a.state.Keys >= c.Limit:
 		return nil, refuseLimit("keys", c.Limit)
+	case len(c.Wrapped) > 0 && c.VersionLimit != 0 && a.state.Versions >= c.VersionLimit:
+		return nil, refuseLimit(whatRegionVersions, c.VersionLimit)
 	}
 	k := &storepb.KeyRecord{
 		State:              storepb.KeyState_PENDING_IMPORT,

@@ -256,6 +256,20 @@ func TestLimits(t *testing.T) {
 	if result := r.refused(storepb.Code_LIMIT, c); result.Limit != 3 || result.What != "keys" {
 		t.Errorf("limit of %d %s", result.Limit, result.What)
 	}
+	c.Limit, c.VersionLimit = 0, 3
+	if result := r.refused(storepb.Code_LIMIT, c); result.Limit != 3 || result.What != "versions of the region" {
+		t.Errorf("limit of %d %s", result.Limit, result.What)
+	}
+	imported := importKey(9) // no version yet
+	imported.VersionLimit = 3
+	r.ok(imported)
+	c.VersionLimit = 4
+	r.ok(c)
+	r.read(func(v *View) {
+		if got := v.Totals(); got != (Totals{Keys: 5, Versions: 4}) {
+			t.Errorf("%+v", got)
+		}
+	})
 	for n := range 2 {
 		r.ok(&storepb.CreateAlias{Name: fmt.Sprint("alias/", n), KeyId: idOf(1), Limit: 2})
 	}

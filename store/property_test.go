@@ -105,7 +105,7 @@ func drawBody(rt *rapid.T) any {
 	switch rapid.IntRange(0, 29).Draw(rt, "body") {
 	case 0, 1:
 		c := createKey(n)
-		c.Limit = limit
+		c.Limit, c.VersionLimit = limit, rapid.SampledFrom([]uint64{0, 0, 3}).Draw(rt, "version limit")
 		c.RotationIntervalMs = rapid.SampledFrom([]int64{0, 7 * dayMs, -1}).Draw(rt, "interval")
 		if rapid.Bool().Draw(rt, "policy") {
 			c.Policy = "{}"
@@ -132,7 +132,9 @@ func drawBody(rt *rapid.T) any {
 		return &storepb.DeleteAlias{Name: name}
 	case 12:
 		from := rapid.SampledFrom([]int{n, 10 + n}).Draw(rt, "from")
-		return rotateKey(n, from, drawVersion(rt, n))
+		c := rotateKey(n, from, drawVersion(rt, n))
+		c.Replaces = rapid.SampledFrom([][]byte{nil, nil, versionOf(10 + n), versionOf(15)}).Draw(rt, "replaces")
+		return c
 	case 13:
 		return &storepb.DestroyKeys{KeyIds: [][]byte{idOf(n), idOf(n%4 + 1)}}
 	case 14, 15:

@@ -6,16 +6,22 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"meridian/crypto"
 	"meridian/store/internal/record"
 	"meridian/store/storepb"
 )
+
+// whatRegionVersions is what a limit of versions counts: those of all keys, first
+// and imported ones included.
+const whatRegionVersions = "versions of the region"
 
 // addKeyVersion adds a version to an enabled key.
 //
 // That of a symmetric key waits for switchPrimary: a node that has it seals
 // under it at once, and only when every node has it can what was sealed be
 // opened everywhere. Of two rotations that started from the same primary
-// version the second is refused. Earlier versions still open what they sealed.
+// version the second is refused, unless it replaces the version that the first
+// left in waiting. Earlier versions still open what they sealed.
 //
 // The versions of an asymmetric key stand side by side, and the first stays the
 // primary one.
@@ -45,6 +51,12 @@ func (a *applier) addKeyVersion(c *storepb.AddKeyVersion) (*storepb.Result, erro
 	}
 	k := proto.CloneOf(old)
 	k.Versions, k.LastRotationMs = old.Versions+1, a.stamp
+	if len(c.Replaces) != 0 { // no tombstone: nothing was sealed under it
+		if err := a.removeVersion(id, record.VersionKey(id, crypto.VersionID(c.Replaces))); err != nil {
+			return nil, err
+		}
+		k.Versions--
+	}
 	if k.RotationIntervalMs != 0 {
 		k.NextRotationMs = a.stamp + k.RotationIntervalMs
 	}
@@ -66,6 +78,8 @@ func checkNewVersion(c *storepb.AddKeyVersion) error {
 		return invalid("a version without material")
 	case c.Algorithm == 0 || c.Algorithm > math.MaxUint8:
 		return invalid("algorithm %d", c.Algorithm)
+	case len(c.Replaces) != 0 && len(c.Replaces) != record.IDBytes:
+		return invalid("version id of %d bytes", len(c.Replaces))
 	}
 	return checkInterval(c.MinIntervalMs)
 }
@@ -81,15 +95,16 @@ func (a *applier) mayAddVersion(c *storepb.AddKeyVersion, k *storepb.KeyRecord) 
 	if err := fitsSpec(k.Spec, c.Algorithm); err != nil {
 		return err
 	}
+	replaced := uint32(len(c.Replaces) / record.IDBytes)
 	switch {
 	case a.stamp-lastRotation(k) < c.MinIntervalMs:
 		return refuse(storepb.Code_TOO_SOON)
-	case symmetric(k.Spec) && (len(k.NextVersion) != 0 || !bytes.Equal(k.PrimaryVersion, c.ExpectedPrimary)):
+	case !bytes.Equal(k.NextVersion, c.Replaces), symmetric(k.Spec) && !bytes.Equal(k.PrimaryVersion, c.ExpectedPrimary):
 		return refuse(storepb.Code_PRIMARY_CHANGED)
-	case c.Limit != 0 && k.Versions >= c.Limit:
+	case c.Limit != 0 && k.Versions-replaced >= c.Limit:
 		return refuseLimit("versions", uint64(c.Limit))
-	case c.RegionLimit != 0 && a.state.Versions >= c.RegionLimit:
-		return refuseLimit("versions of the region", c.RegionLimit)
+	case c.RegionLimit != 0 && a.state.Versions-uint64(replaced) >= c.RegionLimit:
+		return refuseLimit(whatRegionVersions, c.RegionLimit)
 	}
 	return nil
 }

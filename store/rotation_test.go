@@ -76,6 +76,50 @@ func TestRotationTakesTwoSteps(t *testing.T) {
 	r.check()
 }
 
+// A version in waiting that does not work gives its place to another, and never
+// becomes the primary one.
+func TestVersionInWaitingIsReplaced(t *testing.T) {
+	r := newRegion(t)
+	r.ok(createKey(1))
+	replacing := func(old, to int) *storepb.AddKeyVersion {
+		c := rotateKey(1, 1, to)
+		c.Replaces = versionOf(old)
+		return c
+	}
+	r.refused(storepb.Code_PRIMARY_CHANGED, replacing(100, 101)) // none waits
+	r.ok(rotateKey(1, 1, 100))
+	r.refused(storepb.Code_PRIMARY_CHANGED, replacing(1, 101))
+	r.refused(storepb.Code_INVALID, replacing(100, 100))
+	cut := replacing(100, 101)
+	cut.Replaces = cut.Replaces[1:]
+	r.refused(storepb.Code_INVALID, cut)
+	r.stamp += dayMs
+	c := replacing(100, 101)
+	c.Limit, c.RegionLimit = 1, 1
+	r.refused(storepb.Code_LIMIT, c)
+	c.Limit, c.RegionLimit = 2, 2 // as many as before
+	r.ok(c)
+	if k := r.key(id(1)); k.PrimaryVersion != version(1) || k.NextVersion != version(101) || k.Versions != 2 || k.LastRotation.UnixMilli() != r.stamp {
+		t.Errorf("%+v", k)
+	}
+	r.refused(storepb.Code_PRIMARY_CHANGED, switchTo(1, 100))
+	r.read(func(v *View) {
+		if _, err := v.Version(id(1), version(100)); err != ErrVersionNotFound {
+			t.Errorf("the version that was replaced: %v", err)
+		}
+		if ids, err := v.DueSwitches(time.UnixMilli(r.stamp), 10); err != nil || len(ids) != 1 {
+			t.Errorf("waiting: %v, %v", ids, err)
+		}
+	})
+	r.ok(switchTo(1, 101))
+	r.refused(storepb.Code_PRIMARY_CHANGED, replacing(101, 102)) // it is in use
+	r.ok(createPair(2))
+	pair := addPair(2, 200)
+	pair.Replaces = versionOf(2)
+	r.refused(storepb.Code_PRIMARY_CHANGED, pair)
+	r.check()
+}
+
 // A switch does not wait for its key to be in use.
 func TestSwitchInAnyState(t *testing.T) {
 	r := newRegion(t)

@@ -126,6 +126,14 @@ func (v *View) LastStamp() time.Time { return timeOf(v.state.LastStampMs) }
 // the same hash.
 func (v *View) StateHash() [32]byte { return [32]byte(v.state.StateHash) }
 
+// Totals counts what a region has.
+type Totals struct {
+	Keys, Versions uint64
+}
+
+// Totals returns the counters of the region's limits, without looking at keys.
+func (v *View) Totals() Totals { return Totals{Keys: v.state.Keys, Versions: v.state.Versions} }
+
 // Region returns what the region is; false before InitRegion was applied.
 func (v *View) Region() (Region, bool) {
 	if v.region == nil {

@@ -19,6 +19,9 @@ func handleCreateKey(ctx context.Context, c *Call) error {
 		return err
 	}
 	if body.Origin == originOwn {
+		if err := c.roomForPair(ctx, body); err != nil {
+			return err
+		}
 		if err := c.addMaterial(ctx, body); err != nil {
 			return err
 		}
@@ -48,6 +51,7 @@ func (c *Call) newKey() (*storepb.CreateKey, error) {
 		Description:     p.value("Description"),
 		Creator:         c.Identity.Account,
 		Limit:           uint64(c.server.cfg.Limits.Keys),
+		VersionLimit:    uint64(c.server.cfg.Limits.KeyVersions),
 	}
 	if err := checkNewKey(body); err != nil {
 		return nil, err
@@ -88,6 +92,20 @@ func checkNewKey(body *storepb.CreateKey) error {
 		return errInvalid("Origin", "keys of spec "+body.Spec+" cannot be imported")
 	}
 	return nil
+}
+
+// roomForPair refuses early, before a pair is made, what the region would refuse in the end for its limits, as far as this
+// node can tell.
+func (c *Call) roomForPair(ctx context.Context, body *storepb.CreateKey) error {
+	if algorithmOf(body.Spec).Symmetric() {
+		return nil
+	}
+	return c.read(ctx, func(v *store.View) error {
+		if total := v.Totals(); total.Keys >= body.Limit {
+			return newError(CodeRejectedLimitExceeded, body.Limit, "keys")
+		}
+		return c.roomForVersion(v)
+	})
 }
 
 // addMaterial makes the first version of a key.

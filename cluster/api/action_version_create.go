@@ -22,20 +22,17 @@ func handleCreateKeyVersion(ctx context.Context, c *Call) error {
 	if err != nil {
 		return err
 	}
-	if err := c.mayAddVersion(k); err != nil {
-		return err
-	}
 	version := crypto.NewVersionID()
 	binding := crypto.MaterialOf(c.server.cfg.RegionID, k.ID, version, algorithmOf(k.Spec))
 	wrapped, err := c.newMaterial(ctx, binding)
 	if err != nil {
 		return err
 	}
-	result, err := c.propose(ctx, &storepb.Command{Body: &storepb.Command_AddKeyVersion{AddKeyVersion: &storepb.AddKeyVersion{
-		KeyId: idBytes(k.ID), VersionId: idBytes(version), Algorithm: uint32(binding.Algorithm), Wrapped: wrapped,
-		ExpectedPrimary: idBytes(k.PrimaryVersion), Limit: maxVersions, RegionLimit: uint64(c.server.cfg.Limits.KeyVersions),
-		MinIntervalMs: max(c.server.cfg.Limits.VersionInterval, 0).Milliseconds(),
-	}}}, subject{key: k.ID, refusal: c.versionRefusal(k.ID)})
+	command := cluster.AddVersion(&k, cluster.NewVersion{
+		Place: binding, Wrapped: wrapped, KeyLimit: maxVersions, RegionLimit: c.server.cfg.Limits.KeyVersions,
+		Interval: max(c.server.cfg.Limits.VersionInterval, 0),
+	})
+	result, err := c.propose(ctx, command, subject{key: k.ID, refusal: c.versionRefusal(k.ID)})
 	if err != nil {
 		return err
 	}
@@ -57,7 +54,7 @@ func handleCreateKeyVersion(ctx context.Context, c *Call) error {
 
 // mayAddVersion refuses early what the region would refuse in the end, as far as this node can tell: a pair costs a
 // hundred thousand times what a refusal does.
-func (c *Call) mayAddVersion(k store.Key) error {
+func (c *Call) mayAddVersion(k *store.Key) error {
 	const clocksApart = 10 * time.Second // a refusal must not hang on whose clock is judged by
 	interval := c.server.cfg.Limits.VersionInterval
 	switch {
@@ -67,6 +64,15 @@ func (c *Call) mayAddVersion(k store.Key) error {
 		return newError(CodeRejectedLimitExceeded, decimal(maxVersions), "versions")
 	}
 	return nil
+}
+
+// roomForVersion refuses early what the region's limit of versions would refuse.
+func (c *Call) roomForVersion(v *store.View) error {
+	limit := uint64(c.server.cfg.Limits.KeyVersions)
+	if v.Totals().Versions < limit {
+		return nil
+	}
+	return newError(CodeRejectedLimitExceeded, limit, "versions of the region")
 }
 
 func (c *Call) errTooYoung(id crypto.KeyID) error {
@@ -88,7 +94,7 @@ func (c *Call) versionRefusal(id crypto.KeyID) func(*storepb.Result) error {
 	}
 }
 
-// versionedKey finds the key of the request, allowed and fit for a new version.
+// versionedKey finds the key of the request, allowed and fit for a new version, for which there is room.
 func (c *Call) versionedKey(ctx context.Context) (found store.Key, err error) {
 	err = c.read(ctx, func(v *store.View) error {
 		k, err := c.findKey(v, paramKeyID, c.Action.RAM[0])
@@ -102,7 +108,10 @@ func (c *Call) versionedKey(ctx context.Context) (found store.Key, err error) {
 			return c.errOrigin(k)
 		}
 		found = *k
-		return nil
+		if err := c.mayAddVersion(k); err != nil {
+			return err
+		}
+		return c.roomForVersion(v)
 	})
 	return found, err
 }
@@ -127,18 +136,19 @@ func (c *Call) switchPrimary(ctx context.Context, id crypto.KeyID, version crypt
 	if err := c.selfCheck(ctx, binding, wrapped); err != nil {
 		return err
 	}
-	_, err = c.proposeOwn(ctx, &storepb.Command{
-		Body: &storepb.Command_SwitchPrimary{SwitchPrimary: &storepb.SwitchPrimary{KeyId: idBytes(id), VersionId: idBytes(version)}},
-	}, subject{key: id, refusal: func(result *storepb.Result) error {
+	_, err = c.proposeOwn(ctx, cluster.SwitchPrimary(binding), subject{key: id, refusal: func(result *storepb.Result) error {
 		if result.Code == storepb.Code_PRIMARY_CHANGED {
 			return errSwitched
 		}
 		return nil
 	}})
-	if err == errSwitched {
-		return nil
+	if err != errSwitched {
+		return err
 	}
-	return err
+	return c.read(ctx, func(v *store.View) error { // unless the leader found that it does not work, and replaced it
+		_, err := v.Version(id, version)
+		return err
+	})
 }
 
 // errSwitched says that the leader was faster, and a later version is primary by now.

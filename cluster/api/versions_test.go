@@ -67,6 +67,10 @@ func TestLimitsOfVersions(t *testing.T) {
 	key = h.newKey(t)
 	h.ok(t, "CreateKeyVersion", params{"KeyId": key})
 	h.fails(t, CodeRejectedLimitExceeded, "CreateKeyVersion", params{"KeyId": key})
+	if r := h.fails(t, CodeRejectedLimitExceeded, "CreateKey", nil); !strings.Contains(r.message(), "2 versions of the region") { // first ones count
+		t.Error(r.message())
+	}
+	h.importedKey(t) // a key's one version, and perhaps what much was sealed under
 
 	h = newHarness(t, Limits{VersionInterval: DefaultVersionInterval})
 	key = h.newKey(t)
@@ -153,6 +157,19 @@ func TestRefusedVersionTakesNoPair(t *testing.T) {
 	key := h.newKeyOf(t, "RSA_2048", "ENCRYPT/DECRYPT")
 	for range 2 * keyPairBurst {
 		h.fails(t, CodeRejectedUnsupportedOperation, "CreateKeyVersion", params{"KeyId": key})
+	}
+	for what, limits := range map[string]Limits{"keys": {Keys: 1}, "versions of the region": {KeyVersions: 1}} {
+		h := newHarness(t, limits)
+		key := h.newKeyOf(t, "RSA_2048", "ENCRYPT/DECRYPT")
+		for range 2 * keyPairBurst {
+			r := h.fails(t, CodeRejectedLimitExceeded, "CreateKey", params{"KeySpec": "RSA_2048"})
+			if !strings.Contains(r.message(), what) {
+				t.Fatal(r.message())
+			}
+			if what != "keys" {
+				h.fails(t, CodeRejectedLimitExceeded, "CreateKeyVersion", params{"KeyId": key})
+			}
+		}
 	}
 }
 

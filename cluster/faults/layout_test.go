@@ -109,7 +109,7 @@ func (r *region) configuration(n *node, set []string) ([]byte, error) {
 		"listen.cluster.tls":     map[string]any{"cert": n.id + ".crt", "key": n.id + ".key", "ca": "ca.pem"},
 		"bootstrap.voters":       voters, "cluster.dial": dial,
 		"access.root.id": accessKey, "access.root.secret": "file://root.secret", "seal.path": "root.key",
-		"limits.aliases": 1_000_000, "limits.keys": 1_000_000,
+		"limits.aliases": 1_000_000, "limits.keys": 1_000_000, "limits.key_versions": 1_000_000,
 		"disk.min_free": "16MiB", "disk.reserve": "1MiB", "shutdown.grace": "5s",
 	} {
 		place(values, path, value)

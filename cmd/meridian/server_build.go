@@ -107,7 +107,8 @@ func (s *server) clusterConfig(provider seal.Provider) cluster.Config {
 			Reserve:      int64(cfg.Disk.Reserve),
 			MaxStateSize: int(cfg.Disk.MaxState),
 		},
-		Phase: s.ops.phase,
+		KeyVersions: cfg.Limits.KeyVersions,
+		Phase:       s.ops.phase,
 		Exit: func(reason error) {
 			s.log.Error("Storage failed; the process ends, and its log decides what happened once it runs again.",
 				"event", "storage_failed", "error", joinLines(reason))

@@ -910,7 +910,8 @@ type CreateKey struct {
 	RotationIntervalMs int64                  `protobuf:"varint,11,opt,name=rotation_interval_ms,json=rotationIntervalMs,proto3" json:"rotation_interval_ms,omitempty"` // 0: off
 	Tags               []*Tag                 `protobuf:"bytes,12,rep,name=tags,proto3" json:"tags,omitempty"`
 	Policy             string                 `protobuf:"bytes,13,opt,name=policy,proto3" json:"policy,omitempty"`
-	Limit              uint64                 `protobuf:"varint,14,opt,name=limit,proto3" json:"limit,omitempty"` // keys of the region; 0: none
+	Limit              uint64                 `protobuf:"varint,14,opt,name=limit,proto3" json:"limit,omitempty"`                                   // keys of the region; 0: none
+	VersionLimit       uint64                 `protobuf:"varint,15,opt,name=version_limit,json=versionLimit,proto3" json:"version_limit,omitempty"` // versions of the region, with wrapped; 0: none
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
@@ -1039,6 +1040,13 @@ func (x *CreateKey) GetPolicy() string {
 func (x *CreateKey) GetLimit() uint64 {
 	if x != nil {
 		return x.Limit
+	}
+	return 0
+}
+
+func (x *CreateKey) GetVersionLimit() uint64 {
+	if x != nil {
+		return x.VersionLimit
 	}
 	return 0
 }
@@ -1436,7 +1444,8 @@ func (x *DeleteAlias) GetName() string {
 }
 
 // AddKeyVersion adds a version. That of a symmetric key becomes primary by
-// SwitchPrimary; that of an asymmetric one stands beside the others.
+// SwitchPrimary; that of an asymmetric one stands beside the others. A version
+// in waiting, under which nothing was sealed yet, may be replaced.
 type AddKeyVersion struct {
 	state           protoimpl.MessageState `protogen:"open.v1"`
 	KeyId           []byte                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
@@ -1447,6 +1456,7 @@ type AddKeyVersion struct {
 	Limit           uint32                 `protobuf:"varint,6,opt,name=limit,proto3" json:"limit,omitempty"`                                           // versions of the key; 0: none
 	RegionLimit     uint64                 `protobuf:"varint,7,opt,name=region_limit,json=regionLimit,proto3" json:"region_limit,omitempty"`            // versions of the region; 0: none
 	MinIntervalMs   int64                  `protobuf:"varint,8,opt,name=min_interval_ms,json=minIntervalMs,proto3" json:"min_interval_ms,omitempty"`    // since the last rotation, or the creation; 0: none
+	Replaces        []byte                 `protobuf:"bytes,9,opt,name=replaces,proto3" json:"replaces,omitempty"`                                      // the version in waiting that goes, since it does not work; none: there is none
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -1535,6 +1545,13 @@ func (x *AddKeyVersion) GetMinIntervalMs() int64 {
 		return x.MinIntervalMs
 	}
 	return 0
+}
+
+func (x *AddKeyVersion) GetReplaces() []byte {
+	if x != nil {
+		return x.Replaces
+	}
+	return nil
 }
 
 // SwitchPrimary makes the version that was added the primary one.
@@ -2522,7 +2539,7 @@ const file_store_storepb_command_proto_rawDesc = "" +
 	"\rfeature_level\x18\a \x01(\rR\ffeatureLevel\"@\n" +
 	"\fRegisterNode\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12 \n" +
-	"\vincarnation\x18\x02 \x01(\fR\vincarnation\"\xab\x03\n" +
+	"\vincarnation\x18\x02 \x01(\fR\vincarnation\"\xd0\x03\n" +
 	"\tCreateKey\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\fR\x05keyId\x12\x1d\n" +
 	"\n" +
@@ -2539,7 +2556,8 @@ const file_store_storepb_command_proto_rawDesc = "" +
 	"\x14rotation_interval_ms\x18\v \x01(\x03R\x12rotationIntervalMs\x12'\n" +
 	"\x04tags\x18\f \x03(\v2\x13.meridian.store.TagR\x04tags\x12\x16\n" +
 	"\x06policy\x18\r \x01(\tR\x06policy\x12\x14\n" +
-	"\x05limit\x18\x0e \x01(\x04R\x05limit\"\"\n" +
+	"\x05limit\x18\x0e \x01(\x04R\x05limit\x12#\n" +
+	"\rversion_limit\x18\x0f \x01(\x04R\fversionLimit\"\"\n" +
 	"\tEnableKey\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\fR\x05keyId\"#\n" +
 	"\n" +
@@ -2561,7 +2579,7 @@ const file_store_storepb_command_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x15\n" +
 	"\x06key_id\x18\x02 \x01(\fR\x05keyId\"!\n" +
 	"\vDeleteAlias\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\"\x89\x02\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"\xa5\x02\n" +
 	"\rAddKeyVersion\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\fR\x05keyId\x12\x1d\n" +
 	"\n" +
@@ -2571,7 +2589,8 @@ const file_store_storepb_command_proto_rawDesc = "" +
 	"\x10expected_primary\x18\x05 \x01(\fR\x0fexpectedPrimary\x12\x14\n" +
 	"\x05limit\x18\x06 \x01(\rR\x05limit\x12!\n" +
 	"\fregion_limit\x18\a \x01(\x04R\vregionLimit\x12&\n" +
-	"\x0fmin_interval_ms\x18\b \x01(\x03R\rminIntervalMs\"E\n" +
+	"\x0fmin_interval_ms\x18\b \x01(\x03R\rminIntervalMs\x12\x1a\n" +
+	"\breplaces\x18\t \x01(\fR\breplaces\"E\n" +
 	"\rSwitchPrimary\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\fR\x05keyId\x12\x1d\n" +
 	"\n" +

@@ -147,7 +147,7 @@ type Seal struct {
 type Limits struct {
 	Keys         int `koanf:"keys" help:"keys in the region"`
 	Aliases      int `koanf:"aliases" help:"aliases in the region"`
-	KeyVersions  int `koanf:"key_versions" help:"key versions in the region, of all keys together, beyond which CreateKeyVersion makes none"`
+	KeyVersions  int `koanf:"key_versions" help:"key versions in the region, of all keys together; beyond, no key is made but for import, and none gets another version, by rotation neither"`
 	Plaintext    int `koanf:"plaintext" help:"bytes that one Encrypt takes, at most 6144"`
 	NoncesPerKey int `koanf:"nonces_per_key" help:"nonces of one access key that this node remembers; beyond, requests are throttled"`
 	Connections  int `koanf:"connections_per_address" help:"API connections from one address"`
