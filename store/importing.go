@@ -260,7 +260,7 @@ func (a *applier) takeMaterial(id crypto.KeyID, c *storepb.ImportKeyMaterial, ol
 			return nil, err
 		}
 	}
-	if k.State == storepb.KeyState_PENDING_IMPORT {
+	if a.stateNow(old) == storepb.KeyState_PENDING_IMPORT {
 		a.setState(k, storepb.KeyState_ENABLED)
 	}
 	return k, a.putKey(id, old, k)

@@ -153,8 +153,8 @@ func (a *applier) disableKey(c *storepb.DisableKey) (*storepb.Result, error) {
 
 func (a *applier) switchKey(rawID []byte, to storepb.KeyState) (*storepb.Result, error) {
 	return a.changeKey(rawID, func(k *storepb.KeyRecord) error {
-		if k.State != storepb.KeyState_ENABLED && k.State != storepb.KeyState_DISABLED {
-			return refuseState(k.State)
+		if now := a.stateNow(k); now != storepb.KeyState_ENABLED && now != storepb.KeyState_DISABLED {
+			return refuseState(now)
 		}
 		a.setState(k, to)
 		return nil

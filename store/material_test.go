@@ -114,6 +114,40 @@ func TestExpireKeyMaterial(t *testing.T) {
 	r.check()
 }
 
+// Material that has expired counts for nothing, also before it is taken out.
+func TestExpiredMaterialDoesNotCount(t *testing.T) {
+	r := newRegion(t)
+	for n := 1; n <= 3; n++ {
+		r.imported(n, n)
+		r.reimport(n, n, func(c *storepb.ImportKeyMaterial) { c.ExpiresMs = baseStamp + dayMs })
+	}
+	r.ok(&storepb.DisableKey{KeyId: idOf(2)})
+	r.ok(&storepb.ScheduleKeyDeletion{KeyId: idOf(3), Days: 7})
+	r.stamp = baseStamp + dayMs - 1
+	r.ok(&storepb.EnableKey{KeyId: idOf(1)})
+	r.stamp++
+	for n, state := range map[int]storepb.KeyState{1: storepb.KeyState_PENDING_IMPORT, 2: storepb.KeyState_PENDING_IMPORT, 3: storepb.KeyState_PENDING_DELETION} {
+		for _, body := range []any{
+			&storepb.EnableKey{KeyId: idOf(n)}, &storepb.DisableKey{KeyId: idOf(n)}, rotateKey(n, n, 100),
+			&storepb.UpdateRotationPolicy{KeyId: idOf(n), IntervalMs: 7 * dayMs},
+		} {
+			if result := r.refused(storepb.Code_KEY_STATE, body); result.State != state {
+				t.Errorf("key %d, %T: refused for %s", n, body, result.State)
+			}
+		}
+		if k := r.key(id(n)); k.StateAt(time.UnixMilli(r.stamp)) != KeyState(state) || k.StateAt(time.UnixMilli(r.stamp-1)) != k.State {
+			t.Errorf("%+v", k)
+		}
+	}
+	for n := 1; n <= 2; n++ { // as if it had been taken out
+		r.reimport(n, n, nil)
+		if k := r.key(id(n)); k.State != Enabled || !k.MaterialExpires.IsZero() {
+			t.Errorf("%+v", k)
+		}
+	}
+	r.check()
+}
+
 // A key that is destroyed takes a version in waiting, an expiry and what was
 // known of an import with it. Its tombstones are those of all that it ever had.
 func TestDestroyedKeyLeavesNothing(t *testing.T) {

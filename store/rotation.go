@@ -86,9 +86,9 @@ func checkNewVersion(c *storepb.AddKeyVersion) error {
 
 // mayAddVersion refuses a version that the key may not have now.
 func (a *applier) mayAddVersion(c *storepb.AddKeyVersion, k *storepb.KeyRecord) error {
-	switch {
-	case k.State != storepb.KeyState_ENABLED:
-		return refuseState(k.State)
+	switch now := a.stateNow(k); {
+	case now != storepb.KeyState_ENABLED:
+		return refuseState(now)
 	case orUsual(k.Origin, usualOrigin) != usualOrigin:
 		return refuse(storepb.Code_UNSUPPORTED_ORIGIN)
 	}
@@ -138,9 +138,9 @@ func (a *applier) updateRotationPolicy(c *storepb.UpdateRotationPolicy) (*storep
 		return nil, err
 	}
 	return a.changeKey(c.KeyId, func(k *storepb.KeyRecord) error {
-		switch {
-		case k.State != storepb.KeyState_ENABLED:
-			return refuseState(k.State)
+		switch now := a.stateNow(k); {
+		case now != storepb.KeyState_ENABLED:
+			return refuseState(now)
 		case orUsual(k.Origin, usualOrigin) != usualOrigin:
 			return refuse(storepb.Code_UNSUPPORTED_ORIGIN)
 		case !symmetric(k.Spec):

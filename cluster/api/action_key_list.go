@@ -16,7 +16,7 @@ func handleListKeys(ctx context.Context, c *Call) error {
 	}
 	p := c.page()
 	return c.read(ctx, func(v *store.View) error {
-		keys, total, err := v.Keys(p.offset(), int(p.size), filters.match())
+		keys, total, err := v.Keys(p.offset(), int(p.size), filters.match(c.server.cfg.Now()))
 		if err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"slices"
+	"time"
 
 	"meridian/store"
 )
@@ -18,17 +19,17 @@ type filters []filter
 
 // filter lets a key pass whose property has one of the values.
 type filter struct {
-	property func(*store.Key) string
+	property func(*store.Key, time.Time) string
 	values   []string
 }
 
 // filterProperties are the properties that a filter may name.
-var filterProperties = map[string]func(*store.Key) string{
-	"KeyState":        func(k *store.Key) string { return k.State.String() },
-	"KeySpec":         func(k *store.Key) string { return k.Spec },
-	"KeyUsage":        func(k *store.Key) string { return k.Usage },
-	"ProtectionLevel": func(k *store.Key) string { return k.ProtectionLevel },
-	"CreatorType":     func(*store.Key) string { return "User" }, // no service makes keys here
+var filterProperties = map[string]func(k *store.Key, now time.Time) string{
+	"KeyState":        func(k *store.Key, now time.Time) string { return k.StateAt(now).String() },
+	"KeySpec":         func(k *store.Key, _ time.Time) string { return k.Spec },
+	"KeyUsage":        func(k *store.Key, _ time.Time) string { return k.Usage },
+	"ProtectionLevel": func(k *store.Key, _ time.Time) string { return k.ProtectionLevel },
+	"CreatorType":     func(*store.Key, time.Time) string { return "User" }, // no service makes keys here
 }
 
 // parseFilters reads [{"Key":"KeyState","Values":["Enabled"]}].
@@ -79,14 +80,14 @@ func parseFilter(row map[string]any) (f filter, fault string) {
 	return f, ""
 }
 
-// match is the predicate for the store; nil if every key passes, so that no key is read for nothing.
-func (fs filters) match() func(*store.Key) bool {
+// match is the predicate for the store, for keys as they are now; nil if every key passes, so that no key is read for nothing.
+func (fs filters) match(now time.Time) func(*store.Key) bool {
 	if len(fs) == 0 {
 		return nil
 	}
 	return func(k *store.Key) bool {
 		for _, f := range fs {
-			if !slices.Contains(f.values, f.property(k)) {
+			if !slices.Contains(f.values, f.property(k, now)) {
 				return false
 			}
 		}

@@ -140,8 +140,21 @@ func TestMaterialExpires(t *testing.T) {
 	if r := h.ok(t, "DescribeKey", params{"KeyId": key}); r.text("KeyMetadata.KeyState") != "PendingImport" || r.text("KeyMetadata.PrimaryKeyVersion") != "" {
 		t.Error(r.raw)
 	}
+	for _, action := range []string{"EnableKey", "DisableKey"} {
+		r := h.fails(t, CodeRejectedStateModifiedFailed, action, params{"KeyId": key})
+		if !strings.Contains(r.message(), "PendingImport since 2026-11-24T08:01:00Z") {
+			t.Error(r.message())
+		}
+	}
+	for state, want := range map[string]int{"PendingImport": 1, "Enabled": 0} {
+		r := h.ok(t, "ListKeys", params{"Filters": `[{"Key":"KeyState","Values":["` + state + `"]}]`})
+		if r.number("TotalCount") != want {
+			t.Errorf("%s: %s", state, r.raw)
+		}
+	}
 	h.ok(t, "ImportKeyMaterial", h.importParams(t, key, "RSAES_OAEP_SHA_256", testMaterial))
 	h.ok(t, "Decrypt", params{"CiphertextBlob": blob})
+	h.ok(t, "DisableKey", params{"KeyId": key})
 }
 
 // A key that was Disabled is so after an import, and one that waits to be deleted takes none.

@@ -10,26 +10,23 @@ func (c *Call) checkState(k *store.Key) error {
 	return nil
 }
 
-// stateOf is the state of a key by this node's clock: imported material that has expired is not waited for until the
-// region has taken it out.
-func (c *Call) stateOf(k *store.Key) store.KeyState {
-	if k.State != store.PendingDeletion && !k.MaterialExpires.IsZero() && !c.server.cfg.Now().Before(k.MaterialExpires) {
-		return store.PendingImport
-	}
-	return k.State
-}
+// stateOf is the state of a key by this node's clock.
+func (c *Call) stateOf(k *store.Key) store.KeyState { return k.StateAt(c.server.cfg.Now()) }
 
 // errKeyState refuses a key because of its state, and says since when it is in it and by whom.
 func (c *Call) errKeyState(code string, k *store.Key) *Error {
-	since := ""
-	if k.StateChangedBy != "" {
+	since, state := "", c.stateOf(k)
+	switch {
+	case state != k.State:
+		since = " since " + k.MaterialExpires.UTC().Format(timeLayout)
+	case k.StateChangedBy != "":
 		since = " since " + k.StateChanged.UTC().Format(timeLayout) + " by " + k.StateChangedBy
 	}
 	id := k.ID.String()
 	var err *Error
 	switch code {
 	case CodeRejectedStateModifiedFailed:
-		return newError(code, id, k.State.String()+since, c.Action.Name)
+		return newError(code, id, state.String()+since, c.Action.Name)
 	case CodeRejectedPendingDeletion:
 		err = newError(code, id)
 		if since != "" {

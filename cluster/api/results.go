@@ -101,7 +101,7 @@ func (c *Call) stateResult(ctx context.Context, result *storepb.Result, about su
 	k := &store.Key{ID: about.key, State: state}
 	err := c.read(ctx, func(v *store.View) error {
 		now, err := v.Key(about.key)
-		if err == nil && now.State == state {
+		if err == nil && c.stateOf(now) == state {
 			k = now
 		}
 		return err
