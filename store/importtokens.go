@@ -45,7 +45,8 @@ func (a *applier) createImportToken(c *storepb.CreateImportToken) (*storepb.Resu
 	} else if found {
 		return nil, invalid("the token exists")
 	}
-	if c.Limit != 0 && a.state.ImportTokens >= c.Limit {
+	full := c.Limit != 0 && a.state.ImportTokens >= c.Limit
+	if full && len(k.ImportTokens) == 0 {
 		return nil, refuseLimit("import tokens", c.Limit)
 	}
 	token := &storepb.ImportTokenRecord{KeyId: c.KeyId, Wrapped: c.Wrapped, Scheme: c.Scheme, ExpiresMs: a.stamp + c.TtlMs}
@@ -60,7 +61,7 @@ func (a *applier) createImportToken(c *storepb.CreateImportToken) (*storepb.Resu
 	old := k
 	k = proto.CloneOf(old)
 	k.ImportTokens = append(k.ImportTokens, c.TokenHash)
-	if len(k.ImportTokens) > maxKeyTokens {
+	if full || len(k.ImportTokens) > maxKeyTokens {
 		if err := a.dropTokens(k.ImportTokens[:1]); err != nil {
 			return nil, err
 		}
@@ -73,7 +74,7 @@ func (a *applier) createImportToken(c *storepb.CreateImportToken) (*storepb.Resu
 }
 
 // maxKeyTokens bounds the tokens of one key: a new one takes the place of the
-// oldest.
+// oldest. It does so as well where the region has room for no more.
 const maxKeyTokens = 10
 
 // dropTokens takes the records of tokens out. Their key's list of them is its

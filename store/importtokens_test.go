@@ -38,8 +38,12 @@ func TestImportTokenIsRefused(t *testing.T) {
 	longest := createToken(2, 2)
 	longest.TtlMs = maxDays * dayMs
 	r.ok(longest)
+	r.ok(importKey(4))
 	for n := 3; n <= 5; n++ { // two are there
 		c := createToken(2, n)
+		if n == 5 {
+			c = createToken(4, n)
+		}
 		c.Limit = 4
 		if n < 5 {
 			r.ok(c)
@@ -47,7 +51,39 @@ func TestImportTokenIsRefused(t *testing.T) {
 			t.Errorf("limit of %d %s", result.Limit, result.What)
 		}
 	}
-	r.ok(createToken(2, 5)) // no limit
+	r.ok(createToken(4, 5)) // no limit
+	r.check()
+}
+
+// Where the region has no room for more tokens a key that has some gets a new one
+// for its oldest.
+func TestImportTokenTakesThePlaceOfTheOldest(t *testing.T) {
+	r := newRegion(t)
+	r.ok(importKey(1))
+	r.ok(importKey(2))
+	token := func(key, n int) *storepb.CreateImportToken {
+		c := createToken(key, n)
+		c.Limit = 3
+		return c
+	}
+	r.ok(token(1, 1))
+	r.ok(token(1, 2))
+	r.ok(token(1, 3))
+	r.refused(storepb.Code_LIMIT, token(2, 4)) // it has none to give
+	r.ok(token(1, 4))
+	r.read(func(v *View) {
+		for n := 1; n <= 4; n++ {
+			if _, err := v.ImportToken(tokenHash(n)); (err == nil) != (n > 1) {
+				t.Errorf("token %d: %v", n, err)
+			}
+		}
+	})
+	r.check()
+	r.ok(&storepb.UseImportToken{KeyId: idOf(1), TokenHash: hashOf(2)})
+	r.ok(token(2, 5))
+	r.ok(token(2, 6)) // for token 5
+	r.refused(storepb.Code_TOKEN_UNKNOWN, importMaterial(2, 5))
+	r.ok(importMaterial(2, 6))
 	r.check()
 }
 

@@ -16,7 +16,8 @@ const (
 	importTokenTime = 24 * time.Hour
 	// importTokenBytes is the length of a token, which is random.
 	importTokenBytes = 32
-	// maxImportTokens bounds the tokens of the region, a kilobyte each. One key has ten at the most.
+	// maxImportTokens bounds the tokens of the region, a kilobyte each. One key has ten at the most, and one that has some
+	// gets another for its oldest.
 	maxImportTokens = 10_000
 )
 

@@ -1895,7 +1895,8 @@ func (x *UntagKeys) GetAll() bool {
 }
 
 // CreateImportToken lets the material of a key come in. A key has ten tokens at
-// the most; a new one takes the place of the oldest.
+// the most; a new one takes the place of the oldest, also where the region has
+// as many as limit says.
 type CreateImportToken struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	KeyId         []byte                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
