@@ -36,7 +36,7 @@ func handleAsymmetricEncrypt(ctx context.Context, c *Call) error {
 func handleAsymmetricDecrypt(ctx context.Context, c *Call) error {
 	ciphertext, err := c.readBase64(paramBlob)
 	if err != nil {
-		return errNotDecrypted()
+		return err
 	}
 	check := func(p *pairCall) error {
 		scheme, err := p.encryptionScheme(paramAlgorithm)

@@ -123,6 +123,11 @@ func TestEncryptionWithPairs(t *testing.T) {
 				t.Errorf("%v, %s: %s", c, what, r.message())
 			}
 		}
+		for _, text := range []string{"AA=", "A?==", "AB==", "AA=\n=\n\n\n"} { // says nothing about the ciphertext
+			if r := h.fails(t, CodeInvalidParameter, "AsymmetricDecrypt", with(p, "CiphertextBlob", text)); !strings.Contains(r.message(), errBase64) {
+				t.Errorf("%v, %q: %s", c, text, r.message())
+			}
+		}
 	}
 	// What the caller encrypts with the public half opens here.
 	p := h.pair(t, "RSA_2048", usageEncrypt, "RSAES_OAEP_SHA_256")

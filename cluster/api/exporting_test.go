@@ -11,6 +11,8 @@ import (
 	"hash"
 	"strings"
 	"testing"
+
+	"meridian/crypto"
 )
 
 // What is exported is the data key itself, under the caller's public key.
@@ -131,4 +133,31 @@ func TestExportIsAllowedToPinnedPeersOnly(t *testing.T) {
 		h.fails(t, CodeForbiddenNoPermission, action, with(p, "PublicKeyBlob", other))
 		h.identity.Root = true
 	}
+}
+
+// A blob may name any key: one that seals nothing is told to who may use it, and to nobody else.
+func TestExportOfWhatAKeyCannotHaveSealed(t *testing.T) {
+	h := newHarness(t, Limits{})
+	sealing, pair := h.newKey(t), h.newKeyOf(t, "EC_P256", "SIGN/VERIFY")
+	from, _ := crypto.ParseKeyID(sealing)
+	to, _ := crypto.ParseKeyID(pair)
+	blob := strings.Replace(string(unb64(t, h.encrypt(t, sealing, "hello"))), string(from[:]), string(to[:]), 1)
+	p := params{"CiphertextBlob": b64(blob), "PublicKeyBlob": testPublicKey(t), "WrappingAlgorithm": "RSAES_OAEP_SHA_256", "WrappingKeySpec": "RSA_2048"}
+	for action, code := range map[string]string{"ExportDataKey": CodeInvalidParameter, "Decrypt": CodeUnsupportedOperation} {
+		for _, dry := range []string{"false", "true"} {
+			r := h.call(t, action, with(p, "DryRun", dry))
+			if want := code; r.code != want && !(dry == "true" && r.code == CodeValidationError) || !strings.Contains(r.message(), "EC_P256") {
+				t.Errorf("%s, dry run %s: %s", action, dry, r.raw)
+			}
+		}
+	}
+	if r := h.fails(t, CodeInvalidParameter, "ExportDataKey", p); !strings.Contains(r.message(), "CiphertextBlob") {
+		t.Error(r.message())
+	}
+	h.identity.Root = false
+	if r := h.fails(t, CodeForbiddenNoPermission, "ExportDataKey", p); strings.Contains(r.message(), "EC_P256") {
+		t.Error(r.message())
+	}
+	h.identity.Root = true
+	h.fails(t, CodeInvalidParameter, "GenerateAndExportDataKey", with(p, "KeyId", pair))
 }
