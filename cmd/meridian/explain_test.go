@@ -32,6 +32,8 @@ var explained = []struct{ line, actions string }{
 	{"key delete alias/a --dry-run", "DescribeKey ListAliasesByKeyId ScheduleKeyDeletion"},
 	{"key undelete alias/a", "DescribeKey CancelKeyDeletion"},
 	{"key protect alias/a", "DescribeKey SetDeletionProtection"},
+	{"key update alias/a --description new", "DescribeKey UpdateKeyDescription"},
+	{"key update alias/a --description= --dry-run", "DescribeKey UpdateKeyDescription"},
 	{"key tag alias/a", "DescribeKey ListResourceTags"},
 	{"key tag alias/a b=c --remove d", "DescribeKey UntagResource TagResource"},
 	{"key policy get alias/a", "DescribeKey GetKeyPolicy"},

@@ -20,7 +20,7 @@ beginning of an id is enough.`,
 	c.AddCommand(
 		newKeyCreateCommand(v), newKeyListCommand(v), newKeyDescribeCommand(v), newKeyVersionsCommand(v), newKeyRotateCommand(v),
 		newKeyEnableCommand(v), newKeyDisableCommand(v), newKeyDeleteCommand(v), newKeyUndeleteCommand(v), newKeyProtectCommand(v),
-		newKeyTagCommand(v), newKeyPolicyCommand(v), newKeyExportPublicCommand(v), newKeyImportCommand(v), newKeyDeleteMaterialCommand(v),
+		newKeyUpdateCommand(v), newKeyTagCommand(v), newKeyPolicyCommand(v), newKeyExportPublicCommand(v), newKeyImportCommand(v), newKeyDeleteMaterialCommand(v),
 		newKeyCensusCommand(v),
 	)
 	return c

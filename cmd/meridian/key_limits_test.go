@@ -157,6 +157,10 @@ func TestInputLimits(t *testing.T) {
 		if data, err := readSmall("--x", path); (err == nil) != good || good && len(data) != size {
 			t.Errorf("a file of %d bytes: %d bytes, %v", size, len(data), err)
 		}
+		signature := strings.Repeat("\x00", size)
+		if data, err := readSignature(s(signature), "-", false); good && (err != nil || string(data) != signature) || !good && exitOf(err) != exitUsage {
+			t.Errorf("a signature of %d bytes on stdin: %d bytes, %v", size, len(data), err)
+		}
 	}
 }
 

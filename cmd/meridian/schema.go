@@ -33,7 +33,7 @@ func results() map[string]any {
 		"key policy get":                policyView{},
 		"key import --parameters-only":  importParametersView{},
 		"key export-public, public-key": publicKeyView{},
-		"key enable, disable, delete, undelete, rotate, protect, tag, policy put, import, delete-material; alias create, retarget, delete; every --dry-run": change{},
+		"key enable, disable, delete, undelete, rotate, protect, update, tag, policy put, import, delete-material; alias create, retarget, delete; every --dry-run": change{},
 		"alias list":                           aliasList{},
 		"encrypt, decrypt, datakey, reencrypt": cryptView{},
 		"sign":                                 signatureView{},

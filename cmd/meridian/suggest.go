@@ -21,6 +21,7 @@ var otherWords = map[string][]string{
 	"retarget":      {"move", "update", "set", "point"},
 	"server":        {"serve", "start", "run"},
 	"undelete":      {"restore", "cancel"},
+	"update":        {"edit", "change", "description"},
 }
 
 // suggestionDistance is how many letters a verb may be away from what was typed.

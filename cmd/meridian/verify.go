@@ -86,9 +86,12 @@ func readSignature(s *session, path string, stdinTaken bool) ([]byte, error) {
 	if stdinTaken {
 		return nil, usageError("--signature-file - and the message cannot both come from stdin")
 	}
-	data, err := io.ReadAll(io.LimitReader(s.in, maxSmallFile))
-	if err != nil {
+	data, err := io.ReadAll(io.LimitReader(s.in, maxSmallFile+1))
+	switch {
+	case err != nil:
 		return nil, err
+	case len(data) > maxSmallFile:
+		return nil, usageError("--signature-file -: stdin is longer than %d bytes", maxSmallFile)
 	}
 	return signatureOf(data)
 }
