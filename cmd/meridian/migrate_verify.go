@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"time"
 
@@ -68,7 +69,7 @@ It ends with exit code 6 when a data key is another one than before.`,
 		if err != nil {
 			return usageError("output: %w", err)
 		}
-		v, err := way.Verify(ctx, old, moved, chance, f.parallel)
+		v, err := way.Verify(ctx, migrate.PairFormats(old, moved), func() bool { return rand.Float64() < chance }, f.parallel)
 		switch {
 		case errors.Is(err, migrate.ErrRows):
 			return &exitError{exitVerification, err}
