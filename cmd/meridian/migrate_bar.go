@@ -33,7 +33,7 @@ func startMigrateBar(p *printer, input *rowInput, cfg *migrate.Config) *migrateB
 				return
 			}
 			next = time.Now().Add(plainProgress)
-			fmt.Fprintln(p.err, progressLine(input, c))
+			fmt.Fprintln(p.err, progressLine(input, c, cfg.Regions))
 		}
 		return nil
 	}
@@ -44,7 +44,9 @@ func startMigrateBar(p *printer, input *rowInput, cfg *migrate.Config) *migrateB
 		mpb.PrependDecorators(decor.Name("rows ")),
 		mpb.AppendDecorators(
 			decor.Percentage(decor.WC{W: 5}), decor.Name("  "), decor.AverageETA(decor.ET_STYLE_GO), decor.Name(" left"),
-			decor.Any(func(decor.Statistics) string { return fmt.Sprintf("  failed %d", failed.Load()) }),
+			decor.Any(func(decor.Statistics) string {
+				return fmt.Sprintf("  failed %d  throttled %d", failed.Load(), throttledBy(cfg.Regions))
+			}),
 		),
 	)
 	cfg.Progress = func(c migrate.Checkpoint) {
@@ -55,11 +57,20 @@ func startMigrateBar(p *printer, input *rowInput, cfg *migrate.Config) *migrateB
 }
 
 // progressLine says how far a run is.
-func progressLine(input *rowInput, c migrate.Checkpoint) string {
+func progressLine(input *rowInput, c migrate.Checkpoint, regions []*migrate.Region) string {
+	throttled := throttledBy(regions)
 	if input.size == 0 {
-		return fmt.Sprintf("rows %d, failed %d", c.Rows, c.Counts.Failed)
+		return fmt.Sprintf("rows %d, failed %d, throttled %d", c.Rows, c.Counts.Failed, throttled)
 	}
-	return fmt.Sprintf("rows %d, %d %% of the input, failed %d", c.Rows, 100*input.read.Load()/input.size, c.Counts.Failed)
+	return fmt.Sprintf("rows %d, %d %% of the input, failed %d, throttled %d", c.Rows, 100*input.read.Load()/input.size, c.Counts.Failed, throttled)
+}
+
+// throttledBy is how often regions have said to come later, since this start.
+func throttledBy(regions []*migrate.Region) (times int64) {
+	for _, r := range regions {
+		times += r.Traffic().Throttled
+	}
+	return times
 }
 
 // stop takes the bar away.

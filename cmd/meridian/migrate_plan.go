@@ -24,7 +24,7 @@ func newMigratePlanCommand() *cobra.Command {
 	f := &migrateRun{rowFlags: rowFlags{columns: migrate.DefaultColumns}}
 	listBad := false
 	c := &cobra.Command{
-		Use:   "plan INPUT --from ID --to ID --transport-key KEY",
+		Use:   "plan INPUT --from ID --to ID [--transport-key KEY]",
 		Short: "Tell what a run would do, and try the rights that it needs",
 		Long: `Reads every row of INPUT and says from which keys and versions the data keys are and
 under which keys they would go, which rows would fail, and whether both regions would
@@ -34,16 +34,16 @@ It ends with exit code 7 when rows would fail.`,
 		Args: cobra.ExactArgs(1),
 	}
 	c.RunE = func(c *cobra.Command, args []string) error {
-		if err := f.checkTransport(c); err != nil {
+		if err := errors.Join(f.checkWay(false), f.output.check(c)); err != nil {
 			return err
 		}
 		ctx, stop := interruptible(c.Context())
 		defer stop()
-		way, closeBoth, err := f.way(ctx, c)
+		way, err := f.open(ctx, c)
 		if err != nil {
 			return err
 		}
-		defer closeBoth()
+		defer way.Close()
 		input, err := openInput(ctx, c, args[0])
 		if err != nil {
 			return err
@@ -53,14 +53,14 @@ It ends with exit code 7 when rows would fail.`,
 		if err != nil {
 			return usageError("%w", err)
 		}
-		plan, err := way.Plan(ctx, rows)
+		plan, err := way.Plan(ctx, migrate.Ruled{Format: rows, Rules: way.rules})
 		if err != nil {
 			if ctx.Err() != nil {
 				return &exitError{exitInterrupted, errors.New("interrupted; nothing was done")}
 			}
 			return callError(err, "", "", time.Now())
 		}
-		v := planView{Input: args[0], Way: "standard", Plan: *plan}
+		v := planView{Input: args[0], Way: way.name, Plan: *plan}
 		if err := f.output.printer(c).value(v, func(w io.Writer) { v.table(w, listBad) }); err != nil {
 			return err
 		}
@@ -72,13 +72,18 @@ It ends with exit code 7 when rows would fail.`,
 	f.sides.addTo(c)
 	f.output.addTo(c)
 	f.addWayTo(c)
+	f.ways.addTo(c)
 	c.Flags().BoolVar(&listBad, "list-bad", false, "name every row that would fail")
 	return c
 }
 
 func (v planView) table(w io.Writer, all bool) {
-	fmt.Fprintf(w, "rows %s: to move %s, kept %s, would fail %s; the %s way, two calls a row\n", grouped(uint64(v.Rows)),
-		grouped(uint64(v.Rows-v.Kept-v.Failing)), grouped(uint64(v.Kept)), grouped(uint64(v.Failing)), v.Way)
+	skipped := ""
+	if v.Skipped > 0 {
+		skipped = fmt.Sprintf("skipped %s, ", grouped(uint64(v.Skipped)))
+	}
+	fmt.Fprintf(w, "rows %s: to move %s, kept %s, %swould fail %s; the %s way, two calls a row\n", grouped(uint64(v.Rows)),
+		grouped(uint64(v.Rows-v.Kept-v.Skipped-v.Failing)), grouped(uint64(v.Kept)), skipped, grouped(uint64(v.Failing)), v.Way)
 	p := &printer{out: w}
 	var cells [][]string
 	for _, g := range v.Groups {

@@ -22,6 +22,7 @@ func (f *rowFlags) addTo(c *cobra.Command) {
 	fl.StringVar(&f.columns.Blob, "col-ciphertext", f.columns.Blob, "`NAME` of the member or column with the ciphertext")
 	fl.StringVar(&f.columns.ID, "col-id", f.columns.ID, "`NAME` of the one that names the row")
 	fl.StringVar(&f.columns.Context, "col-context", f.columns.Context, "`NAME` of the one with the encryption context")
+	fl.StringVar(&f.columns.ContextTo, "col-context-to", f.columns.ContextTo, "`NAME` of the one with the encryption context that the new ciphertext is to have")
 	fl.StringVar(&f.columns.To, "col-to", f.columns.To, "`NAME` of the one that names the key of the destination")
 }
 

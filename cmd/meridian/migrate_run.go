@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -24,6 +25,9 @@ type migrateRun struct {
 	transport string
 	mapping   []string
 	rowFlags
+	ways        wayFlags
+	times       window
+	metrics     metricsFlag
 	compression string
 	parallel    int
 	most        int64
@@ -33,12 +37,19 @@ type migrateRun struct {
 type migrateView struct {
 	Journal string `json:"journal"`
 	Output  string `json:"output"`
+	Way     string `json:"way"`
 	Done    bool   `json:"done"`
 	Rows    int64  `json:"rows"`
 	Moved   int64  `json:"moved"`
 	Kept    int64  `json:"kept"`
+	Skipped int64  `json:"skipped"`
 	Failed  int64  `json:"failed"`
-	// Failures name the rows that were not moved.
+	// Throttled is how often a region said to come later, over all starts.
+	Throttled int64 `json:"throttled"`
+	Starts    int   `json:"starts"`
+	// Checkpoint is the time of the last one; what was written before it is safe.
+	Checkpoint string `json:"checkpoint,omitempty"`
+	// Failures name the rows that were not moved; the first 100 000.
 	Failures []migrate.Failure `json:"failures,omitempty"`
 }
 
@@ -82,6 +93,9 @@ does nothing more. It ends with exit code 7 when rows have failed.`,
 	fl.IntVar(&f.parallel, "parallel", 16, "`NUMBER` of rows that are moved at once")
 	fl.Int64Var(&f.most, "max-failures", 0, "`NUMBER` of failed rows after which the run ends; 0: it goes on")
 	f.addWayTo(c)
+	f.ways.addTo(c)
+	f.times.addTo(c)
+	f.metrics.addTo(c)
 	return c
 }
 
@@ -93,8 +107,8 @@ func (f *migrateRun) addWayTo(c *cobra.Command) {
 	f.rowFlags.addTo(c)
 }
 
-// way opens both regions and finds the transport key.
-func (f *migrateRun) way(ctx context.Context, c *cobra.Command) (way *migrate.Standard, closeBoth func(), err error) {
+// standard opens both regions and finds the transport key.
+func (f *migrateRun) standard(ctx context.Context, c *cobra.Command) (way *migrate.Standard, closeBoth func(), err error) {
 	mapping, err := migrate.ParseMapping(f.mapping)
 	if err != nil {
 		return nil, nil, usageError("--map: %w", err)
@@ -118,11 +132,11 @@ func (f *migrateRun) run(c *cobra.Command, path string) error {
 	}
 	ctx, stop := interruptible(c.Context())
 	defer stop()
-	way, closeBoth, err := f.way(ctx, c)
+	way, err := f.open(ctx, c)
 	if err != nil {
 		return err
 	}
-	defer closeBoth()
+	defer way.Close()
 	input, err := openInput(ctx, c, path)
 	if err != nil {
 		return err
@@ -130,9 +144,11 @@ func (f *migrateRun) run(c *cobra.Command, path string) error {
 	defer input.Close()
 	p := f.output.printer(c)
 	cfg := migrate.Config{
-		Header: f.header(path, way.Transport()), Journal: f.journalPath(), Medium: f.medium(c, path, input), Way: way,
+		Header: f.header(path, way), Journal: f.journalPath(), Medium: f.medium(c, path, input), Way: way, Tool: versionText(),
+		Rules: way.rules, Regions: []*migrate.Region{way.from, way.to}, Gate: f.times.gate(p),
 		Parallel: f.parallel, MaxFailures: f.most,
 	}
+	f.warnOfPlaintext(p)
 	if f.toStdout() {
 		p.out = p.err
 		cfg.Failed = func(failures []migrate.Failure) {
@@ -142,8 +158,14 @@ func (f *migrateRun) run(c *cobra.Command, path string) error {
 		}
 	}
 	bar := startMigrateBar(p, input, &cfg)
+	metrics, err := f.metrics.start(p, &cfg)
+	if err != nil {
+		bar.stop()
+		return err
+	}
 	last, err := migrate.Run(ctx, cfg)
 	bar.stop()
+	metrics.end(last)
 	return f.report(p, last, err)
 }
 
@@ -163,15 +185,15 @@ func (f *migrateRun) check(c *cobra.Command) error {
 	case f.toStdout() && f.output.format != "table":
 		return usageError("--output %s: standard output is the rows', as --out - says", f.output.format)
 	}
-	return f.checkTransport(c)
+	return errors.Join(f.checkWay(true), f.times.parse(), f.output.check(c))
 }
 
-// checkTransport refuses a command line without what every way needs.
-func (f *migrateRun) checkTransport(c *cobra.Command) error {
+// checkTransport refuses a command line without what the standard way needs.
+func (f *migrateRun) checkTransport() error {
 	if f.transport == "" {
 		return usageError("--transport-key KEY names the RSA_2048 key of the destination under which data keys travel; meridian key create --spec RSA_2048 --usage encrypt makes one")
 	}
-	return f.output.check(c)
+	return nil
 }
 
 // toStdout says that the rows go to standard output. What is written there cannot be taken back: the run keeps no journal.
@@ -202,14 +224,11 @@ func (f *migrateRun) journalPath() string {
 }
 
 // header is what makes this run the one that it is.
-func (f *migrateRun) header(input string, transport migrate.Transport) migrate.Header {
-	return migrate.Header{
-		Way: "standard", From: f.sides.from, To: f.sides.to, Input: input, Output: f.out,
-		Options: map[string]string{
-			"transport key": transport.Key, "mapping": strings.Join(f.mapping, "; "),
-			"format": f.formatOf(input), "compression": f.compression, "columns": strings.Join([]string{f.columns.ID, f.columns.Blob, f.columns.Context, f.columns.To}, " "),
-		},
-	}
+func (f *migrateRun) header(input string, way *openedWay) migrate.Header {
+	options := maps.Clone(way.options)
+	options["format"], options["compression"] = f.formatOf(input), f.compression
+	options["columns"] = strings.Join([]string{f.columns.ID, f.columns.Blob, f.columns.Context, f.columns.To, f.columns.ContextTo}, " ")
+	return migrate.Header{Way: way.name, From: f.sides.from, To: f.sides.to, Input: input, Output: f.out, Options: options}
 }
 
 // report says what came of the run, and how it goes on.
@@ -229,14 +248,15 @@ func (f *migrateRun) report(p *printer, last migrate.Checkpoint, runErr error) e
 		}
 		return failAfter(err, "after %s rows, which are safe: ", grouped(uint64(last.Rows)))
 	}
+	header := migrate.Header{Output: f.out, Way: f.ways.chosen()}
 	var history migrate.History
 	if !f.toStdout() {
 		var err error
-		if _, history, err = migrate.ReadJournal(f.journalPath()); err != nil {
+		if header, history, err = migrate.ReadJournal(f.journalPath()); err != nil {
 			return err
 		}
 	}
-	v := viewOf(f.journalPath(), f.out, last, history)
+	v := viewOf(f.journalPath(), header, last, history)
 	if err := p.value(v, func(w io.Writer) { v.table(w) }); err != nil {
 		return err
 	}
@@ -254,11 +274,21 @@ func (f *migrateRun) goesOn() string {
 	return "the same command goes on"
 }
 
-func viewOf(journal, output string, last migrate.Checkpoint, history migrate.History) migrateView {
-	return migrateView{
-		Journal: journal, Output: output, Done: last.Done, Rows: last.Rows,
-		Moved: last.Counts.Moved, Kept: last.Counts.Kept, Failed: last.Counts.Failed, Failures: history.Failures,
+func viewOf(journal string, header migrate.Header, last migrate.Checkpoint, history migrate.History) migrateView {
+	v := migrateView{
+		Journal: journal, Output: header.Output, Way: header.Way, Done: last.Done, Rows: last.Rows,
+		Moved: last.Counts.Moved, Kept: last.Counts.Kept, Skipped: last.Counts.Skipped, Failed: last.Counts.Failed, Failures: history.Failures,
+		Starts: len(history.Starts),
 	}
+	for _, t := range history.Traffic() {
+		v.Throttled += t.Throttled
+	}
+	for _, s := range history.Starts {
+		if !s.Last.IsZero() {
+			v.Checkpoint = s.Last.Format(time.RFC3339)
+		}
+	}
+	return v
 }
 
 // shownFailures is how many failures a table shows.
@@ -269,12 +299,20 @@ func (v migrateView) table(w io.Writer) {
 	if !v.Done {
 		state = "not done: the same command goes on"
 	}
-	fmt.Fprintf(w, "rows %s: moved %s, kept %s, failed %s; %s\n", grouped(uint64(v.Rows)), grouped(uint64(v.Moved)), grouped(uint64(v.Kept)), grouped(uint64(v.Failed)), state)
+	fmt.Fprintf(w, "rows %s: moved %s, kept %s, ", grouped(uint64(v.Rows)), grouped(uint64(v.Moved)), grouped(uint64(v.Kept)))
+	if v.Skipped > 0 {
+		fmt.Fprintf(w, "skipped %s, ", grouped(uint64(v.Skipped)))
+	}
+	fmt.Fprintf(w, "failed %s", grouped(uint64(v.Failed)))
+	if v.Throttled > 0 {
+		fmt.Fprintf(w, ", throttled %s", grouped(uint64(v.Throttled)))
+	}
+	fmt.Fprintf(w, "; %s\n", state)
 	for _, failure := range v.Failures[:min(len(v.Failures), shownFailures)] {
 		fmt.Fprintln(w, failureLine(failure))
 	}
-	if more := len(v.Failures) - shownFailures; more > 0 {
-		fmt.Fprintf(w, "and %d more: meridian migrate status --output json\n", more)
+	if more := v.Failed - int64(min(len(v.Failures), shownFailures)); more > 0 {
+		fmt.Fprintf(w, "and %s more: meridian migrate status --output json\n", grouped(uint64(more)))
 	}
 }
 

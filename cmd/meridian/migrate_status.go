@@ -1,13 +1,9 @@
 package main
 
 import (
-	"errors"
 	"io"
-	"io/fs"
 
 	"github.com/spf13/cobra"
-
-	"meridian/cluster/migrate"
 )
 
 func newMigrateStatusCommand() *cobra.Command {
@@ -20,14 +16,11 @@ func newMigrateStatusCommand() *cobra.Command {
 			if err := output.check(c); err != nil {
 				return err
 			}
-			header, history, err := migrate.ReadJournal(args[0])
-			switch {
-			case errors.Is(err, fs.ErrNotExist):
-				return &exitError{exitNotFound, err}
-			case err != nil:
+			header, history, err := readJournal(args[0])
+			if err != nil {
 				return err
 			}
-			v := viewOf(args[0], header.Output, history.Last(), history)
+			v := viewOf(args[0], header, history.Last(), history)
 			return output.printer(c).value(v, func(w io.Writer) { v.table(w) })
 		},
 	}

@@ -37,12 +37,12 @@ It ends with exit code 6 when a data key is another one than before.`,
 		case sample < 1:
 			return usageError("--sample is 1 or more")
 		}
-		if err := f.checkTransport(c); err != nil {
+		if err := errors.Join(f.checkTransport(), f.output.check(c)); err != nil {
 			return err
 		}
 		ctx, stop := interruptible(c.Context())
 		defer stop()
-		way, closeBoth, err := f.way(ctx, c)
+		way, closeBoth, err := f.standard(ctx, c)
 		if err != nil {
 			return err
 		}

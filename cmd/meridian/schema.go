@@ -5,6 +5,7 @@ import (
 	"io"
 	"reflect"
 	"strings"
+	"time"
 
 	"meridian/cluster/migrate"
 )
@@ -43,6 +44,7 @@ func results() map[string]any {
 		"migrate plan":                         planView{},
 		"migrate run, migrate status":          migrateView{},
 		"migrate verify":                       migrate.Verification{},
+		"migrate report":                       migrate.Report{},
 		"bench":                                benchReport{},
 		"version":                              versionView{},
 	}
@@ -66,6 +68,9 @@ func writeSchema(w io.Writer) error {
 
 // schemaOf describes a type as encoding/json writes it.
 func schemaOf(t reflect.Type) *schemaNode {
+	if t == reflect.TypeFor[time.Time]() {
+		return &schemaNode{Type: "string"} // RFC 3339
+	}
 	switch t.Kind() {
 	case reflect.Pointer:
 		return schemaOf(t.Elem())

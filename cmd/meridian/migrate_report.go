@@ -1,0 +1,83 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"io/fs"
+
+	"github.com/google/renameio/v2"
+	"github.com/spf13/cobra"
+
+	"meridian/cluster/migrate"
+)
+
+func newMigrateReportCommand() *cobra.Command {
+	var output outputFlags
+	var out string
+	failures := 100
+	c := &cobra.Command{
+		Use:   "report JOURNAL",
+		Short: "Tell what a run did, for the record",
+		Long: `Writes a page (Markdown), or JSON and YAML by --output, of what the journal of a run tells:
+counts by the key and version that data keys were sealed under and by the one that they
+are under now, failures with their reasons, each start of the run, the first and the last
+request id of each region, whether data keys were ever in clear outside of the regions,
+and the digests of input and output. It asks no region, and is not signed.`,
+		Example: `  meridian migrate report keys2.jsonl.journal --out report.md
+  meridian migrate report keys2.jsonl.journal --output json`,
+		Args: cobra.ExactArgs(1),
+	}
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if err := output.check(c); err != nil {
+			return err
+		}
+		if failures < 0 || failures > migrate.MaxFailures {
+			return usageError("--failures is 0 to %d", migrate.MaxFailures)
+		}
+		ctx, stop := interruptible(c.Context())
+		defer stop()
+		header, history, err := readJournal(args[0])
+		if err != nil {
+			return err
+		}
+		report, err := migrate.NewReport(ctx, args[0], header, history, failures)
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return &exitError{exitInterrupted, errors.New("interrupted")}
+		case err != nil:
+			return err
+		}
+		report.Tool = versionText()
+		return writeReport(output.printer(c), out, report)
+	}
+	output.addTo(c)
+	c.Flags().StringVar(&out, "out", "", "`FILE` to write the report to (default: standard output)")
+	c.Flags().IntVar(&failures, "failures", failures, "`NUMBER` of failed rows that are named; all are counted")
+	return c
+}
+
+// writeReport writes a report to a file, whole or not at all, or to standard output.
+func writeReport(p *printer, path string, report migrate.Report) error {
+	var text bytes.Buffer
+	to := *p
+	to.out = &text
+	err := to.value(report, func(w io.Writer) { _ = report.Markdown(w) }) // into memory
+	if err != nil {
+		return err
+	}
+	if path == "" || path == stdStream {
+		_, err = p.out.Write(text.Bytes())
+		return err
+	}
+	return renameio.WriteFile(path, text.Bytes(), 0o600)
+}
+
+// readJournal reads the journal of a run that may be going on.
+func readJournal(path string) (migrate.Header, migrate.History, error) {
+	header, history, err := migrate.ReadJournal(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = &exitError{exitNotFound, err}
+	}
+	return header, history, err
+}

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"meridian/cluster/migrate"
+)
+
+// mover is a way to move data keys.
+type mover interface {
+	migrate.Way
+	Plan(ctx context.Context, rows migrate.Format) (*migrate.Plan, error)
+}
+
+// openedWay is a way between two regions, and what is done with rows besides.
+type openedWay struct {
+	mover
+	name     string // as journals have it
+	from, to *migrate.Region
+	rules    migrate.Rules
+	options  map[string]string // what decides about the output
+}
+
+// Close closes both sides.
+func (w *openedWay) Close() { w.from.Close(); w.to.Close() }
+
+// wayFlags say how data keys travel, and what is done with rows besides.
+type wayFlags struct {
+	name           string
+	allowPlaintext bool
+	contexts       []string
+	skip           []string
+}
+
+func (f *wayFlags) addTo(c *cobra.Command) {
+	fl := c.Flags()
+	fl.StringVar(&f.name, "way", "", "`WAY` that data keys travel: standard or plaintext (default: standard, or plaintext where --allow-plaintext is given)")
+	fl.BoolVar(&f.allowPlaintext, "allow-plaintext", false, "let data keys be in clear in the memory of this process, one at a time")
+	fl.StringArrayVar(&f.contexts, "map-context", nil, "`RULE` NAME=VALUE that sets a name in the encryption context of every new ciphertext, or NAME that removes it")
+	fl.StringArrayVar(&f.skip, "skip-key", nil, "`KEY` of the source whose rows stay as they are")
+	completeFlag(c, "way", []string{migrate.WayStandard, migrate.WayPlaintext})
+}
+
+// chosen is the way that is taken.
+func (f *wayFlags) chosen() string {
+	switch {
+	case f.name != "":
+		return f.name
+	case f.allowPlaintext:
+		return migrate.WayPlaintext
+	}
+	return migrate.WayStandard
+}
+
+// checkWay refuses a command line that does not fit the way. moves says whether data keys will be moved.
+func (f *migrateRun) checkWay(moves bool) error {
+	switch way := f.ways.chosen(); {
+	case !slices.Contains([]string{migrate.WayStandard, migrate.WayPlaintext}, way):
+		return usageError("--way %q: want standard or plaintext", way)
+	case way == migrate.WayPlaintext && !f.ways.allowPlaintext && moves:
+		return usageError("--way plaintext brings data keys in clear into the memory of this process: say --allow-plaintext if they may")
+	case way != migrate.WayPlaintext && f.ways.allowPlaintext:
+		return usageError("--allow-plaintext is for --way plaintext; the %s way never has a data key in clear", way)
+	case way == migrate.WayPlaintext && f.transport != "":
+		return usageError("--transport-key is for the other ways: in the plaintext way data keys travel under none")
+	case way == migrate.WayStandard:
+		return f.checkTransport()
+	}
+	return nil
+}
+
+// open opens both regions and makes the way between them.
+func (f *migrateRun) open(ctx context.Context, c *cobra.Command) (*openedWay, error) {
+	mapping, err := migrate.ParseMapping(f.mapping)
+	if err != nil {
+		return nil, usageError("--map: %w", err)
+	}
+	contexts, err := migrate.ParseContextRules(f.ways.contexts)
+	if err != nil {
+		return nil, usageError("--map-context: %w", err)
+	}
+	f.columns.NewContexts = len(contexts) > 0
+	from, to, err := f.sides.open(c)
+	if err != nil {
+		return nil, err
+	}
+	w := &openedWay{name: f.ways.chosen(), from: from, to: to, options: map[string]string{"mapping": strings.Join(f.mapping, "; ")}}
+	if err := f.connect(ctx, w, mapping); err != nil {
+		w.Close()
+		return nil, err
+	}
+	skip, err := from.KeyIDs(ctx, f.ways.skip)
+	if err != nil {
+		w.Close()
+		return nil, failAfter(callError(err, "", "", time.Now()), "--skip-key: ")
+	}
+	w.rules = migrate.Rules{Region: from.ID, Skip: skip, Contexts: contexts}
+	if len(contexts) > 0 {
+		w.options["contexts"] = contexts.String()
+	}
+	if len(f.ways.skip) > 0 {
+		w.options["skipped keys"] = strings.Join(f.ways.skip, "; ")
+	}
+	return w, nil
+}
+
+// connect makes the way itself.
+func (f *migrateRun) connect(ctx context.Context, w *openedWay, mapping migrate.Mapping) error {
+	if w.name == migrate.WayPlaintext {
+		w.mover = migrate.NewPlaintext(w.from, w.to, mapping)
+		return nil
+	}
+	transport, err := migrate.FindTransport(ctx, w.to, f.transport)
+	if err != nil {
+		return failAfter(callError(err, "", "", time.Now()), "transport key: ")
+	}
+	w.mover = migrate.NewStandard(w.from, w.to, transport, mapping)
+	w.options["transport key"] = transport.Key
+	return nil
+}
+
+// warnOfPlaintext says once what somebody has allowed.
+func (f *migrateRun) warnOfPlaintext(p *printer) {
+	if f.ways.chosen() == migrate.WayPlaintext {
+		fmt.Fprintln(p.err, "warning: data keys are in clear in the memory of this process while they are moved; the journal and the report say so")
+	}
+}
