@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/google/renameio/v2"
 )
@@ -209,7 +210,7 @@ func sameRun(found, want Header) error {
 		if was == is {
 			return nil
 		}
-		return fmt.Errorf("%w: %s was %q and is %q now", ErrOtherRun, what, was, is)
+		return fmt.Errorf("%s was %q and is %q now", what, was, is)
 	}
 	errs := []error{
 		differs("way", found.Way, want.Way), differs("source region", found.From, want.From), differs("destination region", found.To, want.To),
@@ -223,7 +224,10 @@ func sameRun(found, want Header) error {
 			errs = append(errs, differs(name, was, ""))
 		}
 	}
-	return errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("%w: %s", ErrOtherRun, strings.ReplaceAll(err.Error(), "\n", ", "))
+	}
+	return nil
 }
 
 // Start writes that a process goes on with the run, and syncs it.

@@ -43,6 +43,8 @@ var explained = []struct{ line, actions string }{
 	{"key import alias/a --parameters-only OUT", "DescribeKey GetParametersForImport"},
 	{"key import alias/a --wrapped WRAPPED --import-token TOKEN", "DescribeKey ImportKeyMaterial"},
 	{"key delete-material alias/a", "DescribeKey ListAliasesByKeyId DeleteKeyMaterial"},
+	{"region transport-key", "GetTransportKey"},
+	{"region transport-key --rotate", "RotateTransportKey GetTransportKey"},
 	{"public-key alias/a --out OUT", "ListKeyVersions GetPublicKey"},
 	{"alias create alias/a alias/b", "DescribeKey CreateAlias"},
 	{"alias retarget alias/a alias/b", "DescribeKey UpdateAlias"},

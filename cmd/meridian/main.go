@@ -48,6 +48,7 @@ func newRoot() *cobra.Command {
 		newVerifyCommand(),
 		newPublicKeyCommand(),
 		newMigrateCommand(),
+		newRegionCommand(),
 		newConfigCommand(),
 		newSealCommand(),
 		newBenchCommand(),

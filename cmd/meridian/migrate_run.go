@@ -56,7 +56,7 @@ type migrateView struct {
 func newMigrateRunCommand() *cobra.Command {
 	f := &migrateRun{rowFlags: rowFlags{columns: migrate.DefaultColumns}}
 	c := &cobra.Command{
-		Use:   "run INPUT --out FILE --from ID --to ID --transport-key KEY",
+		Use:   "run INPUT --out FILE --from ID --to ID",
 		Short: "Move the data keys of a file",
 		Long: `Moves the data keys of INPUT, one JSON object a line with the ciphertext in Base64:
 
@@ -73,14 +73,17 @@ tells the format (keys.csv.zst). INPUT - is standard input, packed or not; a run
 ended goes on when it is given the same bytes again. --out - is standard output: such a
 run has no journal and begins anew; rows that fail are named on standard error.
 
-KEY is a key of the destination of spec RSA_2048 for ENCRYPT/DECRYPT, and the source
-has to allow exports to it (export.allow, peers). A data key has 190 bytes at most.
+Between two regions of Meridian data keys travel in batches, sealed to the transport key
+of the destination (meridian region transport-key), and every new ciphertext is opened
+and compared before it counts. Where one side is another service, --transport-key names
+an RSA_2048 key of the destination for ENCRYPT/DECRYPT; a data key has 190 bytes at most
+then. The source has to allow exports to either (export.allow, peers).
 
 The same command, started again, goes on with a run that was ended; one that is done
 does nothing more. It ends with exit code 7 when rows have failed.`,
-		Example: `  meridian key create --spec RSA_2048 --usage encrypt --alias alias/transport --region cn-local-2
-  meridian migrate run keys.jsonl --out keys2.jsonl --from cn-local-1 --to cn-local-2 --transport-key alias/transport
-  zcat keys.csv.gz | meridian migrate run - --format csv --out keys2.csv.zst --from cn-local-1 --to cn-local-2 --transport-key alias/transport`,
+		Example: `  meridian migrate run keys.jsonl --out keys2.jsonl --from cn-local-1 --to cn-local-2
+  zcat keys.csv.gz | meridian migrate run - --format csv --out keys2.csv.zst --from cn-local-1 --to cn-local-2
+  meridian migrate run keys.jsonl --out keys2.jsonl --from cn-hangzhou --to cn-local-2 --regions both.yaml --transport-key alias/transport`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return f.run(c, args[0]) },
 	}
@@ -90,7 +93,7 @@ does nothing more. It ends with exit code 7 when rows have failed.`,
 	fl.StringVar(&f.out, "out", "", "`FILE` to write; it must not be there at the first start; - is standard output")
 	fl.StringVar(&f.compression, "compression", "", "`KIND` of the output: gzip, zstd or none (default: by the end of its name, .gz or .zst)")
 	fl.StringVar(&f.journal, "journal", "", "`FILE` that the run keeps its journal in (default: that of --out, with .journal)")
-	fl.IntVar(&f.parallel, "parallel", 16, "`NUMBER` of rows that are moved at once")
+	fl.IntVar(&f.parallel, "parallel", 16, "`NUMBER` of calls that are under way at once")
 	fl.Int64Var(&f.most, "max-failures", 0, "`NUMBER` of failed rows after which the run ends; 0: it goes on")
 	f.addWayTo(c)
 	f.ways.addTo(c)
@@ -102,28 +105,9 @@ does nothing more. It ends with exit code 7 when rows have failed.`,
 // addWayTo declares the flags that say how rows are read and where they go.
 func (f *migrateRun) addWayTo(c *cobra.Command) {
 	fl := c.Flags()
-	fl.StringVar(&f.transport, "transport-key", "", "`KEY` of the destination under which data keys travel")
+	fl.StringVar(&f.transport, "transport-key", "", "`KEY` of the destination under which data keys travel in the standard way")
 	fl.StringArrayVar(&f.mapping, "map", nil, "`RULE` FROM => TO, which key takes the place of which; a star matches any text (default: alias/* => alias/*)")
 	f.rowFlags.addTo(c)
-}
-
-// standard opens both regions and finds the transport key.
-func (f *migrateRun) standard(ctx context.Context, c *cobra.Command) (way *migrate.Standard, closeBoth func(), err error) {
-	mapping, err := migrate.ParseMapping(f.mapping)
-	if err != nil {
-		return nil, nil, usageError("--map: %w", err)
-	}
-	from, to, err := f.sides.open(c)
-	if err != nil {
-		return nil, nil, err
-	}
-	closeBoth = func() { from.Close(); to.Close() }
-	transport, err := migrate.FindTransport(ctx, to, f.transport)
-	if err != nil {
-		closeBoth()
-		return nil, nil, failAfter(callError(err, "", "", time.Now()), "transport key: ")
-	}
-	return migrate.NewStandard(from, to, transport, mapping), closeBoth, nil
 }
 
 func (f *migrateRun) run(c *cobra.Command, path string) error {
@@ -166,7 +150,7 @@ func (f *migrateRun) run(c *cobra.Command, path string) error {
 	last, err := migrate.Run(ctx, cfg)
 	bar.stop()
 	metrics.end(last)
-	return f.report(p, last, err)
+	return f.report(p, way.name, last, err)
 }
 
 // check refuses a command line that does not fit together.
@@ -232,7 +216,7 @@ func (f *migrateRun) header(input string, way *openedWay) migrate.Header {
 }
 
 // report says what came of the run, and how it goes on.
-func (f *migrateRun) report(p *printer, last migrate.Checkpoint, runErr error) error {
+func (f *migrateRun) report(p *printer, way string, last migrate.Checkpoint, runErr error) error {
 	if runErr != nil {
 		err := callError(runErr, "", "", time.Now())
 		switch {
@@ -248,7 +232,7 @@ func (f *migrateRun) report(p *printer, last migrate.Checkpoint, runErr error) e
 		}
 		return failAfter(err, "after %s rows, which are safe: ", grouped(uint64(last.Rows)))
 	}
-	header := migrate.Header{Output: f.out, Way: f.ways.chosen()}
+	header := migrate.Header{Output: f.out, Way: way}
 	var history migrate.History
 	if !f.toStdout() {
 		var err error

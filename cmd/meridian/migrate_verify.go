@@ -18,10 +18,13 @@ func newMigrateVerifyCommand() *cobra.Command {
 	var sample int64
 	var all, open bool
 	c := &cobra.Command{
-		Use:   "verify INPUT --out FILE --from ID --to ID --transport-key KEY --open",
+		Use:   "verify INPUT --out FILE --from ID --to ID",
 		Short: "Compare data keys before and after a move",
-		Long: `Has both regions export data keys of INPUT and FILE to a key pair that lives as long
-as this command, and compares them: of a sample of the rows, or of all. So they are in
+		Long: `Between two regions of Meridian both tag the data keys of INPUT and FILE, under a key
+that only they have, and the tags of all rows are compared: no data key leaves a region.
+
+Where one side is another service (--transport-key KEY) both regions export data keys of
+a sample of the rows to a key pair that lives as long as this command. So they are in
 clear in the memory of this process for a moment, which --open allows, and both regions
 have to allow exports to any key (export.allow: any).
 
@@ -32,21 +35,28 @@ It ends with exit code 6 when a data key is another one than before.`,
 		switch {
 		case f.out == "":
 			return usageError("--out FILE is what the run has written")
-		case !open:
-			return usageError("this brings data keys in clear into the memory of this process: say --open if they may")
-		case sample < 1:
-			return usageError("--sample is 1 or more")
+		case sample < 0:
+			return usageError("--sample is 0 or more")
 		}
-		if err := errors.Join(f.checkTransport(), f.output.check(c)); err != nil {
+		if err := errors.Join(f.checkWay(false), f.output.check(c)); err != nil {
 			return err
 		}
 		ctx, stop := interruptible(c.Context())
 		defer stop()
-		way, closeBoth, err := f.standard(ctx, c)
+		way, err := f.open(ctx, c)
 		if err != nil {
 			return err
 		}
-		defer closeBoth()
+		defer way.Close()
+		verifier, ok := way.mover.(migrate.Verifier)
+		switch {
+		case !ok:
+			return usageError("--way %s: want native or standard", way.name)
+		case way.name == migrate.WayStandard && !open:
+			return usageError("the standard way brings data keys in clear into the memory of this process: say --open if they may")
+		case way.name == migrate.WayStandard && sample == 0:
+			sample = standardSample
+		}
 		chance, err := f.chance(sample, all)
 		if err != nil {
 			return err
@@ -69,7 +79,7 @@ It ends with exit code 6 when a data key is another one than before.`,
 		if err != nil {
 			return usageError("output: %w", err)
 		}
-		v, err := way.Verify(ctx, migrate.PairFormats(old, moved), func() bool { return rand.Float64() < chance }, f.parallel)
+		v, err := verifier.Verify(ctx, migrate.PairFormats(old, moved), func() bool { return rand.Float64() < chance }, f.parallel)
 		switch {
 		case errors.Is(err, migrate.ErrRows):
 			return &exitError{exitVerification, err}
@@ -83,19 +93,23 @@ It ends with exit code 6 when a data key is another one than before.`,
 	f.sides.addTo(c)
 	f.output.addTo(c)
 	f.addWayTo(c)
+	f.ways.addTo(c)
 	fl := c.Flags()
 	fl.StringVar(&f.out, "out", "", "`FILE` that the run has written")
 	fl.StringVar(&f.journal, "journal", "", "`FILE` of the run's journal (default: that of --out, with .journal)")
-	fl.IntVar(&f.parallel, "parallel", 16, "`NUMBER` of rows that are compared at once")
-	fl.Int64Var(&sample, "sample", 1000, "about how many rows are compared, chosen by chance; `NUMBER`")
+	fl.IntVar(&f.parallel, "parallel", 16, "`NUMBER` of calls that are under way at once")
+	fl.Int64Var(&sample, "sample", 0, "about how many rows are compared, chosen by chance; `NUMBER` (default: all, 1000 in the standard way)")
 	fl.BoolVar(&all, "all", false, "compare every row that was moved")
 	fl.BoolVar(&open, "open", false, "let data keys be in clear in the memory of this process")
 	return c
 }
 
+// standardSample is how many rows the standard way compares if nobody says.
+const standardSample = 1000
+
 // chance is that of a row to be looked at.
 func (f *migrateRun) chance(sample int64, all bool) (float64, error) {
-	if all {
+	if all || sample == 0 {
 		return 1, nil
 	}
 	_, history, err := migrate.ReadJournal(f.journalPath())

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -40,35 +41,40 @@ type wayFlags struct {
 
 func (f *wayFlags) addTo(c *cobra.Command) {
 	fl := c.Flags()
-	fl.StringVar(&f.name, "way", "", "`WAY` that data keys travel: standard or plaintext (default: standard, or plaintext where --allow-plaintext is given)")
+	fl.StringVar(&f.name, "way", "", "`WAY` that data keys travel: native, standard or plaintext (default: native where both regions are Meridian and no --transport-key is given, else standard)")
 	fl.BoolVar(&f.allowPlaintext, "allow-plaintext", false, "let data keys be in clear in the memory of this process, one at a time")
 	fl.StringArrayVar(&f.contexts, "map-context", nil, "`RULE` NAME=VALUE that sets a name in the encryption context of every new ciphertext, or NAME that removes it")
 	fl.StringArrayVar(&f.skip, "skip-key", nil, "`KEY` of the source whose rows stay as they are")
-	completeFlag(c, "way", []string{migrate.WayStandard, migrate.WayPlaintext})
+	completeFlag(c, "way", wayNames)
 }
 
-// chosen is the way that is taken.
-func (f *wayFlags) chosen() string {
+// wayNames are the ways that there are.
+var wayNames = []string{migrate.WayNative, migrate.WayStandard, migrate.WayPlaintext}
+
+// chosen is the way that the command line asks for; empty: whichever the regions have.
+func (f *migrateRun) chosen() string {
 	switch {
-	case f.name != "":
-		return f.name
-	case f.allowPlaintext:
+	case f.ways.name != "":
+		return f.ways.name
+	case f.ways.allowPlaintext:
 		return migrate.WayPlaintext
+	case f.transport != "":
+		return migrate.WayStandard
 	}
-	return migrate.WayStandard
+	return ""
 }
 
 // checkWay refuses a command line that does not fit the way. moves says whether data keys will be moved.
 func (f *migrateRun) checkWay(moves bool) error {
-	switch way := f.ways.chosen(); {
-	case !slices.Contains([]string{migrate.WayStandard, migrate.WayPlaintext}, way):
-		return usageError("--way %q: want standard or plaintext", way)
+	switch way := f.chosen(); {
+	case way != "" && !slices.Contains(wayNames, way):
+		return usageError("--way %q: want native, standard or plaintext", way)
 	case way == migrate.WayPlaintext && !f.ways.allowPlaintext && moves:
 		return usageError("--way plaintext brings data keys in clear into the memory of this process: say --allow-plaintext if they may")
 	case way != migrate.WayPlaintext && f.ways.allowPlaintext:
 		return usageError("--allow-plaintext is for --way plaintext; the %s way never has a data key in clear", way)
-	case way == migrate.WayPlaintext && f.transport != "":
-		return usageError("--transport-key is for the other ways: in the plaintext way data keys travel under none")
+	case way != migrate.WayStandard && f.transport != "":
+		return usageError("--transport-key is for the standard way, not for --way %s", way)
 	case way == migrate.WayStandard:
 		return f.checkTransport()
 	}
@@ -90,7 +96,7 @@ func (f *migrateRun) open(ctx context.Context, c *cobra.Command) (*openedWay, er
 	if err != nil {
 		return nil, err
 	}
-	w := &openedWay{name: f.ways.chosen(), from: from, to: to, options: map[string]string{"mapping": strings.Join(f.mapping, "; ")}}
+	w := &openedWay{name: f.chosen(), from: from, to: to, options: map[string]string{"mapping": strings.Join(f.mapping, "; ")}}
 	if err := f.connect(ctx, w, mapping); err != nil {
 		w.Close()
 		return nil, err
@@ -116,6 +122,9 @@ func (f *migrateRun) connect(ctx context.Context, w *openedWay, mapping migrate.
 		w.mover = migrate.NewPlaintext(w.from, w.to, mapping)
 		return nil
 	}
+	if w.name != migrate.WayStandard {
+		return f.connectNative(ctx, w, mapping)
+	}
 	transport, err := migrate.FindTransport(ctx, w.to, f.transport)
 	if err != nil {
 		return failAfter(callError(err, "", "", time.Now()), "transport key: ")
@@ -125,9 +134,22 @@ func (f *migrateRun) connect(ctx context.Context, w *openedWay, mapping migrate.
 	return nil
 }
 
+// connectNative makes the native way. Where it was not asked for and cannot be, the standard way has to be, and needs more.
+func (f *migrateRun) connectNative(ctx context.Context, w *openedWay, mapping migrate.Mapping) error {
+	native, err := migrate.NewNative(ctx, w.from, w.to, mapping)
+	switch {
+	case errors.Is(err, migrate.ErrNotMeridian) && w.name == "":
+		return usageError("%w; the standard way needs --transport-key KEY, an RSA_2048 key of %s", err, w.to.ID)
+	case err != nil:
+		return failAfter(callError(err, "", "", time.Now()), "transport key: ")
+	}
+	w.mover, w.name = native, migrate.WayNative
+	return nil
+}
+
 // warnOfPlaintext says once what somebody has allowed.
 func (f *migrateRun) warnOfPlaintext(p *printer) {
-	if f.ways.chosen() == migrate.WayPlaintext {
+	if f.chosen() == migrate.WayPlaintext {
 		fmt.Fprintln(p.err, "warning: data keys are in clear in the memory of this process while they are moved; the journal and the report say so")
 	}
 }

@@ -109,11 +109,16 @@ func (s *session) show(action string, params map[string]string) error {
 	if err != nil {
 		return err
 	}
+	return s.print(text)
+}
+
+// print prints a request below those before it.
+func (s *session) print(text string) error {
 	if *s.shown > 0 {
 		text = "\n" + text
 	}
 	*s.shown++
-	_, err = io.WriteString(s.out, text)
+	_, err := io.WriteString(s.out, text)
 	return err
 }
 

@@ -196,7 +196,16 @@ func (s *signedRequest) request(ctx context.Context) (*http.Request, error) {
 // Explain signs a call as Do would and returns the request as it would go to the first endpoint, with the text that was
 // signed. Nothing is sent. It holds the parameters, plaintext included, but not the secret.
 func (c *Client) Explain(action string, params map[string]string) (string, error) {
-	s := c.sign(c.endpoints[c.current.Load()], &call{action: action, version: c.cfg.Version, params: params})
+	return c.explain(&call{action: action, version: c.cfg.Version, params: params})
+}
+
+// ExplainOwn is Explain for an action that is Meridian's own.
+func (c *Client) ExplainOwn(action string, params map[string]string) (string, error) {
+	return c.explain(&call{action: action, version: MeridianVersion, params: params})
+}
+
+func (c *Client) explain(asked *call) (string, error) {
+	s := c.sign(c.endpoints[c.current.Load()], asked)
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "POST / HTTP/1.1\nHost: %s\n", s.endpoint.Host)
 	for _, h := range s.headers {

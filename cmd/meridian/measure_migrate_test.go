@@ -1,0 +1,187 @@
+//go:build measure
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"meridian/cmd/meridian/devregion"
+)
+
+// processTime is the CPU time that this process has used.
+func processTime(tb testing.TB) time.Duration {
+	tb.Helper()
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		tb.Fatal(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+// regionsFile describes the regions for --regions.
+func (r *regions) regionsFile() string {
+	r.t.Helper()
+	var ready readyFile
+	for _, region := range r.layout.Regions {
+		entry := readyRegion{
+			ID: region.ID, Account: devregion.Account, CAFile: region.CAFile, AccessKeyID: devregion.AccessKeyID, AccessKeySecret: devregion.AccessKeySecret,
+		}
+		for _, n := range region.Nodes {
+			entry.Endpoints = append(entry.Endpoints, n.Endpoint())
+		}
+		ready.Regions = append(ready.Regions, entry)
+	}
+	path := filepath.Join(r.t.TempDir(), "regions.json")
+	if err := ready.write(path); err != nil {
+		r.t.Fatal(err)
+	}
+	return path
+}
+
+// writeRows writes rows of data keys, made by the first region under alias/pay; the second has such a key as well. Their
+// blobs repeat, their ids do not.
+func (r *regions) writeRows(path string, rows int) {
+	r.t.Helper()
+	for _, region := range r.layout.Regions {
+		c := r.client(region)
+		key := makeKey(r.t, c)
+		must[struct{}](r.t, c, "CreateAlias", map[string]string{"KeyId": key, "AliasName": "alias/pay"})
+	}
+	c := r.client(r.layout.Regions[0])
+	var blobs []string
+	for range 1000 {
+		made := must[struct{ CiphertextBlob string }](r.t, c, "GenerateDataKeyWithoutPlaintext", map[string]string{"KeyId": "alias/pay", "EncryptionContext": `{"app":"pay"}`})
+		blobs = append(blobs, made.CiphertextBlob)
+	}
+	file, err := os.Create(path)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	w := bufio.NewWriter(file)
+	for i := range rows {
+		fmt.Fprintf(w, `{"id":"%d","ciphertext":"%s","context":{"app":"pay"},"note":"carried through"}`+"\n", i, blobs[i%len(blobs)])
+	}
+	if err := w.Flush(); err != nil {
+		r.t.Fatal(err)
+	}
+	if err := file.Close(); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// migrated is what a run cost.
+type migrated struct {
+	rows       int
+	mover      time.Duration // CPU
+	from, to   time.Duration // CPU of the regions' nodes
+	took       time.Duration
+	peakMemory int64 // of the mover, bytes
+}
+
+// migrate runs the mover as a process of its own.
+func (r *regions) migrate(rows int, args ...string) migrated {
+	r.t.Helper()
+	from, to := r.layout.Regions[0], r.layout.Regions[1]
+	c := exec.Command(binary, append([]string{"migrate", "run", "--from", from.ID, "--to", to.ID, "--output", "json"}, args...)...)
+	var out, said bytes.Buffer
+	c.Stdout, c.Stderr = &out, &said
+	m := migrated{rows: rows, from: -r.cpu(from.Nodes[0]), to: -r.cpu(to.Nodes[0])}
+	began := time.Now()
+	if err := c.Run(); err != nil {
+		r.t.Fatalf("%v: %s", err, said.String())
+	}
+	m.took = time.Since(began)
+	m.from, m.to = m.from+r.cpu(from.Nodes[0]), m.to+r.cpu(to.Nodes[0])
+	m.mover = c.ProcessState.UserTime() + c.ProcessState.SystemTime()
+	m.peakMemory = c.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10
+	var view migrateView
+	if err := json.Unmarshal(out.Bytes(), &view); err != nil || view.Moved != int64(rows) {
+		r.t.Fatalf("%s, %v", out.String(), err)
+	}
+	return m
+}
+
+// BenchmarkRegionMigrateNative moves rows between two regions and reports rows for each second of CPU, that of the source's
+// nodes, the destination's and the mover summed. Every row is verified by its tag.
+func BenchmarkRegionMigrateNative(b *testing.B) {
+	const rows = 200_000
+	r := startRegions(b, 2, 1, "export.allow=any")
+	folder := b.TempDir()
+	input, file := filepath.Join(folder, "rows.jsonl"), r.regionsFile()
+	r.writeRows(input, rows)
+	var all, mover, source, destination, wall, memory []float64
+	for round := range measureRounds + 1 {
+		m := r.migrate(rows, input, "--regions", file, "--way", "native", "--out", filepath.Join(folder, fmt.Sprint("out", round)))
+		if round == 0 {
+			continue // warms up
+		}
+		perRow := func(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e3 / rows }
+		all = append(all, rows/(m.mover+m.from+m.to).Seconds())
+		mover, source, destination = append(mover, perRow(m.mover)), append(source, perRow(m.from)), append(destination, perRow(m.to))
+		wall = append(wall, rows/m.took.Seconds())
+		memory = append(memory, float64(m.peakMemory)/(1<<20))
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(middle(all), "rows/CPU-s")
+	b.ReportMetric(middle(mover), "µs-mover")
+	b.ReportMetric(middle(source), "µs-source")
+	b.ReportMetric(middle(destination), "µs-destination")
+	b.ReportMetric(middle(wall), "rows/s")
+	b.ReportMetric(middle(memory), "MiB-mover")
+}
+
+// BenchmarkRegionMigrateStandard compares rows for each second of the destination's CPU with bare RSA-2048 decryptions with
+// OAEP and SHA-256, in alternating rounds.
+func BenchmarkRegionMigrateStandard(b *testing.B) {
+	const rows = 2000
+	r := startRegions(b, 2, 1, "export.allow=any")
+	folder := b.TempDir()
+	input, file := filepath.Join(folder, "rows.jsonl"), r.regionsFile()
+	r.writeRows(input, rows)
+	var made struct{ KeyMetadata struct{ KeyId string } }
+	if _, err := r.client(r.layout.Regions[1]).Do(b.Context(), "CreateKey", map[string]string{"KeySpec": "RSA_2048", "KeyUsage": "ENCRYPT/DECRYPT"}, &made); err != nil {
+		b.Fatal(err)
+	}
+	pair, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		b.Fatal(err)
+	}
+	ciphertext, err := rsa.EncryptOAEP(sha256.New(), rand.Reader, &pair.PublicKey, make([]byte, 32), nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	bare := func() float64 {
+		before := processTime(b)
+		for range rows {
+			if _, err := rsa.DecryptOAEP(sha256.New(), nil, pair, ciphertext, nil); err != nil {
+				b.Fatal(err)
+			}
+		}
+		return rows / (processTime(b) - before).Seconds()
+	}
+	var moved, decrypted []float64
+	for round := range measureRounds + 1 {
+		rate := bare()
+		m := r.migrate(rows, input, "--regions", file, "--transport-key", made.KeyMetadata.KeyId, "--out", filepath.Join(folder, fmt.Sprint("out", round)))
+		if round == 0 {
+			continue // warms up
+		}
+		moved, decrypted = append(moved, rows/m.to.Seconds()), append(decrypted, rate)
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(middle(moved), "rows/CPU-s-of-destination")
+	b.ReportMetric(middle(decrypted), "bare/CPU-s")
+	b.ReportMetric(medianRatio(moved, decrypted), "rows/bare")
+}
