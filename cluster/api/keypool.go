@@ -32,6 +32,7 @@ type keyPool struct {
 	generate keyMaker
 	kick     chan struct{} // there may be something to make
 	stop     context.CancelFunc
+	stopped  <-chan struct{} // nothing more is made
 	done     chan struct{}
 
 	mu      sync.Mutex
@@ -72,12 +73,15 @@ type madeKey struct {
 func newKeyPool(rest time.Duration, generate keyMaker) *keyPool {
 	ctx, stop := context.WithCancel(context.Background())
 	p := &keyPool{
-		generate: generate, kick: make(chan struct{}, 1), stop: stop, done: make(chan struct{}),
+		generate: generate, kick: make(chan struct{}, 1), stop: stop, stopped: ctx.Done(), done: make(chan struct{}),
 		stock: make(map[crypto.Algorithm][]*crypto.PrivateKey),
 	}
 	go p.run(ctx, rest)
 	return p
 }
+
+// drain ends the making and the waiting. What is in stock is still given away.
+func (p *keyPool) drain() { p.stop() }
 
 // close ends the making; a pair under way is finished first.
 func (p *keyPool) close() {
@@ -119,7 +123,8 @@ func (p *keyPool) take(ctx context.Context, a crypto.Algorithm) (*crypto.Private
 	case <-ctx.Done():
 		p.leave(w)
 		return nil, ctx.Err()
-	case <-p.done:
+	case <-p.stopped:
+		p.leave(w)
 		return nil, errUnavailable("it is shutting down", time.Second)
 	}
 }

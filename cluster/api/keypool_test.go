@@ -108,6 +108,44 @@ func TestKeyPoolFails(t *testing.T) {
 	})
 }
 
+// At the end nobody waits any longer; what is there is still had.
+func TestKeyPoolDrains(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newKeyPool(time.Second, slowKeys(nil))
+		defer p.close()
+		time.Sleep(time.Minute)
+		const stock, waiters = 2, 3
+		var began time.Time
+		var wg sync.WaitGroup
+		for range stock - 1 {
+			if _, err := p.take(t.Context(), crypto.AlgorithmRSA3072); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range waiters + stock + 1 { // the first of them have what is or comes in stock
+			wg.Go(func() {
+				_, err := p.take(t.Context(), crypto.AlgorithmRSA3072)
+				if err != nil && (!errors.Is(err, &Error{Code: CodeServiceUnavailableTemporary}) || time.Since(began) != 0) {
+					t.Errorf("%v, %v after the end", err, time.Since(began))
+				}
+			})
+		}
+		time.Sleep(1500 * time.Millisecond)
+		began = time.Now()
+		p.drain()
+		wg.Wait()
+		if len(p.waiters) != 0 {
+			t.Errorf("%d wait on", len(p.waiters))
+		}
+		if _, err := p.take(t.Context(), crypto.AlgorithmRSA2048); err != nil { // of which there were some
+			t.Errorf("from stock: %v", err)
+		}
+		if _, err := p.take(t.Context(), crypto.AlgorithmRSA3072); !errors.Is(err, &Error{Code: CodeServiceUnavailableTemporary}) {
+			t.Errorf("later: %v", err)
+		}
+	})
+}
+
 // Keys are made in the slots of asymmetric work: while these are taken none is.
 func TestKeysAreMadeInSlots(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

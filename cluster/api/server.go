@@ -72,6 +72,10 @@ func New(cfg Config) (*Server, error) {
 // have not looked yet. It keeps peers, which must not change any more.
 func (s *Server) SetPeers(peers Peers) { s.peers.Store(&peers) }
 
+// Drain makes ready for the end of a server whose node stops: who waits for a key pair to be made is refused with 503 now,
+// rather than after its time. All else is answered as before.
+func (s *Server) Drain() { s.keys.drain() }
+
 // Close ends the making of keys and gives the memory of nonces back. No request may be under way.
 func (s *Server) Close() error {
 	s.keys.close()

@@ -201,6 +201,7 @@ func (s *server) drain() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Shutdown.Grace)
 	defer cancel()
+	s.api.Drain()
 	group := new(sync.WaitGroup)
 	for _, l := range s.listeners {
 		group.Go(func() {
