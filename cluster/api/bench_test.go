@@ -102,6 +102,22 @@ func BenchmarkGenerateDataKey(b *testing.B) {
 	benchmarkAction(b, "GenerateDataKey", func(_ *harness, key string) params { return params{"KeyId": key} })
 }
 
+// A signature of the quickest spec, EC_P256; a decryption of the most used, RSA_2048.
+
+func BenchmarkAsymmetricSign(b *testing.B) {
+	benchmarkAction(b, "AsymmetricSign", func(h *harness, _ string) params {
+		return with(h.pair(b, "EC_P256", usageSign, "ECDSA_SHA_256"), "Digest", zeros(digestBytes))
+	})
+}
+
+func BenchmarkAsymmetricDecrypt(b *testing.B) {
+	benchmarkAction(b, "AsymmetricDecrypt", func(h *harness, _ string) params {
+		p := h.pair(b, "RSA_2048", usageEncrypt, "RSAES_OAEP_SHA_256")
+		sealed := h.ok(b, "AsymmetricEncrypt", with(p, "Plaintext", b64(strings.Repeat("x", 32))))
+		return with(p, "CiphertextBlob", sealed.text("CiphertextBlob"))
+	})
+}
+
 // BenchmarkCeiling times the bar that the others are measured against, on the same requests.
 func BenchmarkCeiling(b *testing.B) {
 	for _, size := range []struct {
