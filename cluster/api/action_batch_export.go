@@ -16,7 +16,7 @@ func handleExportDataKeys(ctx context.Context, c *Call) error {
 	journey := crypto.Journey{
 		From: c.server.cfg.RegionID, To: c.Params.value(paramTo), Version: c.transportVersion(), Purpose: crypto.CarriesDataKeys,
 	}
-	if c.Params.value(paramCarries) == carriesTags {
+	if c.value(paramCarries) == carriesTags {
 		journey.Purpose = crypto.CarriesTagKey
 	}
 	tagKey := crypto.NewTagKey()

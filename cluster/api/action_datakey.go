@@ -44,7 +44,7 @@ func generateDataKey(ctx context.Context, c *Call, inClear bool) (err error) {
 // dataKeyBytes is the length of the data key that is asked for.
 func (c *Call) dataKeyBytes() int64 {
 	bytes := int64(32) // AES_256
-	if c.Params.value("KeySpec") == "AES_128" {
+	if c.value("KeySpec") == "AES_128" {
 		bytes = 16
 	}
 	return c.Params.integer("NumberOfBytes", bytes)

@@ -142,7 +142,7 @@ const maxExpiry = 253402300799
 
 // materialExpiry reads when the material is to expire, in Unix milliseconds; 0: never.
 func (c *Call) materialExpiry() (int64, error) {
-	seconds := c.Params.integer(paramMaterialExpire, 0)
+	seconds := c.integer(paramMaterialExpire)
 	switch {
 	case seconds == 0:
 		return 0, nil

@@ -44,10 +44,10 @@ func (c *Call) newKey() (*storepb.CreateKey, error) {
 	p := c.Params
 	body := &storepb.CreateKey{
 		KeyId:           idBytes(crypto.NewKeyID()),
-		Spec:            orDefault(p.value("KeySpec"), specAES256),
+		Spec:            c.value("KeySpec"),
 		Usage:           p.value("KeyUsage"),
-		Origin:          orDefault(p.value("Origin"), originOwn),
-		ProtectionLevel: orDefault(p.value("ProtectionLevel"), levelSoftware),
+		Origin:          c.value("Origin"),
+		ProtectionLevel: c.value("ProtectionLevel"),
 		Description:     p.value("Description"),
 		Creator:         c.Identity.Account,
 		Limit:           uint64(c.server.cfg.Limits.Keys),

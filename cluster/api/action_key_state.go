@@ -20,7 +20,7 @@ func handleDisableKey(ctx context.Context, c *Call) error {
 }
 
 func handleScheduleKeyDeletion(ctx context.Context, c *Call) error {
-	days := c.Params.integer("PendingWindowInDays", 0)
+	days := c.integer("PendingWindowInDays")
 	return c.changeKey(ctx, func(id crypto.KeyID) *storepb.Command {
 		return &storepb.Command{Body: &storepb.Command_ScheduleKeyDeletion{
 			ScheduleKeyDeletion: &storepb.ScheduleKeyDeletion{KeyId: idBytes(id), Days: uint32(days)},

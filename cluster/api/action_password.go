@@ -7,11 +7,10 @@ import (
 	"strings"
 )
 
-// Limits of the length of a password, and what it is if nobody says (API page GetRandomPassword).
+// Limits of the length of a password (API page GetRandomPassword).
 const (
-	minPassword     = 8
-	maxPassword     = 128
-	defaultPassword = 32
+	minPassword = 8
+	maxPassword = 128
 )
 
 // passwordKinds are the kinds of characters, each with the parameter that leaves it out.
@@ -36,7 +35,7 @@ func handleGetRandomPassword(_ context.Context, c *Call) error {
 	}
 	password := c.Scratch(int(length))[:length]
 	all := strings.Join(kinds, "")
-	each := orDefault(c.Params.value("RequireEachIncludedType"), "true") == "true"
+	each := c.value("RequireEachIncludedType") == "true"
 	for {
 		for i := range password {
 			if password[i], err = drawCharacter(all); err != nil {
@@ -55,14 +54,10 @@ func handleGetRandomPassword(_ context.Context, c *Call) error {
 
 func (c *Call) passwordLength() (int64, error) {
 	const name = "PasswordLength"
-	text := c.Params.value(name)
-	if text == "" {
-		return defaultPassword, nil
-	}
-	if fault := integerFault(text, minPassword, maxPassword); fault != "" {
+	if fault := integerFault(c.value(name), minPassword, maxPassword); fault != "" {
 		return 0, errInvalid(name, fault)
 	}
-	return c.Params.integer(name, defaultPassword), nil
+	return c.integer(name), nil
 }
 
 // passwordCharacters returns the characters of each kind that is left.

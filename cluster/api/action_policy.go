@@ -21,7 +21,7 @@ func handleGetKeyPolicy(ctx context.Context, c *Call) error {
 		if err != nil {
 			return err
 		}
-		if name := orDefault(c.Params.value(paramPolicyName), defaultPolicyName); name != defaultPolicyName {
+		if name := c.value(paramPolicyName); name != defaultPolicyName {
 			return newError(CodeForbiddenResourceNotFound, "policy", quoted(shorten(name)))
 		}
 		policy, err := v.Policy(k.ID)

@@ -187,7 +187,7 @@ func (b *batchCall) transportKey() (*crypto.TransportKey, error) {
 	return k, err
 }
 
-func (c *Call) transportVersion() uint32 { return uint32(c.Params.integer(paramTransportVersion, 0)) }
+func (c *Call) transportVersion() uint32 { return uint32(c.integer(paramTransportVersion)) }
 
 // openMessage opens what another region sealed for this one.
 func (b *batchCall) openMessage(r *batch.Reader, purpose crypto.JourneyPurpose) (crypto.Secret, error) {

@@ -9,7 +9,7 @@ type page struct {
 
 // page reads PageNumber and PageSize, which are checked.
 func (c *Call) page() page {
-	return page{number: c.Params.integer("PageNumber", 1), size: c.Params.integer("PageSize", 10)}
+	return page{number: c.integer("PageNumber"), size: c.integer("PageSize")}
 }
 
 // offset is how many rows stand before the page.
