@@ -30,6 +30,7 @@ var explained = []struct{ line, actions string }{
 	{"key enable alias/a", "DescribeKey EnableKey"},
 	{"key disable alias/a", "DescribeKey ListAliasesByKeyId DisableKey"},
 	{"key delete alias/a --dry-run", "DescribeKey ListAliasesByKeyId ScheduleKeyDeletion"},
+	{"key retire alias/a --version 1 --census JSON", "DescribeKey ListKeyVersions ListAliasesByKeyId ScheduleKeyDeletion"},
 	{"key undelete alias/a", "DescribeKey CancelKeyDeletion"},
 	{"key protect alias/a", "DescribeKey SetDeletionProtection"},
 	{"key update alias/a --description new", "DescribeKey UpdateKeyDescription"},

@@ -21,7 +21,7 @@ beginning of an id is enough.`,
 		newKeyCreateCommand(v), newKeyListCommand(v), newKeyDescribeCommand(v), newKeyVersionsCommand(v), newKeyRotateCommand(v),
 		newKeyEnableCommand(v), newKeyDisableCommand(v), newKeyDeleteCommand(v), newKeyUndeleteCommand(v), newKeyProtectCommand(v),
 		newKeyUpdateCommand(v), newKeyTagCommand(v), newKeyPolicyCommand(v), newKeyExportPublicCommand(v), newKeyImportCommand(v), newKeyDeleteMaterialCommand(v),
-		newKeyCensusCommand(v),
+		newKeyCensusCommand(v), newKeyRetireCommand(v),
 	)
 	return c
 }

@@ -41,6 +41,7 @@ func results() map[string]any {
 		"verify":                               verifyView{},
 		"status":                               statusView{},
 		"key census":                           migrate.Census{},
+		"key retire":                           retirement{},
 		"migrate plan":                         planView{},
 		"migrate run, migrate status":          migrateView{},
 		"migrate verify":                       migrate.Verification{},
