@@ -111,7 +111,7 @@ func (f *Files) resume(ctx context.Context, h History) (err error) {
 	if info.Size() < last.Output {
 		return fmt.Errorf("%s has %d bytes, and the journal knows of %d: it was changed", f.path, info.Size(), last.Output)
 	}
-	if err := f.skip(ctx, h); err != nil {
+	if err := skipRows(ctx, f, h); err != nil {
 		return err
 	}
 	if err := f.file.Truncate(last.Output); err != nil {
@@ -119,27 +119,6 @@ func (f *Files) resume(ctx context.Context, h History) (err error) {
 	}
 	_, err = f.file.Seek(last.Output, io.SeekStart)
 	return err
-}
-
-// skip reads the rows that earlier starts have moved, and compares them with what these saw.
-func (f *Files) skip(ctx context.Context, h History) error {
-	begin := Checkpoint{}
-	rows := int64(0)
-	for _, c := range h.Checkpoints {
-		for rows < c.Rows {
-			if _, err := f.Next(ctx); err == io.EOF {
-				return fmt.Errorf("%w: it has %d rows, and %d were moved", ErrInputChanged, rows, h.Last().Rows)
-			} else if err != nil {
-				return fmt.Errorf("reading the input after row %d: %w", rows, err)
-			}
-			rows++
-		}
-		if f.Mark() != c.Mark {
-			return fmt.Errorf("%w: rows %d to %d are not what was moved; --restart begins again", ErrInputChanged, begin.Rows+1, c.Rows)
-		}
-		begin = c
-	}
-	return nil
 }
 
 // Next returns the next row of the input.

@@ -1,6 +1,10 @@
 package migrate
 
-import "context"
+import (
+	"context"
+	"fmt"
+	"io"
+)
 
 // Medium is where the rows of a run are and where they go back to: a file beside a file, a folder, a table. A medium
 // serves one run: [Run] begins it and closes it.
@@ -26,4 +30,25 @@ type Mark struct {
 	Input  int64  `json:"in"`                  // bytes that the rows took; 0 where there are none
 	Digest string `json:"in_sha256,omitempty"` // of these bytes, hex
 	Key    string `json:"key,omitempty"`       // of the last row, where rows are found by key (tables), or the last name (folders)
+}
+
+// skipRows reads the rows that earlier starts have moved, and compares them with what these saw.
+func skipRows(ctx context.Context, m Medium, h History) error {
+	begin := Checkpoint{}
+	rows := int64(0)
+	for _, c := range h.Checkpoints {
+		for rows < c.Rows {
+			if _, err := m.Next(ctx); err == io.EOF {
+				return fmt.Errorf("%w: it has %d rows, and %d were moved", ErrInputChanged, rows, h.Last().Rows)
+			} else if err != nil {
+				return fmt.Errorf("reading the input after row %d: %w", rows, err)
+			}
+			rows++
+		}
+		if m.Mark() != c.Mark {
+			return fmt.Errorf("%w: rows %d to %d are not what was moved; --restart begins again", ErrInputChanged, begin.Rows+1, c.Rows)
+		}
+		begin = c
+	}
+	return nil
 }

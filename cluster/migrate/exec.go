@@ -1,0 +1,182 @@
+package migrate
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"os"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// Faults of rows of a helper.
+const (
+	FaultNoID       = "NoID"       // it has no id that a helper can acknowledge
+	FaultNotWritten = "NotWritten" // the helper says that it did not write the row
+)
+
+// Exec is the medium of a program of the user's, for rows that nothing else here can read or write. It is started twice:
+//
+//	PROGRAM read     prints rows on its standard output, as JSON lines, in the same order each time
+//	PROGRAM write    gets the rows that were moved on its standard input, in that order, with their new blobs
+//
+// Each row needs an id. write answers each row by a line on its standard output, in the same order: the id, once the row is
+// safe with it, or the id, a tab and a reason if it did not write the row, which has failed then. It answers before it
+// waits for more rows. A run goes on behind the rows of its last checkpoint, found again by their ids; of the rows behind
+// it some may come to write once more, or are read with the blob that write has put there, and are kept.
+type Exec struct {
+	command string
+	columns Columns
+	stderr  io.Writer
+	grace   time.Duration // that write has once it is to end
+
+	read    *helper
+	rows    *JSONLines
+	ids     hash.Hash // of all that were read
+	last    string    // of these
+	write   *helper
+	patient func() bool // ends the patience with write
+}
+
+// NewExec makes the medium of a command line of the shell. What the programs say on standard error goes to stderr.
+func NewExec(command string, columns Columns, stderr io.Writer) *Exec {
+	if _, file := stderr.(*os.File); !file {
+		stderr = &inTurn{to: stderr} // two programs write, each through a goroutine of its own
+	}
+	return &Exec{command: command, columns: columns, stderr: stderr, grace: helperGrace}
+}
+
+// Begin starts both programs, and reads what earlier starts have moved.
+func (e *Exec) Begin(ctx context.Context, h History) (err error) {
+	if e.read, err = startHelper(e.command, "read", e.stderr, false); err != nil {
+		return err
+	}
+	e.rows, e.ids = NewJSONLines(e.read.stdout, e.columns), sha256.New()
+	if err := skipRows(ctx, e, h); err != nil {
+		return err
+	}
+	if e.write, err = startHelper(e.command, "write", e.stderr, true); err != nil {
+		return err
+	}
+	e.patient = e.write.stopAfter(ctx, e.grace)
+	return nil
+}
+
+// Next returns the next row. It is the last one only if the program has ended well.
+func (e *Exec) Next(ctx context.Context) (*Row, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	giveUp := e.read.stopAfter(ctx, 0)
+	defer giveUp()
+	row, err := e.rows.Next()
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case err == io.EOF:
+		if err := e.read.wait(); err != nil {
+			return nil, err
+		}
+		return nil, io.EOF
+	case err != nil:
+		return nil, err
+	}
+	if row.ID == "" || strings.ContainsFunc(row.ID, unicode.IsControl) {
+		row.ID = ""
+		row.setFault(fault(FaultNoID, "it has no id that could be acknowledged on a line"))
+	}
+	e.last = row.ID
+	_, _ = io.WriteString(e.ids, row.ID+"\n") // a hash takes all
+	return row, nil
+}
+
+// Mark is a digest of the ids so far: the blobs may have been replaced since they were read.
+func (e *Exec) Mark() Mark { return Mark{Digest: hex.EncodeToString(e.ids.Sum(nil)), Key: e.last} }
+
+// Write gives the rows that were moved to the program, and waits until it has answered for each.
+func (e *Exec) Write(_ context.Context, rows []*Row, outcomes []Outcome) error {
+	sent := make(chan error, 1)
+	go func() { sent <- e.send(rows, outcomes) }()
+	err := e.answers(rows, outcomes)
+	if err != nil {
+		return e.writeFailed(err, sent)
+	}
+	return <-sent
+}
+
+// send gives rows to the program.
+func (e *Exec) send(rows []*Row, outcomes []Outcome) error {
+	var text []byte
+	for i, row := range rows {
+		if outcomes[i].Status == Moved {
+			text = e.rows.AppendRow(text, row, &outcomes[i])
+		}
+	}
+	_, err := e.write.stdin.Write(text)
+	return err
+}
+
+// maxReason bounds what a failure repeats of a helper's reason, in bytes.
+const maxReason = 1000
+
+// answers reads what the program answers for each row.
+func (e *Exec) answers(rows []*Row, outcomes []Outcome) error {
+	for i, row := range rows {
+		if outcomes[i].Status != Moved {
+			continue
+		}
+		line, err := e.write.stdout.ReadSlice('\n')
+		switch {
+		case err == io.EOF:
+			return fmt.Errorf("%s ended before it answered for row %d", e.write.name, row.Number)
+		case errors.Is(err, bufio.ErrBufferFull):
+			return fmt.Errorf("%s answered for row %d with a line that is too long", e.write.name, row.Number)
+		case err != nil:
+			return fmt.Errorf("%s: %w", e.write.name, err)
+		}
+		id, reason, refused := strings.Cut(string(trimEnd(line)), "\t")
+		if id != row.ID {
+			return fmt.Errorf("%s answered for %q where row %d is %q", e.write.name, id[:min(len(id), maxReason)], row.Number, row.ID)
+		}
+		if refused {
+			reason = strings.ToValidUTF8(reason[:min(len(reason), maxReason)], "")
+			outcomes[i] = Outcome{Status: Failed, From: outcomes[i].From, Fault: &RowError{Code: FaultNotWritten, Reason: reason}}
+		}
+	}
+	return nil
+}
+
+// writeFailed ends the program that did not do its part, and what waits for it, and tells what became of it.
+func (e *Exec) writeFailed(err error, sent <-chan error) error {
+	failed := e.write
+	e.write = nil
+	e.patient()
+	late := time.AfterFunc(time.Second, failed.stop) // one that has ended already says with what
+	defer late.Stop()
+	closeErr := failed.stdin.Close()
+	<-sent // of no more use
+	_, _ = io.Copy(io.Discard, failed.stdout)
+	return errors.Join(failed.wait(), err, closeErr)
+}
+
+// Sync has nothing to do: what was answered for is safe.
+func (e *Exec) Sync() (int64, error) { return 0, nil }
+
+// Close ends both programs. What write ends with counts: it may have found out late that it failed.
+func (e *Exec) Close() (err error) {
+	if e.write != nil {
+		e.patient()
+		err = e.write.finish(e.grace)
+	}
+	if e.read != nil {
+		e.read.stop()
+		_ = e.read.wait() // it was asked to end, or has been told
+	}
+	return err
+}
