@@ -3,6 +3,7 @@ package migrate
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -149,10 +150,13 @@ func (f *Files) Write(_ context.Context, rows []*Row, outcomes []Outcome) error 
 // Sync writes the buffer and syncs the output.
 func (f *Files) Sync() (int64, error) { return f.sink.sync() }
 
-// Close closes the output. The input is its opener's, and so is a stream.
-func (f *Files) Close() error {
-	if f.file == nil {
-		return nil
+// Close closes the output, and the format if it can be. The input is its opener's, and so is a stream.
+func (f *Files) Close() (err error) {
+	if format, ok := f.format.(io.Closer); ok {
+		err = format.Close()
 	}
-	return f.file.Close()
+	if f.file == nil {
+		return err
+	}
+	return errors.Join(err, f.file.Close())
 }

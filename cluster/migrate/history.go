@@ -1,13 +1,10 @@
 package migrate
 
-// MaxFailures bounds the failures that are read from a journal; more are only counted.
-const MaxFailures = 100_000
-
 // History is what a journal tells of the run so far.
 type History struct {
 	Begun       bool             // the run has a journal
-	Checkpoints []Checkpoint     // in order; a finished run ends with one that is Done
-	Failures    []Failure        // the first of the rows that the last checkpoint covers; at most MaxFailures
+	Checkpoints []Checkpoint     // in order; a finished run ends with one that is Done. Of very many, some in between are missing
+	Failures    []Failure        // of rows that the last checkpoint covers, the first MaxListed
 	Codes       map[string]int64 // how many of all failures have a code
 	Starts      []Start          // in order
 	Groups      []GroupCount     // of all rows that the last checkpoint covers, in order
@@ -40,10 +37,9 @@ func (h History) Traffic() (sum []Traffic) {
 	return sum
 }
 
-// add takes a checkpoint in.
-func (h *History) add(c Checkpoint, since Since) {
-	h.Checkpoints = append(h.Checkpoints, c)
-	h.Failures = append(h.Failures, since.Failures[:min(len(since.Failures), MaxFailures-len(h.Failures))]...)
+// add takes in what came with a checkpoint.
+func (h *History) add(since Since) {
+	h.Failures = append(h.Failures, since.Failures[:min(len(since.Failures), MaxListed-len(h.Failures))]...)
 	for _, f := range since.Failures {
 		if h.Codes == nil {
 			h.Codes = map[string]int64{}

@@ -81,18 +81,18 @@ func TestHistoryOfAKilledRun(t *testing.T) {
 }
 
 // Groups are told apart up to a limit, and failures named up to one; more are only counted.
-func TestHistoryIsBounded(t *testing.T) {
+func TestGroupsOfAHistoryAreBounded(t *testing.T) {
 	var h History
 	for i := range maxGroups + 5 {
-		h.add(Checkpoint{}, Since{Groups: []GroupCount{{Source: fmt.Sprint(i), Counts: Counts{Moved: 1}}}})
+		h.add(Since{Groups: []GroupCount{{Source: fmt.Sprint(i), Counts: Counts{Moved: 1}}}})
 	}
-	h.add(Checkpoint{}, Since{Groups: []GroupCount{{Source: "7", Counts: Counts{Moved: 1}}}})
+	h.add(Since{Groups: []GroupCount{{Source: "7", Counts: Counts{Moved: 1}}}})
 	if n := len(h.groups.counts); n != maxGroups+1 || h.groups.counts[group{source: otherGroups}].Moved != 5 || h.groups.counts[group{source: "7"}].Moved != 2 {
 		t.Errorf("%d groups, others %+v", n, h.groups.counts[group{source: otherGroups}])
 	}
-	half := make([]Failure, MaxFailures/2)
-	for i, want := range []int{MaxFailures / 2, MaxFailures, MaxFailures, MaxFailures} {
-		h.add(Checkpoint{}, Since{Failures: half})
+	half := make([]Failure, MaxListed/2)
+	for i, want := range []int{MaxListed / 2, MaxListed, MaxListed, MaxListed} {
+		h.add(Since{Failures: half})
 		if len(h.Failures) != want || h.Codes[""] != int64((i+1)*len(half)) {
 			t.Errorf("%d failures of %v", len(h.Failures), h.Codes)
 		}

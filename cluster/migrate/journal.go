@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/google/renameio/v2"
 )
@@ -56,7 +57,11 @@ type Counts struct {
 	Failed int64 `json:"failed"`
 	// Skipped rows are of keys that are not to be moved.
 	Skipped int64 `json:"skipped,omitempty"`
+	Others  int64 `json:"others,omitempty"` // they are of other shards
 }
+
+// own is how many rows are of this shard.
+func (c Counts) own() int64 { return c.Moved + c.Kept + c.Failed + c.Skipped }
 
 // Failure is a row that was not moved.
 type Failure struct {
@@ -65,6 +70,33 @@ type Failure struct {
 	ID     string `json:"id,omitempty"`
 	Code   string `json:"code"`
 	Reason string `json:"reason"`
+}
+
+const (
+	maxFailureID     = 256 // bytes of an id that a failure names
+	maxFailureReason = 1024
+	// maxPending bounds the failures of one checkpoint, but for those of its last batch, and so its line.
+	maxPending = 5000
+	// MaxListed bounds the failures that a [History] lists. [EachFailure] goes through all of them.
+	MaxListed = 10_000
+	// maxKept bounds the checkpoints that a History has.
+	maxKept = 8192
+)
+
+// failureOf names a row and why it was not moved.
+func failureOf(row *Row, why *RowError) Failure {
+	return Failure{Row: row.Number, Line: row.Line, ID: shortened(row.ID, maxFailureID), Code: shortened(why.Code, maxFailureID), Reason: shortened(why.Reason, maxFailureReason)}
+}
+
+// shortened cuts a text that is too long for a list, between two characters.
+func shortened(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	for most > 0 && !utf8.RuneStart(text[most]) {
+		most--
+	}
+	return text[:most] + "…"
 }
 
 // entry is one line: a header, a start, or a checkpoint with what was since the one before.
@@ -98,6 +130,29 @@ var (
 	// ErrInputChanged says that the input is not what it was when the run began.
 	ErrInputChanged = errors.New("the input has changed")
 )
+
+// thinned is a list of checkpoints that does not grow: of too many it keeps every second, fourth and so on, and the last.
+// They tell where an input was changed, and do it less finely then.
+type thinned struct {
+	list   []Checkpoint
+	seen   int64
+	stride int64
+}
+
+func (t *thinned) add(c Checkpoint) {
+	t.stride = max(t.stride, 1)
+	if t.seen%t.stride != 0 {
+		t.list = t.list[:len(t.list)-1] // it was there as the last
+	} else if len(t.list) == maxKept {
+		for i := range maxKept / 2 {
+			t.list[i] = t.list[2*i+1]
+		}
+		t.list = t.list[:maxKept/2]
+		t.stride *= 2
+	}
+	t.list = append(t.list, c)
+	t.seen++
+}
 
 // CreateJournal begins a journal, which is there with its whole header or not at all. It must not be there before.
 func CreateJournal(path string, header Header) (*Journal, error) {
@@ -136,7 +191,7 @@ func OpenJournal(path string, header Header) (*Journal, History, error) {
 	if err := lock(file); err != nil {
 		return nil, History{}, errors.Join(err, file.Close())
 	}
-	found, history, whole, err := readJournal(file)
+	found, history, whole, err := readJournal(file, nil)
 	if err == nil {
 		err = sameRun(found, header)
 	}
@@ -151,17 +206,24 @@ func OpenJournal(path string, header Header) (*Journal, History, error) {
 
 // ReadJournal reads a journal that another process may be writing.
 func ReadJournal(path string) (Header, History, error) {
+	return EachFailure(path, nil)
+}
+
+// EachFailure reads a journal as [ReadJournal] does, and calls each with every failure, of which a History lists but some.
+// An error of each ends it.
+func EachFailure(path string, each func(Failure) error) (Header, History, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return Header{}, History{}, err
 	}
-	header, history, _, err := readJournal(file)
+	header, history, _, err := readJournal(file, each)
 	return header, history, errors.Join(err, file.Close())
 }
 
-// readJournal reads the whole lines, and returns how many bytes they take.
-func readJournal(r io.Reader) (header Header, history History, whole int64, err error) {
+// readJournal reads the whole lines, and returns how many bytes they take. each, if not nil, is given every failure.
+func readJournal(r io.Reader, each func(Failure) error) (header Header, history History, whole int64, err error) {
 	lines := bufio.NewReader(r)
+	var kept thinned
 	for first := true; ; first = false {
 		line, err := readLine(lines, maxEntry)
 		if errors.Is(err, errLongLine) {
@@ -192,7 +254,17 @@ func readJournal(r io.Reader) (header Header, history History, whole int64, err 
 		case start || e.Checkpoint.Rows < last.Rows || e.Checkpoint.Input < last.Input || e.Checkpoint.Output < last.Output || last.Done:
 			return header, history, whole, fmt.Errorf("%w: the line at byte %d goes back", ErrJournalDamaged, whole)
 		default:
-			history.add(*e.Checkpoint, e.Since)
+			kept.add(*e.Checkpoint)
+			history.Checkpoints = kept.list
+			history.add(e.Since)
+			for _, f := range e.Failures {
+				if each == nil {
+					break
+				}
+				if err := each(f); err != nil {
+					return header, history, whole, err
+				}
+			}
 		}
 		whole += int64(len(line))
 	}

@@ -11,6 +11,7 @@ import (
 // batch is a piece of the input on its way.
 type batch struct {
 	rows     []*Row
+	others   int64 // rows between them that are of other shards
 	outcomes []Outcome
 	mark     Mark  // its end
 	last     bool  // the input ends with it
@@ -70,6 +71,9 @@ func (r *run) fill(reading, moving context.Context, queue chan<- *batch) {
 	}
 }
 
+// maxPassed bounds the rows of other shards that a batch passes over, so that there are checkpoints meanwhile.
+const maxPassed = 50_000
+
 // readBatch reads the rows of one call. An error, and the end, come behind the rows before them.
 func (r *run) readBatch(ctx context.Context) *batch {
 	b := &batch{done: make(chan struct{})}
@@ -78,18 +82,22 @@ func (r *run) readBatch(ctx context.Context) *batch {
 			return b
 		}
 	}
-	for r.readErr == nil && len(b.rows) < max(r.cfg.Way.Batch(), 1) {
+	for r.readErr == nil && len(b.rows) < max(r.cfg.Way.Batch(), 1) && b.others < maxPassed {
 		row, err := r.cfg.Medium.Next(ctx)
 		if err != nil {
 			r.readErr = err
 			break
 		}
-		r.cfg.Rules.Apply(row)
-		b.rows = append(b.rows, row)
 		r.read = row.Number
+		if r.cfg.Shard.has(row) {
+			r.cfg.Rules.Apply(row)
+			b.rows = append(b.rows, row)
+		} else {
+			b.others++
+		}
 	}
 	switch b.last = r.readErr == io.EOF; {
-	case b.last || len(b.rows) > 0:
+	case b.last || len(b.rows) > 0 || b.others > 0:
 		b.mark = r.cfg.Medium.Mark()
 	case r.read > 0:
 		b.err = fmt.Errorf("reading the input after row %d: %w", r.read, r.readErr)
@@ -148,8 +156,8 @@ func (r *run) write(ctx context.Context, queue <-chan *batch) error {
 		if err := r.writeBatch(ctx, b); err != nil {
 			return err
 		}
-		tooMany := r.cfg.MaxFailures > 0 && r.at.Counts.Failed > r.cfg.MaxFailures
-		if b.last || tooMany || !time.Now().Before(next) {
+		tooMany := r.tooMany()
+		if b.last || tooMany || len(r.failures) >= maxPending || !time.Now().Before(next) {
 			if err := r.checkpoint(); err != nil {
 				return err
 			}
@@ -159,7 +167,7 @@ func (r *run) write(ctx context.Context, queue <-chan *batch) error {
 		case b.last:
 			return nil
 		case tooMany:
-			return fmt.Errorf("%w: %d of %d", ErrTooManyFailures, r.at.Counts.Failed, r.at.Rows)
+			return fmt.Errorf("%w: %d of %d", ErrTooManyFailures, r.at.Counts.Failed, r.at.Counts.own())
 		}
 	}
 	if err := r.checkpoint(); err != nil {
@@ -200,6 +208,13 @@ func (r *run) nextBatch(queue <-chan *batch, next time.Time) (*batch, error) {
 	}
 }
 
+// tooMany says that more rows have failed than may.
+func (r *run) tooMany() bool {
+	failed, own := r.at.Counts.Failed, r.at.Counts.own()
+	return r.cfg.MaxFailures > 0 && failed > r.cfg.MaxFailures ||
+		r.cfg.MaxFailureRate > 0 && own >= RateRows && float64(failed) > r.cfg.MaxFailureRate*float64(own)
+}
+
 // writeBatch gives the rows of a batch to the medium, and counts what came of them. They are written also when ctx has
 // ended: it only asks for no more.
 func (r *run) writeBatch(ctx context.Context, b *batch) error {
@@ -211,10 +226,11 @@ func (r *run) writeBatch(ctx context.Context, b *batch) error {
 		r.at.Counts.add(countOf(o.Status))
 		r.tally.row(row, o)
 		if o.Status == Failed {
-			r.failures = append(r.failures, Failure{Row: row.Number, Line: row.Line, ID: row.ID, Code: o.Fault.Code, Reason: o.Fault.Reason})
+			r.failures = append(r.failures, failureOf(row, o.Fault))
 		}
 	}
-	r.at.Rows += int64(len(b.rows))
+	r.at.Counts.Others += b.others
+	r.at.Rows += int64(len(b.rows)) + b.others
 	r.at.Mark, r.at.Done = b.mark, b.last
 	return nil
 }

@@ -127,7 +127,7 @@ func (p *Plan) add(ctx context.Context, s planner, groups map[string]*Group, row
 func (p *Plan) fails(row *Row, why *RowError) {
 	p.Failing++
 	if len(p.Failures) < MaxPlanned {
-		p.Failures = append(p.Failures, Failure{Row: row.Number, Line: row.Line, ID: row.ID, Code: why.Code, Reason: why.Reason})
+		p.Failures = append(p.Failures, failureOf(row, why))
 	}
 }
 

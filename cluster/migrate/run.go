@@ -25,6 +25,8 @@ type Config struct {
 	Tool    string // version of the program, for the journal
 	// Rules are applied to each row before it is moved.
 	Rules Rules
+	// Shard is the part of the rows that is moved; the others are read and passed over.
+	Shard Shard
 	// Parallel is how many batches are moved at once, at the most; default 4. There are fewer while one of the regions
 	// says to come later.
 	Parallel int
@@ -35,11 +37,17 @@ type Config struct {
 	Every time.Duration
 	// MaxFailures ends the run when more rows have failed; 0: no bound.
 	MaxFailures int64
+	// MaxFailureRate ends the run when more than this part of the rows so far has failed, from 0 to 1, but not before
+	// RateRows rows; 0: no bound.
+	MaxFailureRate float64
 	// Progress, if not nil, is called with each checkpoint, from one goroutine.
 	Progress func(Checkpoint)
 	// Failed, if not nil, is called with the rows that failed, before the checkpoint that covers them, from one goroutine.
 	Failed func([]Failure)
 }
+
+// RateRows is how many rows it takes before a rate of failures counts.
+const RateRows = 500
 
 var (
 	// ErrTooManyFailures says that more rows failed than the run may have.

@@ -82,6 +82,7 @@ func (c *Counts) add(rows Counts) {
 	c.Kept += rows.Kept
 	c.Failed += rows.Failed
 	c.Skipped += rows.Skipped
+	c.Others += rows.Others
 }
 
 // countOf is one row with a status.

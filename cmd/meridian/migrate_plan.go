@@ -53,7 +53,12 @@ It ends with exit code 7 when rows would fail.`,
 		if err != nil {
 			return usageError("%w", err)
 		}
+		rows = f.unique(rows, migrate.Shard{})
+		if u, ok := rows.(*migrate.Unique); ok {
+			defer u.Close()
+		}
 		plan, err := way.Plan(ctx, migrate.Ruled{Format: rows, Rules: way.rules})
+		forgotten(f.output.printer(c), rows)
 		if err != nil {
 			if ctx.Err() != nil {
 				return &exitError{exitInterrupted, errors.New("interrupted; nothing was done")}
@@ -73,6 +78,7 @@ It ends with exit code 7 when rows would fail.`,
 	f.output.addTo(c)
 	f.addWayTo(c)
 	f.ways.addTo(c)
+	f.addIDsTo(c)
 	c.Flags().BoolVar(&listBad, "list-bad", false, "name every row that would fail")
 	return c
 }

@@ -32,8 +32,8 @@ and the digests of input and output. It asks no region, and is not signed.`,
 		if err := output.check(c); err != nil {
 			return err
 		}
-		if failures < 0 || failures > migrate.MaxFailures {
-			return usageError("--failures is 0 to %d", migrate.MaxFailures)
+		if failures < 0 || failures > migrate.MaxListed {
+			return usageError("--failures is 0 to %d", migrate.MaxListed)
 		}
 		ctx, stop := interruptible(c.Context())
 		defer stop()

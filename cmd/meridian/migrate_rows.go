@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"path/filepath"
 	"strings"
@@ -14,6 +15,7 @@ import (
 type rowFlags struct {
 	format  string
 	columns migrate.Columns
+	ids     int64
 }
 
 func (f *rowFlags) addTo(c *cobra.Command) {
@@ -24,6 +26,26 @@ func (f *rowFlags) addTo(c *cobra.Command) {
 	fl.StringVar(&f.columns.Context, "col-context", f.columns.Context, "`NAME` of the one with the encryption context")
 	fl.StringVar(&f.columns.ContextTo, "col-context-to", f.columns.ContextTo, "`NAME` of the one with the encryption context that the new ciphertext is to have")
 	fl.StringVar(&f.columns.To, "col-to", f.columns.To, "`NAME` of the one that names the key of the destination")
+}
+
+// addIDsTo declares the flag of verbs that look for duplicates.
+func (f *rowFlags) addIDsTo(c *cobra.Command) {
+	c.Flags().Int64Var(&f.ids, "compare-ids", migrate.DefaultIDs, "`NUMBER` of ids that are remembered to find rows with the id of an earlier one, 12 bytes of memory each; 0: duplicates are not looked for")
+}
+
+// unique finds duplicates in rows.
+func (f *rowFlags) unique(rows migrate.Format, shard migrate.Shard) migrate.Format {
+	if f.ids == 0 {
+		return rows
+	}
+	return migrate.NewUnique(rows, shard, f.ids)
+}
+
+// forgotten says how many ids could not be compared with all others.
+func forgotten(p *printer, rows migrate.Format) {
+	if u, ok := rows.(*migrate.Unique); ok && u.Forgotten > 0 && !p.quiet {
+		fmt.Fprintf(p.err, "%s ids were not compared with each other: --compare-ids bounds how many are\n", grouped(uint64(u.Forgotten)))
+	}
 }
 
 // formatOf is the format of a file of rows, packed or not.

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -30,7 +31,11 @@ type migrateRun struct {
 	metrics     metricsFlag
 	compression string
 	parallel    int
-	most        int64
+	most        string
+	shard       string
+	restart     bool
+
+	read migrate.Format // what the run reads
 }
 
 // migrateView is what came of a run.
@@ -49,7 +54,8 @@ type migrateView struct {
 	Starts    int   `json:"starts"`
 	// Checkpoint is the time of the last one; what was written before it is safe.
 	Checkpoint string `json:"checkpoint,omitempty"`
-	// Failures name the rows that were not moved; the first 100 000.
+	Others     int64  `json:"others,omitempty"` // rows of other shards
+	// Failures name the rows that were not moved, the first 10,000.
 	Failures []migrate.Failure `json:"failures,omitempty"`
 }
 
@@ -80,7 +86,9 @@ an RSA_2048 key of the destination for ENCRYPT/DECRYPT; a data key has 190 bytes
 then. The source has to allow exports to either (export.allow, peers).
 
 The same command, started again, goes on with a run that was ended; one that is done
-does nothing more. It ends with exit code 7 when rows have failed.`,
+does nothing more, and --restart begins again. With --shard I/N several machines move
+one input: each reads all of it and writes its own part, by the hash of the ids. It ends
+with exit code 7 when rows have failed.`,
 		Example: `  meridian migrate run keys.jsonl --out keys2.jsonl --from cn-local-1 --to cn-local-2
   zcat keys.csv.gz | meridian migrate run - --format csv --out keys2.csv.zst --from cn-local-1 --to cn-local-2
   meridian migrate run keys.jsonl --out keys2.jsonl --from cn-hangzhou --to cn-local-2 --regions both.yaml --transport-key alias/transport`,
@@ -94,7 +102,10 @@ does nothing more. It ends with exit code 7 when rows have failed.`,
 	fl.StringVar(&f.compression, "compression", "", "`KIND` of the output: gzip, zstd or none (default: by the end of its name, .gz or .zst)")
 	fl.StringVar(&f.journal, "journal", "", "`FILE` that the run keeps its journal in (default: that of --out, with .journal)")
 	fl.IntVar(&f.parallel, "parallel", 16, "`NUMBER` of calls that are under way at once")
-	fl.Int64Var(&f.most, "max-failures", 0, "`NUMBER` of failed rows after which the run ends; 0: it goes on")
+	fl.StringVar(&f.most, "max-failures", "0", "`NUMBER` of failed rows after which the run ends, or a part of the rows so far (0.1%); 0: it goes on")
+	fl.StringVar(&f.shard, "shard", "", "`I/N`: move only the I-th of N parts of the rows, and leave the others to other runs")
+	fl.BoolVar(&f.restart, "restart", false, "begin again: the journal and the output so far get other names (.1, .2 ...)")
+	f.addIDsTo(c)
 	f.addWayTo(c)
 	f.ways.addTo(c)
 	f.times.addTo(c)
@@ -128,9 +139,18 @@ func (f *migrateRun) run(c *cobra.Command, path string) error {
 	defer input.Close()
 	p := f.output.printer(c)
 	cfg := migrate.Config{
-		Header: f.header(path, way), Journal: f.journalPath(), Medium: f.medium(c, path, input), Way: way, Tool: versionText(),
+		Header: f.header(path, way), Journal: f.journalPath(), Way: way, Tool: versionText(), Parallel: f.parallel,
 		Rules: way.rules, Regions: []*migrate.Region{way.from, way.to}, Gate: f.times.gate(p),
-		Parallel: f.parallel, MaxFailures: f.most,
+	}
+	if cfg.MaxFailures, cfg.MaxFailureRate, err = parseMaxFailures(f.most); err != nil {
+		return err
+	}
+	if cfg.Shard, err = f.part(); err != nil {
+		return err
+	}
+	cfg.Medium = f.medium(c, path, input, cfg.Shard)
+	if err := f.setAside(p); err != nil {
+		return err
 	}
 	f.warnOfPlaintext(p)
 	if f.toStdout() {
@@ -150,6 +170,7 @@ func (f *migrateRun) run(c *cobra.Command, path string) error {
 	last, err := migrate.Run(ctx, cfg)
 	bar.stop()
 	metrics.end(last)
+	forgotten(p, f.read)
 	return f.report(p, way.name, last, err)
 }
 
@@ -160,8 +181,10 @@ func (f *migrateRun) check(c *cobra.Command) error {
 		return usageError("--out FILE says where the rows go")
 	case f.parallel < 1 || f.parallel > 1024:
 		return usageError("--parallel is 1 to 1024")
-	case f.most < 0:
-		return usageError("--max-failures is 0 or more")
+	case f.ids < 0:
+		return usageError("--compare-ids is 0 or more")
+	case f.restart && f.toStdout():
+		return usageError("--restart: a run to standard output begins anew in any case")
 	case !slices.Contains([]migrate.Compression{"", migrate.Gzip, migrate.Zstd, migrate.Plain}, migrate.Compression(f.compression)):
 		return usageError("--compression %q: want gzip, zstd or none", f.compression)
 	case f.toStdout() && f.journal != "":
@@ -184,8 +207,15 @@ func (f *migrateRun) checkTransport() error {
 func (f *migrateRun) toStdout() bool { return f.out == stdStream }
 
 // medium is where the rows are and where they go.
-func (f *migrateRun) medium(c *cobra.Command, path string, input io.Reader) *migrate.Files {
-	format := func(r io.Reader) (migrate.Format, error) { return f.parse(path, r) }
+func (f *migrateRun) medium(c *cobra.Command, path string, input io.Reader, shard migrate.Shard) *migrate.Files {
+	format := func(r io.Reader) (migrate.Format, error) {
+		rows, err := f.parse(path, r)
+		if err != nil {
+			return nil, err
+		}
+		f.read = f.unique(rows, shard)
+		return f.read, nil
+	}
 	files := migrate.NewFiles(migrate.Unpack(input, path), f.out, format)
 	if f.toStdout() {
 		files = migrate.NewStream(migrate.Unpack(input, path), c.OutOrStdout(), format)
@@ -194,6 +224,45 @@ func (f *migrateRun) medium(c *cobra.Command, path string, input io.Reader) *mig
 		files.Compression = migrate.Compression(f.compression)
 	}
 	return files
+}
+
+// part is the shard of this run.
+func (f *migrateRun) part() (migrate.Shard, error) {
+	if f.shard == "" {
+		return migrate.Shard{}, nil
+	}
+	s, err := migrate.ParseShard(f.shard)
+	if err != nil {
+		return s, usageError("--shard: %w", err)
+	}
+	return s, nil
+}
+
+// parseMaxFailures reads a number of rows, or a part of them in percent.
+func parseMaxFailures(text string) (rows int64, rate float64, err error) {
+	if percent, ok := strings.CutSuffix(text, "%"); ok {
+		if rate, err = strconv.ParseFloat(percent, 64); err == nil && rate >= 0 && rate <= 100 { // NaN is neither
+			return 0, rate / 100, nil
+		}
+	} else if rows, err = strconv.ParseInt(text, 10, 64); err == nil && rows >= 0 {
+		return rows, 0, nil
+	}
+	return 0, 0, usageError("--max-failures %q: want a number of rows such as 100, or a part of them such as 0.1%%", text)
+}
+
+// setAside makes room for a run that begins again.
+func (f *migrateRun) setAside(p *printer) error {
+	if !f.restart {
+		return nil
+	}
+	names, err := migrate.SetAside(f.journalPath(), f.out)
+	if err != nil {
+		return failAfter(err, "--restart: ")
+	}
+	if len(names) > 0 && !p.quiet {
+		fmt.Fprintf(p.err, "set aside: %s\n", strings.Join(names, ", "))
+	}
+	return nil
 }
 
 // journalPath is empty where there is none.
@@ -211,6 +280,7 @@ func (f *migrateRun) journalPath() string {
 func (f *migrateRun) header(input string, way *openedWay) migrate.Header {
 	options := maps.Clone(way.options)
 	options["format"], options["compression"] = f.formatOf(input), f.compression
+	options["shard"], options["compared ids"] = f.shard, strconv.FormatInt(f.ids, 10)
 	options["columns"] = strings.Join([]string{f.columns.ID, f.columns.Blob, f.columns.Context, f.columns.To, f.columns.ContextTo}, " ")
 	return migrate.Header{Way: way.name, From: f.sides.from, To: f.sides.to, Input: input, Output: f.out, Options: options}
 }
@@ -245,7 +315,7 @@ func (f *migrateRun) report(p *printer, way string, last migrate.Checkpoint, run
 		return err
 	}
 	if v.Failed > 0 {
-		return &exitError{exitFailedRows, fmt.Errorf("%d of %d rows were not moved", v.Failed, v.Rows)}
+		return &exitError{exitFailedRows, fmt.Errorf("%d of %d rows were not moved", v.Failed, v.Rows-v.Others)}
 	}
 	return nil
 }
@@ -261,7 +331,7 @@ func (f *migrateRun) goesOn() string {
 func viewOf(journal string, header migrate.Header, last migrate.Checkpoint, history migrate.History) migrateView {
 	v := migrateView{
 		Journal: journal, Output: header.Output, Way: header.Way, Done: last.Done, Rows: last.Rows,
-		Moved: last.Counts.Moved, Kept: last.Counts.Kept, Skipped: last.Counts.Skipped, Failed: last.Counts.Failed, Failures: history.Failures,
+		Moved: last.Counts.Moved, Kept: last.Counts.Kept, Skipped: last.Counts.Skipped, Failed: last.Counts.Failed, Others: last.Counts.Others, Failures: history.Failures,
 		Starts: len(history.Starts),
 	}
 	for _, t := range history.Traffic() {
@@ -291,11 +361,14 @@ func (v migrateView) table(w io.Writer) {
 	if v.Throttled > 0 {
 		fmt.Fprintf(w, ", throttled %s", grouped(uint64(v.Throttled)))
 	}
+	if v.Others > 0 {
+		fmt.Fprintf(w, ", of other shards %s", grouped(uint64(v.Others)))
+	}
 	fmt.Fprintf(w, "; %s\n", state)
 	for _, failure := range v.Failures[:min(len(v.Failures), shownFailures)] {
 		fmt.Fprintln(w, failureLine(failure))
 	}
-	if more := v.Failed - int64(min(len(v.Failures), shownFailures)); more > 0 {
+	if more := v.Failed - int64(min(len(v.Failures), shownFailures)); more > 0 && len(v.Failures) > 0 {
 		fmt.Fprintf(w, "and %s more: meridian migrate status --output json\n", grouped(uint64(more)))
 	}
 }

@@ -1,0 +1,77 @@
+package migrate
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+)
+
+// SetAside gives the files of a run that was begun other names, for one that begins again: NAME becomes NAME.N, with the
+// lowest N that none of them has yet. Files are the journal, what is beside it, and the output if it is one. It returns
+// the new names, none if there was nothing. Errors: [ErrInUse], and what the disk says.
+func SetAside(journal, output string) (names []string, err error) {
+	unlock, err := lockIfThere(journal)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	for n := 1; ; n++ {
+		aside := fmt.Sprintf("%s.%d", journal, n)
+		moves := [][2]string{{journal, aside}, {UndoPath(journal), UndoPath(aside)}}
+		if output != "" {
+			moves = append(moves, [2]string{output, fmt.Sprintf("%s.%d", output, n)})
+		}
+		free, err := allFree(moves)
+		if err != nil {
+			return nil, err
+		}
+		if free {
+			return rename(moves)
+		}
+	}
+}
+
+// lockIfThere keeps a journal for this process.
+func lockIfThere(journal string) (unlock func() error, err error) {
+	file, err := os.OpenFile(journal, os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return func() error { return nil }, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := lock(file); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file.Close, nil
+}
+
+// allFree says that none of the new names is taken.
+func allFree(moves [][2]string) (bool, error) {
+	for _, m := range moves {
+		if _, err := os.Lstat(m[1]); err == nil {
+			return false, nil
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// rename gives the files that are there their new names, the journal last: while it has its name the others can be found.
+func rename(moves [][2]string) (names []string, err error) {
+	for i := len(moves) - 1; i >= 0; i-- {
+		from, to := moves[i][0], moves[i][1]
+		if err := os.Rename(from, to); errors.Is(err, fs.ErrNotExist) {
+			continue
+		} else if err != nil {
+			return names, err
+		}
+		if err := syncFolder(to); err != nil {
+			return names, err
+		}
+		names = append(names, to)
+	}
+	return names, nil
+}

@@ -1,0 +1,49 @@
+package migrate
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+)
+
+// What was begun is set aside whole, under the same number, and nothing is written over.
+func TestSetAside(t *testing.T) {
+	folder := t.TempDir()
+	at := func(name string) string { return filepath.Join(folder, name) }
+	write := func(name string) {
+		t.Helper()
+		if err := os.WriteFile(at(name), []byte(name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if names, err := SetAside(at("journal"), at("out")); err != nil || len(names) != 0 {
+		t.Errorf("of nothing: %v, %v", names, err)
+	}
+	write("out.1") // of somebody else
+	for _, n := range []string{"2", "3"} {
+		for _, name := range []string{"journal", "journal.undo", "out"} {
+			write(name)
+		}
+		names, err := SetAside(at("journal"), at("out"))
+		if err != nil || !slices.Equal(names, []string{at("out." + n), at("journal." + n + ".undo"), at("journal." + n)}) {
+			t.Fatalf("%v, %v", names, err)
+		}
+	}
+	for name, want := range map[string]string{"out.1": "out.1", "out.2": "out", "journal.2": "journal", "journal.3.undo": "journal.undo"} {
+		if got, err := os.ReadFile(at(name)); err != nil || string(got) != want {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+	j, err := CreateJournal(at("journal"), testHeader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := SetAside(at("journal"), at("out")); !errors.Is(err, ErrInUse) {
+		t.Errorf("of a run that goes on: %v", err)
+	}
+	if err := j.Close(); err != nil {
+		t.Error(err)
+	}
+}
