@@ -54,10 +54,9 @@ func NewExec(command string, columns Columns, stderr io.Writer) *Exec {
 
 // Begin starts both programs, and reads what earlier starts have moved.
 func (e *Exec) Begin(ctx context.Context, h History) (err error) {
-	if e.read, err = startHelper(e.command, "read", e.stderr, false); err != nil {
+	if err := e.startRead(); err != nil {
 		return err
 	}
-	e.rows, e.ids = NewJSONLines(e.read.stdout, e.columns), sha256.New()
 	if err := skipRows(ctx, e, h); err != nil {
 		return err
 	}
@@ -67,6 +66,31 @@ func (e *Exec) Begin(ctx context.Context, h History) (err error) {
 	e.patient = e.write.stopAfter(ctx, e.grace)
 	return nil
 }
+
+func (e *Exec) startRead() (err error) {
+	if e.read, err = startHelper(e.command, "read", e.stderr, false); err != nil {
+		return err
+	}
+	e.rows, e.ids = NewJSONLines(e.read.stdout, e.columns), sha256.New()
+	return nil
+}
+
+// Rows starts the program only to read, as for a plan.
+func (e *Exec) Rows(ctx context.Context) (Format, error) {
+	if err := e.startRead(); err != nil {
+		return nil, err
+	}
+	return execRows{e.rows, ctx, e}, nil
+}
+
+// execRows are the rows of a program as a format.
+type execRows struct {
+	*JSONLines
+	ctx  context.Context
+	exec *Exec
+}
+
+func (r execRows) Next() (*Row, error) { return r.exec.Next(r.ctx) }
 
 // Next returns the next row. It is the last one only if the program has ended well.
 func (e *Exec) Next(ctx context.Context) (*Row, error) {

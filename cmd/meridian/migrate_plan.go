@@ -31,7 +31,7 @@ under which keys they would go, which rows would fail, and whether both regions 
 do their part, by dry runs. Nothing is opened and nothing is written.
 
 It ends with exit code 7 when rows would fail.`,
-		Args: cobra.ExactArgs(1),
+		Args: f.program.args,
 	}
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if err := errors.Join(f.checkWay(false), f.output.check(c)); err != nil {
@@ -44,15 +44,11 @@ It ends with exit code 7 when rows would fail.`,
 			return err
 		}
 		defer way.Close()
-		input, err := openInput(ctx, c, args[0])
+		rows, end, err := f.planRows(ctx, c, args)
 		if err != nil {
 			return err
 		}
-		defer input.Close()
-		rows, err := f.rows(args[0], input)
-		if err != nil {
-			return usageError("%w", err)
-		}
+		defer end()
 		rows = f.unique(rows, migrate.Shard{})
 		if u, ok := rows.(*migrate.Unique); ok {
 			defer u.Close()
@@ -65,7 +61,7 @@ It ends with exit code 7 when rows would fail.`,
 			}
 			return callError(err, "", "", time.Now())
 		}
-		v := planView{Input: args[0], Way: way.name, Plan: *plan}
+		v := planView{Input: f.program.input(args), Way: way.name, Plan: *plan}
 		if err := f.output.printer(c).value(v, func(w io.Writer) { v.table(w, listBad) }); err != nil {
 			return err
 		}
@@ -78,6 +74,7 @@ It ends with exit code 7 when rows would fail.`,
 	f.output.addTo(c)
 	f.addWayTo(c)
 	f.ways.addTo(c)
+	f.program.addTo(c)
 	f.addIDsTo(c)
 	c.Flags().BoolVar(&listBad, "list-bad", false, "name every row that would fail")
 	return c

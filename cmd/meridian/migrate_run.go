@@ -27,6 +27,7 @@ type migrateRun struct {
 	mapping   []string
 	rowFlags
 	ways        wayFlags
+	program     execFlag
 	times       window
 	metrics     metricsFlag
 	compression string
@@ -85,6 +86,8 @@ and compared before it counts. Where one side is another service, --transport-ke
 an RSA_2048 key of the destination for ENCRYPT/DECRYPT; a data key has 190 bytes at most
 then. The source has to allow exports to either (export.allow, peers).
 
+Rows of any other place come from a program of yours (--exec, docs/migrate.md).
+
 The same command, started again, goes on with a run that was ended; one that is done
 does nothing more, and --restart begins again. With --shard I/N several machines move
 one input: each reads all of it and writes its own part, by the hash of the ids. It ends
@@ -92,8 +95,8 @@ with exit code 7 when rows have failed.`,
 		Example: `  meridian migrate run keys.jsonl --out keys2.jsonl --from cn-local-1 --to cn-local-2
   zcat keys.csv.gz | meridian migrate run - --format csv --out keys2.csv.zst --from cn-local-1 --to cn-local-2
   meridian migrate run keys.jsonl --out keys2.jsonl --from cn-hangzhou --to cn-local-2 --regions both.yaml --transport-key alias/transport`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error { return f.run(c, args[0]) },
+		Args: f.program.args,
+		RunE: func(c *cobra.Command, args []string) error { return f.run(c, f.program.input(args)) },
 	}
 	f.sides.addTo(c)
 	f.output.addTo(c)
@@ -108,6 +111,7 @@ with exit code 7 when rows have failed.`,
 	f.addIDsTo(c)
 	f.addWayTo(c)
 	f.ways.addTo(c)
+	f.program.addTo(c)
 	f.times.addTo(c)
 	f.metrics.addTo(c)
 	return c
@@ -132,7 +136,7 @@ func (f *migrateRun) run(c *cobra.Command, path string) error {
 		return err
 	}
 	defer way.Close()
-	input, err := openInput(ctx, c, path)
+	input, err := f.openRows(ctx, c, path)
 	if err != nil {
 		return err
 	}
@@ -148,7 +152,11 @@ func (f *migrateRun) run(c *cobra.Command, path string) error {
 	if cfg.Shard, err = f.part(); err != nil {
 		return err
 	}
-	cfg.Medium = f.medium(c, path, input, cfg.Shard)
+	if f.program.given() {
+		cfg.Medium = migrate.NewExec(f.program.command, f.columns, c.ErrOrStderr())
+	} else {
+		cfg.Medium = f.medium(c, path, input, cfg.Shard)
+	}
 	if err := f.setAside(p); err != nil {
 		return err
 	}
@@ -177,7 +185,7 @@ func (f *migrateRun) run(c *cobra.Command, path string) error {
 // check refuses a command line that does not fit together.
 func (f *migrateRun) check(c *cobra.Command) error {
 	switch {
-	case f.out == "":
+	case f.out == "" && !f.program.given():
 		return usageError("--out FILE says where the rows go")
 	case f.parallel < 1 || f.parallel > 1024:
 		return usageError("--parallel is 1 to 1024")
@@ -192,7 +200,7 @@ func (f *migrateRun) check(c *cobra.Command) error {
 	case f.toStdout() && f.output.format != "table":
 		return usageError("--output %s: standard output is the rows', as --out - says", f.output.format)
 	}
-	return errors.Join(f.checkWay(true), f.times.parse(), f.output.check(c))
+	return errors.Join(f.checkExec(), f.checkWay(true), f.times.parse(), f.output.check(c))
 }
 
 // checkTransport refuses a command line without what the standard way needs.

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"meridian/cluster/migrate"
+)
+
+// execFlag names the program of the user's that reads and writes the rows, in the place of files.
+type execFlag struct{ command string }
+
+func (f *execFlag) addTo(c *cobra.Command) {
+	c.Flags().StringVar(&f.command, "exec", "", "`PROGRAM` that reads and writes the rows, in the place of INPUT and --out: a command line of the shell, started with read and with write")
+}
+
+// given says that the rows are a program's.
+func (f *execFlag) given() bool { return f.command != "" }
+
+// args wants a file, or a program in its place.
+func (f *execFlag) args(_ *cobra.Command, args []string) error {
+	switch {
+	case f.given() && len(args) > 0:
+		return usageError("%s: rows come from INPUT or from --exec, not from both", args[0])
+	case !f.given() && len(args) != 1:
+		return usageError("give one INPUT (- is standard input), or --exec PROGRAM")
+	}
+	return nil
+}
+
+// input is what the command line names as the input.
+func (f *execFlag) input(args []string) string {
+	if f.given() {
+		return "exec " + f.command
+	}
+	return args[0]
+}
+
+// checkExec refuses what does not go with a program.
+func (f *migrateRun) checkExec() error {
+	switch {
+	case !f.program.given():
+		return nil
+	case f.journal == "":
+		return usageError("--exec needs --journal FILE: there is no output beside which it could be")
+	case f.out != "" || f.compression != "" || f.format != "":
+		return usageError("--exec: the program gets the rows, as JSON lines; leave out --out, --compression and --format")
+	}
+	return nil
+}
+
+// openRows opens the input of a run; that of a program is its own.
+func (f *migrateRun) openRows(ctx context.Context, c *cobra.Command, path string) (*rowInput, error) {
+	if f.program.given() {
+		return &rowInput{}, nil
+	}
+	return openInput(ctx, c, path)
+}
+
+// planRows reads the rows for a plan. end is called once they were read.
+func (f *migrateRun) planRows(ctx context.Context, c *cobra.Command, args []string) (rows migrate.Format, end func() error, err error) {
+	if f.program.given() {
+		e := migrate.NewExec(f.program.command, f.columns, c.ErrOrStderr())
+		rows, err := e.Rows(ctx)
+		return rows, e.Close, err
+	}
+	input, err := openInput(ctx, c, args[0])
+	if err != nil {
+		return nil, nil, err
+	}
+	if rows, err = f.rows(args[0], input); err != nil {
+		_ = input.Close() // it was only read
+		return nil, nil, usageError("%w", err)
+	}
+	return rows, input.Close, nil
+}
