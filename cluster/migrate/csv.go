@@ -14,19 +14,39 @@ import (
 type CSV struct {
 	columns   Columns
 	separator byte
-	records   *bufio.Reader
+	input     *feed
 	header    []string
 	end       []byte // of the lines, as the header has it
 	number    int64
 	line      int64
-	read      int64
+
+	roles   []columnRole // what each column means
+	replace []int        // the columns of the input that the output has with other values
+	added   []string     // the columns that the output has and the input has not
+
+	text   arena
+	rows   []record // to be handed out
+	fields []field
 }
+
+// columnRole says what the values of a column are.
+type columnRole int
+
+const (
+	roleNone columnRole = iota
+	roleID
+	roleBlob
+	roleContext
+	roleTo
+	roleContextTo
+)
 
 // field is one value of a record, as it stands there.
 type field struct{ from, to int }
 
 // record is one line, or several where a value in quotes holds line ends.
 type record struct {
+	row    Row
 	text   []byte // without its end
 	fields []field
 	lines  int64
@@ -38,7 +58,7 @@ var ErrHeader = errors.New("the first line does not name the columns")
 
 // NewCSV reads rows from r: the header at once. separator is ',' or a tab.
 func NewCSV(r io.Reader, separator byte, columns Columns) (*CSV, error) {
-	c := &CSV{columns: columns, separator: separator, records: bufio.NewReaderSize(r, 64<<10)}
+	c := &CSV{columns: columns, separator: separator, input: feedOf(r)}
 	head, err := c.readRecord()
 	switch {
 	case err == io.EOF:
@@ -59,11 +79,50 @@ func NewCSV(r io.Reader, separator byte, columns Columns) (*CSV, error) {
 	if !slices.Contains(c.header, columns.Blob) {
 		return nil, fmt.Errorf("%w: there is no %q", ErrHeader, columns.Blob)
 	}
+	c.understand()
 	return c, nil
 }
 
+// understand says what the columns of the header are.
+func (c *CSV) understand() {
+	for i, name := range c.header {
+		role := roleNone
+		switch name {
+		case c.columns.ID:
+			role = roleID
+		case c.columns.Blob:
+			role = roleBlob
+		case c.columns.Context:
+			role = roleContext
+		case c.columns.To:
+			role = roleTo
+		case c.columns.ContextTo:
+			role = roleContextTo
+		}
+		c.roles = append(c.roles, role)
+		if role == roleBlob || role == roleContext || name == columnFrom || name == columnStatus {
+			c.replace = append(c.replace, i)
+		}
+	}
+	always := []string{columnFrom, columnStatus}
+	if c.columns.NewContexts || slices.Contains(c.roles, roleContextTo) {
+		always = slices.Insert(always, 0, c.columns.Context)
+	}
+	for _, name := range always {
+		if !slices.Contains(c.header, name) {
+			c.added = append(c.added, name)
+		}
+	}
+}
+
+// The columns that the output has besides those of the input.
+const (
+	columnFrom   = "from"
+	columnStatus = "status"
+)
+
 // Offset is how many bytes the header and the rows that were read took.
-func (c *CSV) Offset() int64 { return c.read }
+func (c *CSV) Offset() int64 { return c.input.settled }
 
 // Next returns the next row; [io.EOF] after the last. Empty lines are passed over.
 func (c *CSV) Next() (*Row, error) {
@@ -78,7 +137,8 @@ func (c *CSV) Next() (*Row, error) {
 			continue
 		}
 		c.number++
-		row := &Row{Number: c.number, Line: at, carried: rec, Fault: rec.fault}
+		rec.row = Row{Number: c.number, Line: at, carried: rec, Fault: rec.fault}
+		row := &rec.row
 		if row.Fault == nil && len(rec.fields) != len(c.header) {
 			row.Fault = fault(FaultSyntax, "it has %d values, and the header %d", len(rec.fields), len(c.header))
 		}
@@ -91,27 +151,25 @@ func (c *CSV) Next() (*Row, error) {
 
 // parse reads the columns that mean something.
 func (c *CSV) parse(row *Row, rec *record) {
-	for i, name := range c.header {
-		value := rec.value(rec.fields[i])
-		switch name {
-		case c.columns.ID:
-			row.ID = value
-		case c.columns.Blob:
-			if value == "" {
-				row.setFault(fault(FaultNoBlob, "it has no %q", name))
-			} else {
-				row.setBlob(value)
-			}
-		case c.columns.Context:
-			if context, ok := row.parseContext([]byte(value)); ok {
+	for i, role := range c.roles {
+		if role == roleNone {
+			continue
+		}
+		switch value := rec.bytes(rec.fields[i]); {
+		case role == roleID:
+			row.ID = string(value)
+		case role == roleTo:
+			row.To = string(value)
+		case role == roleBlob && len(value) == 0:
+			row.setFault(fault(FaultNoBlob, "it has no %q", c.columns.Blob))
+		case role == roleBlob:
+			row.setBlobIn(&c.text, value)
+		case role == roleContext:
+			if context, ok := row.parseContext(value); ok {
 				row.Context = context
 			}
-		case c.columns.ContextTo:
-			if value != "" {
-				row.setTarget([]byte(value))
-			}
-		case c.columns.To:
-			row.To = value
+		case len(value) > 0:
+			row.setTarget(value)
 		}
 	}
 }
@@ -122,62 +180,62 @@ func (c *CSV) AppendRow(dst []byte, row *Row, o *Outcome) []byte {
 	if len(rec.fields) != len(c.header) {
 		return append(append(dst, rec.text...), c.end...)
 	}
-	news := map[string]string{"from": o.From, "status": string(o.Status)}
-	if o.Status == Moved {
-		news[c.columns.Blob] = o.text()
-		if row.newContext() {
-			news[c.columns.Context] = contextText(row.sealing())
-		}
-	}
 	at := 0
-	for i, name := range c.header {
-		value, changed := news[name]
-		if !changed {
-			continue
-		}
+	for _, i := range c.replace {
 		f := rec.fields[i]
 		dst = append(dst, rec.text[at:f.from]...)
-		dst = c.appendValue(dst, value, rec.text[f.from:f.to])
+		dst = c.appendNew(dst, c.header[i], c.roles[i], row, o, rec.text[f.from:f.to])
 		at = f.to
 	}
 	dst = append(dst, rec.text[at:]...)
-	for _, name := range c.added() {
+	for _, name := range c.added {
+		role := roleNone
+		if name == c.columns.Context {
+			role = roleContext
+		}
 		dst = append(dst, c.separator)
-		dst = c.appendValue(dst, news[name], nil)
+		dst = c.appendNew(dst, name, role, row, o, nil)
 	}
 	return append(dst, c.end...)
+}
+
+// appendNew appends the value that a column has in the output.
+func (c *CSV) appendNew(dst []byte, name string, role columnRole, row *Row, o *Outcome, stood []byte) []byte {
+	quoted := len(stood) > 0 && stood[0] == '"'
+	switch {
+	case role == roleContext && (o.Status != Moved || !row.newContext()):
+		return append(dst, stood...)
+	case role == roleContext:
+		return c.appendValue(dst, contextText(row.sealing()), quoted)
+	case role != roleBlob && name == columnFrom:
+		return c.appendValue(dst, o.From, quoted)
+	case role != roleBlob:
+		return c.appendValue(dst, string(o.Status), quoted)
+	case o.Status != Moved:
+		return append(dst, stood...)
+	case quoted:
+		dst = append(dst, '"')
+		dst = base64Blob.AppendEncode(dst, o.Blob)
+		return append(dst, '"')
+	}
+	return base64Blob.AppendEncode(dst, o.Blob) // nothing in it needs quotes
 }
 
 // Header is the first line of the output, which has the columns from and status besides those of the input, and the
 // context where rows may get one.
 func (c *CSV) Header() []byte {
 	var line []byte
-	for i, name := range slices.Concat(c.header, c.added()) {
+	for i, name := range slices.Concat(c.header, c.added) {
 		if i > 0 {
 			line = append(line, c.separator)
 		}
-		line = c.appendValue(line, name, nil)
+		line = c.appendValue(line, name, false)
 	}
 	return append(line, c.end...)
 }
 
-// added are the columns that the output has and the input has not.
-func (c *CSV) added() (names []string) {
-	always := []string{"from", "status"}
-	if c.columns.NewContexts || slices.Contains(c.header, c.columns.ContextTo) {
-		always = slices.Insert(always, 0, c.columns.Context)
-	}
-	for _, name := range always {
-		if !slices.Contains(c.header, name) {
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
-// appendValue appends a value, in quotes if it needs them or the one that stood there had some.
-func (c *CSV) appendValue(dst []byte, value string, stood []byte) []byte {
-	quoted := len(stood) > 0 && stood[0] == '"'
+// appendValue appends a value, in quotes if it is to be or needs them.
+func (c *CSV) appendValue(dst []byte, value string, quoted bool) []byte {
 	for i := 0; i < len(value) && !quoted; i++ {
 		quoted = value[i] == c.separator || value[i] == '"' || value[i] == '\n' || value[i] == '\r'
 	}
@@ -195,23 +253,32 @@ func (c *CSV) appendValue(dst []byte, value string, stood []byte) []byte {
 }
 
 // value is a field without its quotes.
-func (r *record) value(f field) string {
+func (r *record) value(f field) string { return string(r.bytes(f)) }
+
+func (r *record) bytes(f field) []byte {
 	text := r.text[f.from:f.to]
-	if len(text) >= 2 && text[0] == '"' {
-		return string(bytes.ReplaceAll(text[1:len(text)-1], []byte(`""`), []byte(`"`)))
+	if len(text) < 2 || text[0] != '"' {
+		return text
 	}
-	return string(text)
+	if text = text[1 : len(text)-1]; bytes.IndexByte(text, '"') < 0 {
+		return text
+	}
+	return bytes.ReplaceAll(text, []byte(`""`), []byte(`"`))
 }
 
 // readRecord reads up to the end of a record or of the input. One that is too long is passed over, and its text dropped.
 func (c *CSV) readRecord() (*record, error) {
-	r := &record{}
+	if len(c.rows) == 0 {
+		c.rows = make([]record, rowsAtOnce)
+	}
+	r := &c.rows[0]
+	*r = record{}
 	quotes, size := 0, 0
 	for {
-		part, err := c.records.ReadSlice('\n')
+		part, err := c.input.slice()
 		size += len(part)
 		if size <= maxLine {
-			r.text = append(r.text, part...)
+			r.text = c.text.keep(r.text, part)
 		}
 		quotes += bytes.Count(part, []byte(`"`))
 		ended := len(part) > 0 && part[len(part)-1] == '\n'
@@ -229,7 +296,8 @@ func (c *CSV) readRecord() (*record, error) {
 		if !ended {
 			r.lines++
 		}
-		c.read += int64(size)
+		c.input.settle()
+		c.rows = c.rows[1:]
 		c.finish(r, size, quotes)
 		return r, nil
 	}
@@ -251,31 +319,38 @@ func (c *CSV) finish(r *record, size, quotes int) {
 	case quotes%2 == 1:
 		r.fault = fault(FaultSyntax, "a quote is not closed")
 	default:
-		r.split(c.separator)
+		c.split(r)
 	}
 }
 
 // split finds the values of a record whose quotes are even in number.
-func (r *record) split(separator byte) {
-	from, inside := 0, false
+func (c *CSV) split(r *record) {
+	if cap(c.fields)-len(c.fields) < len(c.header) {
+		c.fields = make([]field, 0, max(1024, len(c.header)))
+	}
+	fields := c.fields[len(c.fields):len(c.fields)]
+	from, inside, good := 0, false, true
 	add := func(to int) {
-		if text := r.text[from:to]; !wellQuoted(text) {
-			r.fault = fault(FaultSyntax, "a quote stands in the middle of a value")
-		}
-		r.fields = append(r.fields, field{from, to})
+		good = good && wellQuoted(r.text[from:to])
+		fields = append(fields, field{from, to})
 		from = to + 1
 	}
 	for i, b := range r.text {
 		switch {
 		case b == '"':
 			inside = !inside
-		case b == separator && !inside:
+		case b == c.separator && !inside:
 			add(i)
 		}
 	}
 	add(len(r.text))
-	if r.fault != nil {
-		r.fields = nil
+	if !good {
+		r.fault = fault(FaultSyntax, "a quote stands in the middle of a value")
+		return
+	}
+	r.fields = fields[:len(fields):len(fields)]
+	if end := len(c.fields) + len(fields); end <= cap(c.fields) {
+		c.fields = c.fields[:end]
 	}
 }
 

@@ -83,6 +83,33 @@ func TestFaultsOfCSVRows(t *testing.T) {
 	}
 }
 
+// A value of very many lines is read in a time that grows with its size alone, and carried through.
+func TestCSVOfManyLines(t *testing.T) {
+	value := "\"" + strings.Repeat("\n", maxLine-100) + "\""
+	c, rows := csvRows(t, "id,ciphertext,x\n1,AAAA,"+value+"\n2,AAAA,\n")
+	if len(rows) != 2 || rows[0].Fault != nil || rows[1].Line != maxLine-100+3 {
+		t.Fatalf("%d rows", len(rows))
+	}
+	if got := string(c.AppendRow(nil, rows[0], &Outcome{Status: Failed, Fault: fault(FaultRegion, "x")})); got != "1,AAAA,"+value+",,failed\n" {
+		t.Errorf("%d bytes", len(got))
+	}
+}
+
+// Columns may have any names, also those that the output adds.
+func TestCSVColumnsOfOtherNames(t *testing.T) {
+	c, err := NewCSV(strings.NewReader("from,status\nAAAA,x\n"), ',', Columns{ID: "status", Blob: "from"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	row, err := c.Next()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := string(c.AppendRow(nil, row, &Outcome{Status: Moved, Blob: []byte{1, 2, 3}, From: "a/k/v"})); row.ID != "x" || got != "AQID,moved\n" {
+		t.Errorf("id %q, %q", row.ID, got)
+	}
+}
+
 func FuzzCSV(f *testing.F) {
 	f.Add("ciphertext,id\nAAAA,\"a \"\"b\"\"\"\r\n\n\"x\n\",2\n")
 	f.Fuzz(func(t *testing.T, text string) {

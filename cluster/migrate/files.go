@@ -32,7 +32,7 @@ type Files struct {
 	stream io.Writer // instead of a file
 	open   func(input io.Reader) (Format, error)
 
-	input  *digester
+	input  *feed
 	format Format
 	file   *os.File // the output, if it is one
 	sink   *sink
@@ -58,7 +58,7 @@ func (f *Files) Begin(ctx context.Context, h History) (err error) {
 	if err != nil {
 		return err
 	}
-	f.input = newDigester(f.source)
+	f.input = hashedFeed(f.source)
 	if f.format, err = f.open(f.input); err != nil {
 		return fmt.Errorf("reading the input: %w", err)
 	}
@@ -132,8 +132,7 @@ func (f *Files) Next(ctx context.Context) (*Row, error) {
 
 // Mark is how many bytes of the input the rows took, and their digest.
 func (f *Files) Mark() Mark {
-	at := f.format.Offset()
-	return Mark{Input: at, Digest: f.input.sum(at)}
+	return Mark{Input: f.format.Offset(), Digest: f.input.sum()}
 }
 
 // Write puts rows into the buffer.

@@ -24,81 +24,100 @@ type Columns struct {
 // DefaultColumns are the names that are meant if nobody says.
 var DefaultColumns = Columns{ID: "id", Blob: "ciphertext", Context: "context", To: "to", ContextTo: "context_to"}
 
-// jsonRow is what a row of JSONL needs to be written again.
+// jsonRow is a row of JSONL, with what it needs to be written again.
 type jsonRow struct {
-	line    []byte
-	members []member
+	row           Row
+	line          []byte
+	parsed        bool // it is an object that has members
+	blob, context span // the values of these members, if they are there
+	from, status  span
+	end           int // where the closing brace stands
 }
+
+// span is a part of a line; the zero value is none.
+type span struct{ from, to int }
 
 // JSONLines reads rows that are a JSON object a line.
 type JSONLines struct {
 	columns Columns
-	lines   *bufio.Reader
+	input   *feed
 	number  int64
 	line    int64
-	read    int64 // bytes
+
+	object object
+	text   arena
+	rows   []jsonRow // to be handed out
 }
 
 // NewJSONLines reads rows from r.
 func NewJSONLines(r io.Reader, columns Columns) *JSONLines {
-	return &JSONLines{columns: columns, lines: bufio.NewReaderSize(r, 64<<10)}
+	return &JSONLines{columns: columns, input: feedOf(r)}
 }
 
 // Offset is how many bytes the rows that were read took.
-func (j *JSONLines) Offset() int64 { return j.read }
+func (j *JSONLines) Offset() int64 { return j.input.settled }
+
+// rowsAtOnce is how many rows are made together.
+const rowsAtOnce = 32
+
+// newRow is the next row.
+func (j *JSONLines) newRow(line []byte) *jsonRow {
+	if len(j.rows) == 0 {
+		j.rows = make([]jsonRow, rowsAtOnce)
+	}
+	r := &j.rows[0]
+	j.rows = j.rows[1:]
+	j.number++
+	r.line = line
+	r.row = Row{Number: j.number, Line: j.line, carried: r}
+	return r
+}
 
 // Next returns the next row; [io.EOF] after the last. Empty lines are passed over. A row that cannot be read is a row with
 // a Fault, and its line is carried through as it is.
 func (j *JSONLines) Next() (*Row, error) {
 	for {
-		line, err := j.readLine()
+		line, cut, err := j.readLine()
 		if err != nil {
 			return nil, err
 		}
 		j.line++
-		if len(line.text) == 0 && !line.cut {
+		if len(line) == 0 && !cut {
 			continue
 		}
-		j.number++
-		row := &Row{Number: j.number, Line: j.line, carried: &jsonRow{line: line.text}}
-		if line.cut {
-			row.Fault = fault(FaultSyntax, "it is longer than %d bytes", maxLine)
+		r := j.newRow(line)
+		if cut {
+			r.row.Fault = fault(FaultSyntax, "it is longer than %d bytes", maxLine)
 		} else {
-			j.parse(row)
+			j.parse(r)
 		}
-		return row, nil
+		return &r.row, nil
 	}
 }
 
-type textLine struct {
-	text []byte // without its end
-	cut  bool   // it was too long, and is not whole
-}
-
-// readLine reads up to a line's end or the end of the input. The text of a line that is too long is dropped.
-func (j *JSONLines) readLine() (textLine, error) {
-	var l textLine
-	read := int64(0)
+// readLine reads up to a line's end or the end of the input, and returns it without its end. The text of a line that is
+// too long is dropped.
+func (j *JSONLines) readLine() (line []byte, cut bool, err error) {
+	read := false
 	for {
-		part, err := j.lines.ReadSlice('\n')
-		read += int64(len(part))
-		if !l.cut {
-			l.text = append(l.text, part...)
+		part, err := j.input.slice()
+		read = read || len(part) > 0
+		if !cut {
+			line = j.text.keep(line, part)
 		}
-		if len(l.text) > maxLine+2 {
-			l.text, l.cut = nil, true
+		if len(line) > maxLine+2 {
+			line, cut = nil, true
 		}
 		switch {
 		case errors.Is(err, bufio.ErrBufferFull):
 			continue
-		case err == io.EOF && len(l.text) == 0 && !l.cut:
-			return l, io.EOF
+		case err == io.EOF && !read:
+			return nil, false, io.EOF
 		case err != nil && err != io.EOF:
-			return l, err
+			return nil, false, err
 		}
-		l.text = trimEnd(l.text)
-		j.read += read
-		return l, nil
+		j.input.settle()
+		return trimEnd(line), cut, nil
 	}
 }
 
@@ -115,51 +134,58 @@ func trimEnd(text []byte) []byte {
 }
 
 // parse reads the members of a row that mean something.
-func (j *JSONLines) parse(row *Row) {
-	carried := row.carried.(*jsonRow)
-	members, reason := splitObject(carried.line)
-	if reason != "" {
-		row.Fault = fault(FaultSyntax, "%s", reason)
+func (j *JSONLines) parse(r *jsonRow) {
+	if reason := j.object.split(r.line); reason != "" {
+		r.row.Fault = fault(FaultSyntax, "%s", reason)
 		return
 	}
-	carried.members = members
-	hasBlob := false
-	for _, m := range members {
-		switch m.name {
-		case j.columns.ID:
-			row.ID = idText(m.value)
-		case j.columns.Blob:
-			hasBlob = true
-			var text string
-			if json.Unmarshal(m.value, &text) != nil || m.value[0] != '"' {
-				row.setFault(fault(FaultNoBlob, "%q is not a text", j.columns.Blob))
-				continue
-			}
-			row.setBlob(text)
-		case j.columns.Context:
-			if context, ok := row.parseContext(m.value); ok {
-				row.Context = context
-			}
-		case j.columns.ContextTo:
-			row.setTarget(m.value)
-		case j.columns.To:
-			if json.Unmarshal(m.value, &row.To) != nil {
-				row.setFault(fault(FaultSyntax, "%q is not a text", j.columns.To))
-			}
-		}
+	r.parsed, r.end = len(j.object.members) > 0, j.object.end
+	for _, m := range j.object.members {
+		j.parseMember(r, m)
 	}
-	if !hasBlob {
-		row.setFault(fault(FaultNoBlob, "it has no %q", j.columns.Blob))
+	if r.blob == (span{}) {
+		r.row.setFault(fault(FaultNoBlob, "it has no %q", j.columns.Blob))
 	}
 }
 
-// idText is an id as text: a text without its quotes, anything else as it is written.
-func idText(value []byte) string {
-	var text string
-	if value[0] == '"' && json.Unmarshal(value, &text) == nil {
-		return text
+// parseMember reads one of them.
+func (j *JSONLines) parseMember(r *jsonRow, m member) {
+	row, at := &r.row, span{m.from, m.to}
+	switch string(m.name) {
+	case j.columns.Blob:
+		r.blob = at
+		if text, ok := m.text(); ok {
+			row.setBlobIn(&j.text, text)
+		} else {
+			row.setFault(fault(FaultNoBlob, "%q is not a text", j.columns.Blob))
+		}
+		return
+	case j.columns.ID:
+		text, ok := m.text()
+		if !ok {
+			text = m.value
+		}
+		row.ID = string(text)
+	case j.columns.Context:
+		r.context = at
+		if context, ok := row.parseContext(m.value); ok {
+			row.Context = context
+		}
+	case j.columns.ContextTo:
+		row.setTarget(m.value)
+	case j.columns.To:
+		if text, ok := m.text(); ok {
+			row.To = string(text)
+		} else if string(m.value) != "null" {
+			row.setFault(fault(FaultSyntax, "%q is not a text", j.columns.To))
+		}
 	}
-	return string(value)
+	switch string(m.name) {
+	case columnFrom:
+		r.from = at
+	case columnStatus:
+		r.status = at
+	}
 }
 
 // setFault notes what is wrong with a row; the first fault stays.
@@ -169,14 +195,25 @@ func (r *Row) setFault(e *RowError) {
 	}
 }
 
+// base64Blob is how blobs are written: standard Base64 with padding, of which there is one form for each blob.
+var base64Blob = base64.StdEncoding.Strict()
+
 // setBlob decodes a blob, which is standard Base64 with padding.
-func (r *Row) setBlob(text string) {
-	blob, err := base64.StdEncoding.Strict().DecodeString(text)
-	if err != nil || base64.StdEncoding.EncodedLen(len(blob)) != len(text) {
+func (r *Row) setBlob(text string) { r.setBlobIn(&arena{}, []byte(text)) }
+
+// setBlobIn decodes a blob into a piece of room.
+func (r *Row) setBlobIn(room *arena, text []byte) {
+	if len(text)%4 != 0 { // also one with line ends in it, which the decoder passes over
 		r.setFault(fault(FaultNoBlob, "it is not standard Base64"))
 		return
 	}
-	r.Blob = blob
+	blob := room.take(base64Blob.DecodedLen(len(text)))
+	n, err := base64Blob.Decode(blob, text)
+	if err != nil || base64Blob.EncodedLen(n) != len(text) {
+		r.setFault(fault(FaultNoBlob, "it is not standard Base64"))
+		return
+	}
+	r.Blob = blob[:n:n]
 }
 
 // setTarget reads the context that the new blob is to be sealed in; null leaves that to others.
@@ -189,9 +226,9 @@ func (r *Row) setTarget(text []byte) {
 	}
 }
 
-// parseContext reads an encryption context; null is none. One that cannot be read is a fault of the row.
+// parseContext reads an encryption context; null and empty are none.
 func (r *Row) parseContext(text []byte) (crypto.Context, bool) {
-	if string(text) == "null" {
+	if len(text) == 0 || string(text) == "null" {
 		return crypto.Context{}, true
 	}
 	context, err := crypto.ParseContext(text)
@@ -210,56 +247,91 @@ func (r *Row) parseContext(text []byte) (crypto.Context, bool) {
 // AppendRow appends a row with its outcome: the line as it was, with the new blob and its context in the place of the old
 // ones, and the members from and status, which are replaced if they are there. A line that could not be read stays as it is.
 func (j *JSONLines) AppendRow(dst []byte, row *Row, o *Outcome) []byte {
-	carried := row.carried.(*jsonRow)
-	if carried.members == nil {
-		return append(append(dst, carried.line...), '\n')
+	r := row.carried.(*jsonRow)
+	if !r.parsed {
+		return append(append(dst, r.line...), '\n')
 	}
-	news := map[string]string{"from": jsonText(o.From), "status": jsonText(string(o.Status))}
+	places := [...]span{memberFrom: r.from, memberStatus: r.status, memberBlob: {}, memberContext: {}}
+	newContext := false
 	if o.Status == Moved {
-		news[j.columns.Blob] = jsonText(o.text())
-		if row.newContext() {
-			news[j.columns.Context] = contextText(row.sealing())
+		places[memberBlob] = r.blob
+		if newContext = row.newContext(); newContext {
+			places[memberContext] = r.context
 		}
 	}
 	at := 0
-	for _, m := range carried.members {
-		value, changed := news[m.name]
-		if !changed {
-			continue
-		}
-		delete(news, m.name)
-		dst = append(dst, carried.line[at:m.from]...)
-		dst = append(dst, value...)
-		at = m.to
+	for next := r.nextPlace(&places); next >= 0; next = r.nextPlace(&places) {
+		dst = append(dst, r.line[at:places[next].from]...)
+		dst = appendMember(dst, next, row, o)
+		at = places[next].to
+		places[next] = span{}
 	}
-	end := lastBrace(carried.line)
-	dst = append(dst, carried.line[at:end]...)
-	for _, name := range []string{j.columns.Context, "from", "status"} { // in this order; the blob is always there
-		if value, left := news[name]; left {
-			dst = append(append(append(append(dst, ','), jsonText(name)...), ':'), value...)
-			delete(news, name)
-		}
+	dst = append(dst, r.line[at:r.end]...)
+	if newContext && r.context == (span{}) {
+		dst = append(appendJSONText(append(dst, ','), j.columns.Context), ':')
+		dst = appendMember(dst, memberContext, row, o)
 	}
-	dst = append(dst, carried.line[end:]...)
+	if r.from == (span{}) && j.columns.Blob != columnFrom {
+		dst = append(dst, `,"from":`...)
+		dst = appendMember(dst, memberFrom, row, o)
+	}
+	if r.status == (span{}) && j.columns.Blob != columnStatus {
+		dst = append(dst, `,"status":`...)
+		dst = appendMember(dst, memberStatus, row, o)
+	}
+	dst = append(dst, r.line[r.end:]...)
 	return append(dst, '\n')
 }
 
-// lastBrace is where an object ends.
-func lastBrace(line []byte) int {
-	at := len(line) - 1
-	for line[at] != '}' {
-		at--
+// nextPlace is which of the places comes first in the line; -1 if none is left.
+func (r *jsonRow) nextPlace(places *[memberKinds]span) int {
+	next := -1
+	for i, p := range places {
+		if p != (span{}) && (next < 0 || p.from < places[next].from) {
+			next = i
+		}
 	}
-	return at
+	return next
 }
 
-// jsonText is a text in quotes.
-func jsonText(text string) string {
-	b, err := json.Marshal(text)
-	if err != nil { // of a text there is none
-		return `""`
+// The members of a row that an outcome decides about.
+const (
+	memberFrom = iota
+	memberStatus
+	memberBlob
+	memberContext
+	memberKinds
+)
+
+// appendMember appends the value of one of them.
+func appendMember(dst []byte, which int, row *Row, o *Outcome) []byte {
+	switch which {
+	case memberFrom:
+		return appendJSONText(dst, o.From)
+	case memberStatus:
+		return appendJSONText(dst, string(o.Status))
+	case memberContext:
+		return append(dst, contextText(row.sealing())...)
 	}
-	return string(b)
+	dst = append(dst, '"')
+	dst = base64Blob.AppendEncode(dst, o.Blob)
+	return append(dst, '"')
+}
+
+// appendJSONText appends a text in quotes.
+func appendJSONText(dst []byte, text string) []byte {
+	for i := range len(text) {
+		if b := text[i]; b < ' ' || b > '~' || b == '"' || b == '\\' || b == '<' || b == '>' || b == '&' {
+			b, err := json.Marshal(text)
+			if err != nil { // of a text there is none
+				return append(dst, `""`...)
+			}
+			return append(dst, b...)
+		}
+	}
+	dst = append(dst, '"')
+	dst = append(dst, text...)
+	return append(dst, '"')
 }
 
 // contextText is a context as rows have it.

@@ -3,15 +3,21 @@ package migrate
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 	"testing"
 )
 
 func FuzzSplitObject(f *testing.F) {
-	for _, seed := range []string{`{}`, ` { "a" : 1 , "b":[1,{"x":"}"}] }`, `{"a":"\"},","b":null}`, `{"a":1,"\u0061":2}`, `[]`, `{"a"`, `{"":{}}`, "{\"a\":1}\n"} {
+	for _, seed := range []string{`{}`, ` { "a" : 1 , "b":[1,{"x":"}"}] }`, `{"a":"\"},","b":null}`, `{"a":1,"\u0061":2}`, `[]`, `{"a"`, `{"":{}}`, "{\"a\":1}\n", `{"a":-0.5e+7,"b":[true,false,null]}`, `{"a":01}`, `{"a":"\u12g4"}`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, line []byte) {
-		members, reason := splitObject(line)
+		var o object
+		reason := o.split(line)
+		members := o.members
+		if valid := json.Valid(line); valid != (reason != notJSON) {
+			t.Fatalf("%q: %q, and encoding/json says %v", line, reason, valid)
+		}
 		var want map[string]json.RawMessage
 		err := json.Unmarshal(line, &want)
 		if reason != "" {
@@ -21,20 +27,22 @@ func FuzzSplitObject(f *testing.F) {
 			t.Fatalf("%q: %d members, encoding/json finds %d (%v)", line, len(members), len(want), err)
 		}
 		for _, m := range members {
-			if !bytes.Equal(m.value, want[m.name]) || !bytes.Equal(line[m.from:m.to], m.value) {
-				t.Errorf("%q: member %q is %q, want %q", line, m.name, m.value, want[m.name])
+			if !bytes.Equal(m.value, want[string(m.name)]) || !bytes.Equal(line[m.from:m.to], m.value) {
+				t.Errorf("%q: member %q is %q, want %q", line, m.name, m.value, want[string(m.name)])
 			}
 		}
 	})
 }
 
 func TestSplitObjectRefuses(t *testing.T) {
+	deep := func(n int) string { return `{"a":` + strings.Repeat("[", n) + strings.Repeat("]", n) + "}" }
 	for text, reason := range map[string]string{
+		deep(maxDepth - 1): "", deep(maxDepth): "it is not valid JSON",
 		``: "it is not valid JSON", `[1]`: "it is not a JSON object", `"x"`: "it is not a JSON object", `{"a":1,"a":2}`: "it has a member twice",
 		`{"a":1} {}`: "it is not valid JSON", `{'a':1}`: "it is not valid JSON", `null`: "it is not a JSON object",
 	} {
-		if _, got := splitObject([]byte(text)); got != reason {
-			t.Errorf("%s: %q, want %q", text, got, reason)
+		if got := new(object).split([]byte(text)); got != reason {
+			t.Errorf("%.100s: %q, want %q", text, got, reason)
 		}
 	}
 }
