@@ -1,7 +1,5 @@
 package migrate
 
-import "encoding/base64"
-
 // Status is what came of a row.
 type Status string
 
@@ -23,6 +21,3 @@ type Outcome struct {
 	From   string    // REGION/KEYID/VERSION of the blob that was there; empty if it was none
 	Fault  *RowError // of Failed
 }
-
-// text is the blob as formats write it.
-func (o *Outcome) text() string { return base64.StdEncoding.EncodeToString(o.Blob) }
