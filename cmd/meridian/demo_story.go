@@ -102,7 +102,7 @@ func (d *demo) story(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return d.local("the data is decrypted with it, here, and is the same", func() error {
+	err = d.local("the data is decrypted with it, here, and is the same", func() error {
 		key, err := base64.StdEncoding.DecodeString(back.Plaintext)
 		if err != nil {
 			return err
@@ -117,6 +117,10 @@ func (d *demo) story(ctx context.Context) error {
 		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	return d.moveMany(ctx, first, second)
 }
 
 // makeKey makes a key in a region and gives it the story's alias, on two nodes.
