@@ -74,6 +74,7 @@ type Key struct {
 	MaterialExpires   time.Time        // of imported material; zero: never, or there is none
 	ImportVersion     crypto.VersionID // what was imported, also while it is deleted; zero: nothing yet
 	ImportFingerprint []byte           // of that material, see crypto.Keyring.Fingerprint
+	ImportTokens      int              // that it has, expired or not
 
 	tags   int
 	policy bool
@@ -139,6 +140,7 @@ func keyOf(id crypto.KeyID, r *storepb.KeyRecord) (*Key, error) {
 		StateChangedBy:                r.StateChangedBy,
 		MaterialExpires:               timeOf(r.MaterialExpiresMs),
 		ImportFingerprint:             r.ImportFingerprint,
+		ImportTokens:                  len(r.ImportTokens),
 		tags:                          int(r.Tags),
 		policy:                        r.Policy,
 	}

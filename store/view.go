@@ -128,11 +128,13 @@ func (v *View) StateHash() [32]byte { return [32]byte(v.state.StateHash) }
 
 // Totals counts what a region has.
 type Totals struct {
-	Keys, Versions uint64
+	Keys, Versions, ImportTokens uint64
 }
 
 // Totals returns the counters of the region's limits, without looking at keys.
-func (v *View) Totals() Totals { return Totals{Keys: v.state.Keys, Versions: v.state.Versions} }
+func (v *View) Totals() Totals {
+	return Totals{Keys: v.state.Keys, Versions: v.state.Versions, ImportTokens: v.state.ImportTokens}
+}
 
 // Region returns what the region is; false before InitRegion was applied.
 func (v *View) Region() (Region, bool) {

@@ -45,7 +45,7 @@ func handleGetParametersForImport(ctx context.Context, c *Call) error {
 	case scheme.Available() != nil:
 		return errInvalid("WrappingAlgorithm", string(scheme)+" is not served in FIPS-only mode")
 	}
-	k, err := c.externalKey(ctx)
+	k, err := c.keyForToken(ctx)
 	if err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func handleGetParametersForImport(ctx context.Context, c *Call) error {
 		KeyId: idBytes(k.ID), TokenHash: hash[:], Wrapped: wrapped, Scheme: string(scheme), TtlMs: importTokenTime.Milliseconds(), Limit: maxImportTokens,
 	}}}, subject{key: k.ID, refusal: func(result *storepb.Result) error {
 		if result.Code == storepb.Code_LIMIT {
-			return errThrottled("too many import tokens of the region wait to be used or to expire", time.Minute)
+			return errTokens()
 		}
 		return nil
 	}})
@@ -82,6 +82,25 @@ func handleGetParametersForImport(ctx context.Context, c *Call) error {
 	c.Answer.Base64("PublicKey", pair.Public().DER())
 	c.Answer.Time("TokenExpireTime", time.UnixMilli(result.ExpiresMs))
 	return nil
+}
+
+func errTokens() *Error {
+	return errThrottled("too many import tokens of the region wait to be used or to expire", time.Minute)
+}
+
+// keyForToken finds the key of the request. It refuses early, before a pair is made, what the region would refuse in the
+// end because it has no room for tokens.
+func (c *Call) keyForToken(ctx context.Context) (found *store.Key, err error) {
+	err = c.read(ctx, func(v *store.View) error {
+		if found, err = c.findExternalKey(v); err != nil {
+			return err
+		}
+		if found.ImportTokens == 0 && v.Totals().ImportTokens >= maxImportTokens {
+			return errTokens()
+		}
+		return nil
+	})
+	return found, err
 }
 
 // externalKey finds the key of the request, allowed, in a state for the action and of origin EXTERNAL.

@@ -10,7 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"meridian/cluster"
+	"meridian/crypto"
 	"meridian/store"
 	"meridian/store/storepb"
 )
@@ -325,4 +328,59 @@ func TestTokensAreBounded(t *testing.T) {
 	result := &storepb.Result{Code: storepb.Code_LIMIT, What: "import tokens", Limit: 1}
 	h.proposed = func() *storepb.Result { return result }
 	h.fails(t, CodeRejectedThrottling, "GetParametersForImport", params{"KeyId": key, "WrappingAlgorithm": "RSAES_OAEP_SHA_256", "WrappingKeySpec": "RSA_2048"})
+}
+
+// fillTokens gives the region as many import tokens as it may have, ten to a key, and returns the ids of the keys.
+func (h *harness) fillTokens(t *testing.T) (keys []string) {
+	t.Helper()
+	var entries []store.Entry
+	add := func(c *storepb.Command) {
+		c.Version, c.Id, c.StampUnixMs = commandVersion, randomID(), h.clock.now().UnixMilli()
+		data, err := proto.Marshal(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.index++
+		entries = append(entries, store.Entry{Index: h.index, Term: 1, Kind: store.Command, Data: data})
+	}
+	for i := range maxImportTokens {
+		if i%10 == 0 {
+			id := crypto.NewKeyID()
+			keys = append(keys, id.String())
+			add(&storepb.Command{Body: &storepb.Command_CreateKey{CreateKey: &storepb.CreateKey{KeyId: id[:], Origin: originExternal}}})
+		}
+		id, _ := crypto.ParseKeyID(keys[i/10])
+		add(&storepb.Command{Body: &storepb.Command_CreateImportToken{CreateImportToken: &storepb.CreateImportToken{
+			KeyId: id[:], TokenHash: randomID(), Wrapped: []byte("private key"), Scheme: "RSAES_OAEP_SHA_256", TtlMs: importTokenTime.Milliseconds(),
+		}}})
+	}
+	results, err := h.store.Apply(entries)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range results {
+		if r.Code != storepb.Code_OK {
+			t.Fatal(r)
+		}
+	}
+	return keys
+}
+
+// A region that is full of tokens gives a key that has some another for its oldest, and spends no RSA pair on one that has
+// none.
+func TestImportTokensOfAFullRegion(t *testing.T) {
+	h := newHarness(t, Limits{})
+	waiting := h.keyIn(t, "PendingImport")
+	full := h.fillTokens(t)
+	p := params{"WrappingAlgorithm": "RSAES_OAEP_SHA_256", "WrappingKeySpec": "RSA_2048"}
+	for range 2 * keyPairBurst {
+		if r := h.fails(t, CodeRejectedThrottling, "GetParametersForImport", with(p, "KeyId", waiting)); !strings.Contains(r.message(), "import tokens") {
+			t.Fatal(r.message())
+		}
+	}
+	h.ok(t, "GetParametersForImport", with(p, "KeyId", full[0]))
+	if k := h.key(t, full[0]); k.ImportTokens != 10 {
+		t.Errorf("%d tokens", k.ImportTokens)
+	}
+	h.fails(t, CodeRejectedThrottling, "GetParametersForImport", with(p, "KeyId", waiting))
 }
