@@ -106,7 +106,7 @@ func withoutText(err error, text string) error {
 	if signed || strings.Contains(answer.Message, text) || strings.Contains(answer.Recommend, text) {
 		clean.Message, clean.Recommend = "the region refuses it, in words that are not shown because they may hold the plaintext", ""
 	}
-	return fmt.Errorf("Encrypt: %w", &clean)
+	return fmt.Errorf("encrypting: %w", &clean)
 }
 
 // Plan reads every row and sorts it by where it is from and where it would go.
