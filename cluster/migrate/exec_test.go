@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -101,8 +100,14 @@ func (s *store) check(rows int) {
 		}
 	}
 	// Nothing that was started is left.
-	if out, err := exec.Command("pgrep", "-f", s.folder).CombinedOutput(); err == nil {
-		s.t.Errorf("processes are left: %s", out)
+	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, name := range lines {
+		if text, err := os.ReadFile(name); err == nil && bytes.Contains(text, []byte(s.folder)) {
+			s.t.Errorf("a process is left: %s", bytes.ReplaceAll(text, []byte{0}, []byte{' '}))
+		}
 	}
 }
 
@@ -203,7 +208,7 @@ func TestExecHangs(t *testing.T) {
 			s := newStore(t, 12)
 			s.put("bad", bad)
 			if bad == "" {
-				s.put("program", "#!/bin/sh\n[ $1 = read ] || exec cat\nsleep 1000 # "+s.folder)
+				s.put("program", "#!/bin/sh\n[ $1 = read ] || exec cat\ntail -f "+s.folder+"/bad")
 			}
 			ctx, cancel := context.WithCancel(t.Context())
 			time.AfterFunc(time.Second, cancel)
@@ -224,12 +229,14 @@ func TestExecIDs(t *testing.T) {
 	s.put("store/003.json", `{"id":"a\nb","ciphertext":"YmxvYiAy"}`+"\n")
 	s.put("store/004.json", "broken\n")
 	stop := errors.New("stop")
-	last, err := Run(t.Context(), s.config(func(call int64) error {
+	cfg := s.config(func(call int64) error {
 		if call == 2 {
 			return stop
 		}
 		return nil
-	}))
+	})
+	cfg.Parallel = 1
+	last, err := Run(t.Context(), cfg)
 	if !errors.Is(err, stop) || last.Rows < 3 {
 		t.Fatalf("%+v, %v", last, err)
 	}
