@@ -132,11 +132,16 @@ func TestDeadNodeCostsLittle(t *testing.T) {
 // A region of which no node can answer is waited for; one that can never be reached as it was named is not.
 func TestHopelessRegion(t *testing.T) {
 	c := newCloud(t, "cn-a", 2)
-	c.refuse = func(string, int, map[string]string) (int, string) { return 503, "ServiceUnavailableTemporary" }
-	r := testRegion(t, time.Second, c.servers[0].URL, c.servers[1].URL)
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	if err := r.Call(ctx, "DescribeKey", nil, nil); !errors.Is(err, context.DeadlineExceeded) {
+	c.refuse = func(_ string, call int, _ map[string]string) (int, string) {
+		if call == 5 { // both nodes were asked twice
+			cancel()
+		}
+		return 503, "ServiceUnavailableTemporary"
+	}
+	r := testRegion(t, time.Minute, c.servers[0].URL, c.servers[1].URL)
+	if err := r.Call(ctx, "DescribeKey", nil, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("a region that is down: %v", err)
 	}
 	if got := r.Traffic(); got.Throttled < 2 {
@@ -168,6 +173,23 @@ func TestThrottling(t *testing.T) {
 		}
 		if got := r.Traffic(); got.Throttled != 1 || got.Calls != 2 {
 			t.Errorf("%v: %+v", answer, got)
+		}
+	}
+}
+
+// An answer that says to come later is no answer about the request, also when nobody can wait any more.
+func TestNoTimeToComeLater(t *testing.T) {
+	for _, answer := range []struct {
+		status int
+		code   string
+	}{{400, "Throttling.User"}, {429, "Rejected.Throttling"}, {503, "ServiceUnavailableTemporary"}, {500, "InternalFailure"}} {
+		c := newCloud(t, "cn-a", 1)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		c.refuse = func(string, int, map[string]string) (int, string) { cancel(); return answer.status, answer.code }
+		err := testRegion(t, time.Minute, c.servers[0].URL).Call(ctx, "DescribeKey", nil, nil)
+		if refused, rest := refusal(err); refused != nil || !errors.Is(rest, context.Canceled) {
+			t.Errorf("%v: %v, %v", answer, refused, rest)
 		}
 	}
 }

@@ -107,15 +107,16 @@ func (r *Region) ask(ctx context.Context, call func(*client.Client) (client.Resp
 		at := r.nodes.pick(began, tried)
 		tried[at] = true
 		resp, err := call(r.clients[at])
-		why := judge(ctx, err)
-		if why != unreached && ctx.Err() == nil {
+		why := judge(err)
+		if why != unreached {
 			r.traffic.answered(resp.RequestID)
+		}
+		if why != fine && why != final && ctx.Err() != nil { // not a word about the request: nobody is to take it for one
+			return permanent(fmt.Errorf("%w; the last answer was: %v", context.Cause(ctx), err))
 		}
 		switch why {
 		case fine, final:
-			if ctx.Err() == nil {
-				r.nodes.answered(at)
-			}
+			r.nodes.answered(at)
 			return permanent(err)
 		case throttled:
 			r.nodes.answered(at)
@@ -156,13 +157,11 @@ const (
 )
 
 // judge says what came of an attempt.
-func judge(ctx context.Context, err error) verdict {
+func judge(err error) verdict {
 	var answer *client.Error
 	switch {
 	case err == nil:
 		return fine
-	case ctx.Err() != nil:
-		return final
 	case !errors.As(err, &answer):
 		return unreached
 	case answer.Status == http.StatusTooManyRequests, strings.HasPrefix(answer.Code, "Rejected.Throttling"), strings.HasPrefix(answer.Code, "Throttling"):
