@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 )
@@ -24,6 +25,16 @@ type Medium interface {
 	// Close gives back what the medium holds, also of one that was never begun. What was not made durable is lost.
 	Close() error
 }
+
+// contextKeeper is a medium that writes the encryption context of a row beside its new blob. With any other one a context
+// that is not the row's own would be lost, and the blob with it.
+type contextKeeper interface{ keepsContexts() }
+
+func (f *Files) keepsContexts() {}
+func (e *Exec) keepsContexts()  {}
+
+// ErrNoContexts says that a run was to give rows other contexts where these cannot be written.
+var ErrNoContexts = errors.New("rows cannot be sealed in other encryption contexts here: there is no place to write them")
 
 // Mark is a place in the input. It is part of a [Checkpoint].
 type Mark struct {

@@ -3,6 +3,7 @@ package migrate
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -177,5 +178,22 @@ func TestSkippedKeys(t *testing.T) {
 	}
 	if _, err := way.from.KeyIDs(t.Context(), []string{"alias/none"}); err == nil {
 		t.Error("an alias that is not there is taken")
+	}
+}
+
+// Where no context can be written, none is changed: the blobs would open for nobody.
+func TestNewContextsNeedAPlace(t *testing.T) {
+	way := &mirror{batch: 1}
+	cfg := testConfig(t, t.TempDir(), testInput(10), way)
+	var err error
+	if cfg.Rules.Contexts, err = ParseContextRules([]string{"a=b"}); err != nil {
+		t.Fatal(err)
+	}
+	cfg.Medium = struct{ Medium }{cfg.Medium} // one that says nothing of contexts
+	if last, err := Run(t.Context(), cfg); !errors.Is(err, ErrNoContexts) || last.Rows != 0 {
+		t.Errorf("%+v, %v", last, err)
+	}
+	if _, err := os.Stat(cfg.Journal); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a run that was refused has a journal: %v", err)
 	}
 }

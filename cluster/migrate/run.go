@@ -58,10 +58,13 @@ var (
 
 // Run moves every row of the medium, or goes on where an earlier run of the same kind ended. It returns the last
 // checkpoint, with an error if the run is not done. When ctx ends it finishes the batches under way first. Errors:
-// [ErrStopped], [ErrTooManyFailures], [ErrInputChanged], [ErrOtherRun], [ErrJournalDamaged], the way's, the medium's, the
-// disk's.
+// [ErrStopped], [ErrTooManyFailures], [ErrNoContexts], [ErrInputChanged], [ErrOtherRun], [ErrJournalDamaged], the way's,
+// the medium's, the disk's.
 func Run(ctx context.Context, cfg Config) (last Checkpoint, err error) {
 	defer func() { err = errors.Join(err, cfg.Medium.Close()) }()
+	if _, keeps := cfg.Medium.(contextKeeper); !keeps && len(cfg.Rules.Contexts) > 0 {
+		return Checkpoint{}, ErrNoContexts
+	}
 	if cfg.Parallel <= 0 {
 		cfg.Parallel = 4
 	}

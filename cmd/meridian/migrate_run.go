@@ -300,7 +300,7 @@ func (f *migrateRun) report(p *printer, way string, last migrate.Checkpoint, run
 		switch {
 		case errors.Is(runErr, migrate.ErrStopped), errors.Is(runErr, context.Canceled):
 			return &exitError{exitInterrupted, fmt.Errorf("stopped after %s rows; %s", grouped(uint64(last.Rows)), f.goesOn())}
-		case errors.Is(runErr, migrate.ErrOtherRun), errors.Is(runErr, migrate.ErrInputChanged), errors.Is(runErr, os.ErrExist), errors.Is(runErr, migrate.ErrHeader):
+		case errors.Is(runErr, migrate.ErrOtherRun), errors.Is(runErr, migrate.ErrInputChanged), errors.Is(runErr, os.ErrExist), errors.Is(runErr, migrate.ErrHeader), errors.Is(runErr, migrate.ErrNoContexts):
 			return usageError("%w", runErr)
 		case errors.Is(runErr, migrate.ErrTooManyFailures):
 			err = &exitError{exitFailedRows, runErr}
