@@ -112,6 +112,7 @@ func TestCSVColumnsOfOtherNames(t *testing.T) {
 
 func FuzzCSV(f *testing.F) {
 	f.Add("ciphertext,id\nAAAA,\"a \"\"b\"\"\"\r\n\n\"x\n\",2\n")
+	f.Add("ciphertext,context_to\nAAAA,\"{\"\"a\"\":\"\"b,\"\"}\"\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		c, err := NewCSV(strings.NewReader(text), ',', DefaultColumns)
 		if err != nil {
@@ -131,6 +132,13 @@ func FuzzCSV(f *testing.F) {
 			again, err := csv.NewReader(strings.NewReader(out)).ReadAll()
 			if err != nil || len(again) != 2 || again[1][slices.Index(again[0], "ciphertext")] != "eA==" || again[1][slices.Index(again[0], "from")] != "\",\n" {
 				t.Errorf("%q comes out as %q: %v", text, out, err)
+			}
+			moved, err := NewCSV(strings.NewReader(out), ',', DefaultColumns)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if after, err := moved.Next(); err != nil || row.Fault == nil && !after.Context.Equal(row.sealing()) {
+				t.Errorf("%q comes out as %q, in another context: %v", text, out, err)
 			}
 		}
 	})

@@ -97,6 +97,7 @@ func TestJSONMembersOfOtherNames(t *testing.T) {
 
 func FuzzJSONLines(f *testing.F) {
 	f.Add([]byte(`{"id":"42","ciphertext":"AAAA","context":{"app":"pay"},"to":"alias/pay","other":[1]}` + "\n{}"))
+	f.Add([]byte(`{"ciphertext":"AAAA","context_to":{"a":"<\u2028"}}` + "\n" + `{"context":{"a":"b"},"context_to":{},"ciphertext":""}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		j := NewJSONLines(strings.NewReader(string(text)), DefaultColumns)
 		for {
@@ -111,6 +112,10 @@ func FuzzJSONLines(f *testing.F) {
 			var out map[string]any
 			if err := json.Unmarshal(line, &out); err != nil || out["status"] != "moved" || out["from"] != `"/` {
 				t.Errorf("%q comes out as %q: %v", text, line, err)
+			}
+			again, err := NewJSONLines(strings.NewReader(string(line)), DefaultColumns).Next()
+			if err != nil || row.Fault == nil && !again.Context.Equal(row.sealing()) {
+				t.Errorf("%q comes out as %q, in another context: %v", text, line, err)
 			}
 		}
 	})
