@@ -47,6 +47,7 @@ const (
 	FaultDuplicate = "DuplicateID" // an earlier row has the same id
 	FaultRegion    = "OtherRegion" // the blob is of neither region
 	FaultNoTarget  = "NoTarget"    // neither the row nor the mapping names a key to seal it under
+	FaultChanged   = "Changed"     // another writer was there meanwhile, and what it wrote stays
 	FaultTooLarge  = "TooLarge"    // the way cannot carry a plaintext of this size
 )
 

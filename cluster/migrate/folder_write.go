@@ -1,0 +1,162 @@
+package migrate
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+	"syscall"
+	"time"
+)
+
+// Write replaces files, or writes them into the other folder.
+func (f *Folder) Write(_ context.Context, rows []*Row, outcomes []Outcome) error {
+	if f.out != nil {
+		return f.writeOut(rows, outcomes)
+	}
+	var changes []Change
+	var places []int
+	for i, row := range rows {
+		if o := &outcomes[i]; o.Status == Moved {
+			file := row.carried.(*folderFile)
+			changes = append(changes, Change{Row: row.Number, Key: row.ID, Before: file.content, After: file.after(o)})
+			places = append(places, i)
+		}
+	}
+	if err := f.undo.Append(changes...); err != nil {
+		return err
+	}
+	if err := f.undo.Sync(); err != nil {
+		return err
+	}
+	for i, c := range changes {
+		refused, err := f.replace(c, rows[places[i]].carried.(*folderFile).info)
+		if err != nil {
+			return err
+		}
+		if refused != nil {
+			outcomes[places[i]] = Outcome{Status: Failed, From: outcomes[places[i]].From, Fault: refused}
+		}
+	}
+	return nil
+}
+
+// replace makes After of a file that is still Before. info says what else it is.
+func (f *Folder) replace(c Change, info fs.FileInfo) (*RowError, error) {
+	made, refused, err := writeBeside(f.root, c.Key, c.After, info, true)
+	if refused != nil || err != nil {
+		return refused, err
+	}
+	now, err := f.root.Lstat(c.Key)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fault(FaultChanged, "another writer deleted it meanwhile"), f.root.Remove(made)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if content, refused := readSmall(f.root, c.Key, now, maxReplaced); refused != nil || !bytes.Equal(content, c.Before) {
+		return fault(FaultChanged, "another writer changed it meanwhile; that stays"), f.root.Remove(made)
+	}
+	if err := f.root.Rename(made, c.Key); err != nil {
+		return nil, err
+	}
+	f.dirty[path.Dir(c.Key)] = true
+	return nil, nil
+}
+
+// writeOut writes the files of all rows, as they are after the move, with the files of their contexts. What is no regular
+// file, or too long, is not there.
+func (f *Folder) writeOut(rows []*Row, outcomes []Outcome) error {
+	for i, row := range rows {
+		file := row.carried.(*folderFile)
+		if file.content == nil {
+			continue
+		}
+		if err := f.makeFolder(path.Dir(row.ID)); err != nil {
+			return err
+		}
+		for at, content := range map[string][]byte{row.ID: file.after(&outcomes[i]), row.ID + contextEnd: file.context} {
+			if content == nil {
+				continue
+			}
+			made, _, err := writeBeside(f.out, at, content, file.info, false)
+			if err == nil {
+				err = f.out.Rename(made, at)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		f.dirty[path.Dir(row.ID)] = true
+	}
+	return nil
+}
+
+// makeFolder makes a folder of the output and those above it, with the modes that they have in the input.
+func (f *Folder) makeFolder(at string) error {
+	if at == "." || f.dirty[at] {
+		return nil
+	}
+	if err := f.makeFolder(path.Dir(at)); err != nil {
+		return err
+	}
+	mode := fs.FileMode(0o700)
+	if info, err := f.root.Lstat(at); err == nil { // it may be gone by now
+		mode = info.Mode().Perm() | 0o700
+	}
+	if err := f.out.Mkdir(at, mode); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	f.dirty[path.Dir(at)] = true
+	return nil
+}
+
+// writeBeside writes a file that is to take a name, on disk with mode, owner and time of change of another, and returns
+// the name that it has until then: the same one at each start, so that a kill leaves no heap of them. An owner that cannot
+// be given is refused where it has to be kept.
+func writeBeside(root *os.Root, name string, content []byte, like fs.FileInfo, keepOwner bool) (made string, refused *RowError, err error) {
+	sum := sha256.Sum256([]byte(path.Base(name)))
+	made = path.Join(path.Dir(name), newPrefix+hex.EncodeToString(sum[:8]))
+	if err := root.Remove(made); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", nil, err
+	}
+	file, err := root.OpenFile(made, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return "", nil, err
+	}
+	_, err = file.Write(content)
+	if err == nil {
+		refused, err = beLike(file, like, keepOwner)
+	}
+	if err == nil && refused == nil {
+		err = root.Chtimes(made, time.Time{}, like.ModTime())
+	}
+	if err == nil && refused == nil {
+		err = file.Sync()
+	}
+	if err = errors.Join(err, file.Close()); err != nil || refused != nil {
+		return "", refused, errors.Join(err, root.Remove(made))
+	}
+	return made, nil, nil
+}
+
+// beLike gives a file owner, group and mode of another.
+func beLike(file *os.File, like fs.FileInfo, keepOwner bool) (*RowError, error) {
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	is, isOK := info.Sys().(*syscall.Stat_t)
+	want, wantOK := like.Sys().(*syscall.Stat_t)
+	if isOK && wantOK && (is.Uid != want.Uid || is.Gid != want.Gid) {
+		err := file.Chown(int(want.Uid), int(want.Gid))
+		if err != nil && keepOwner {
+			return fault(FaultFile, "its owner and group cannot be kept: %v", err), nil
+		}
+	}
+	return nil, file.Chmod(like.Mode() & (fs.ModePerm | fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky))
+}

@@ -1,0 +1,473 @@
+package migrate
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"meridian/crypto"
+)
+
+// marker is a way whose new blobs begin with 'k': such a one was moved before, and is kept. Blobs that begin with 'x' fail.
+type marker struct{ mirror }
+
+func (m *marker) Move(ctx context.Context, rows []*Row) ([]Outcome, error) {
+	outcomes, err := m.mirror.Move(ctx, rows)
+	for i := range outcomes {
+		if outcomes[i].Status == Moved {
+			outcomes[i].Blob = append([]byte("k"), rows[i].Blob...)
+		}
+	}
+	return outcomes, err
+}
+
+var aPast = time.Date(2020, 1, 2, 3, 4, 5, 678, time.UTC)
+
+// writeFiles makes files with a mode and a time of their own.
+func writeFiles(t testing.TB, dir string, files map[string]string) {
+	t.Helper()
+	for name, content := range files {
+		at := filepath.Join(dir, name)
+		err := os.MkdirAll(filepath.Dir(at), 0o750)
+		if err == nil {
+			err = os.WriteFile(at, []byte(content), 0o640)
+		}
+		if err == nil {
+			err = os.Chtimes(at, aPast, aPast)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// readFiles is every regular file of a folder.
+func readFiles(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	err := filepath.WalkDir(dir, func(at string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		content, err := os.ReadFile(at)
+		name, _ := filepath.Rel(dir, at)
+		files[name] = string(content)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+func encoded(blob string) string { return base64.StdEncoding.EncodeToString([]byte(blob)) }
+
+// folderConfig is a run over a folder named keys.
+func folderConfig(t *testing.T, base string, way Way) (Config, *Folder) {
+	t.Helper()
+	journal := filepath.Join(base, "journal")
+	f := NewFolder(FolderConfig{Dir: filepath.Join(base, "keys"), Glob: "*.dek", Journal: journal, Input: testHeader.Input})
+	return Config{Header: testHeader, Journal: journal, Medium: f, Way: way, Every: time.Nanosecond}, f
+}
+
+// Files are replaced where they are, in their form, and are what they were but for the blob; what is no file of a blob is
+// named and left alone.
+func TestFolderInPlace(t *testing.T) {
+	base := t.TempDir()
+	dir := filepath.Join(base, "keys")
+	writeFiles(t, dir, map[string]string{
+		"a.dek": encoded("blob a") + "\n", "raw.dek": "blob \x00 raw", "sub/b.dek": encoded("blob b"), "sub/deep/c.dek": encoded("kept c"), "x.dek": encoded("x fails"),
+		"other": "not meant", "empty.dek": "\n", "long.dek": strings.Repeat("A", maxFile+1), "most.dek": strings.Repeat("\x00", maxFile), "bad.dek": "AAA=AAA",
+		"a.dek.context": `{"app":"pay"}`, "badctx.dek": encoded("blob"), "badctx.dek.context": "[]", ".meridian-0123": "a start that was killed",
+	})
+	writeFiles(t, base, map[string]string{"outside.dek": encoded("blob out")})
+	for name, target := range map[string]string{"link.dek": "../outside.dek", "inner.dek": "a.dek", "linked": ".."} {
+		if err := os.Symlink(target, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := syscall.Mkfifo(filepath.Join(dir, "pipe.dek"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	owned := os.Geteuid() == 0
+	if owned {
+		if err := os.Chown(filepath.Join(dir, "a.dek"), 12345, 23456); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := readFiles(t, base)
+	contexts := map[string]int{}
+	way := &marker{mirror{batch: 3}}
+	cfg, _ := folderConfig(t, base, &watcher{way, func(rows []*Row) {
+		for _, row := range rows {
+			contexts[row.ID] = len(row.Context.Pairs())
+		}
+	}})
+	cfg.Parallel = 1
+	last, err := Run(t.Context(), cfg)
+	if err != nil || last.Counts != (Counts{Moved: 4, Kept: 1, Failed: 8}) {
+		t.Fatalf("%+v, %v", last, err)
+	}
+	if contexts["a.dek"] != 1 || contexts["raw.dek"] != 0 {
+		t.Errorf("contexts %v", contexts)
+	}
+	checkFolder(t, base, before)
+	info, err := os.Stat(filepath.Join(dir, "a.dek"))
+	if err != nil || info.Mode() != 0o640 || !info.ModTime().Equal(aPast) {
+		t.Errorf("%v, %v", info, err)
+	}
+	if s := info.Sys().(*syscall.Stat_t); owned && (s.Uid != 12345 || s.Gid != 23456) {
+		t.Errorf("owner %d, group %d", s.Uid, s.Gid)
+	}
+	_, history, err := ReadJournal(cfg.Journal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, f := range history.Failures {
+		got = append(got, f.ID+" "+f.Code)
+	}
+	if want := []string{"bad.dek NotABlob", "badctx.dek Context", "empty.dek NotABlob", "inner.dek File", "link.dek File", "long.dek NotABlob", "pipe.dek File", "x.dek Rejected.Disabled"}; !slices.Equal(got, want) {
+		t.Errorf("failures %q, want %q", got, want)
+	}
+}
+
+// checkFolder compares the files with those before the run of TestFolderInPlace.
+func checkFolder(t *testing.T, base string, before map[string]string) {
+	t.Helper()
+	after := readFiles(t, base)
+	for name, is := range map[string]string{
+		"keys/a.dek": encoded("kblob a") + "\n", "keys/raw.dek": "kblob \x00 raw", "keys/sub/b.dek": encoded("kblob b"), "keys/most.dek": "k" + strings.Repeat("\x00", maxFile),
+	} {
+		if after[name] != is {
+			t.Errorf("%s is %.60q, want %.60q", name, after[name], is)
+		}
+		delete(after, name)
+	}
+	for name, is := range after {
+		if was, there := before[name]; (!there || was != is) && !strings.HasPrefix(name, "journal") {
+			t.Errorf("%s is %.60q, and was %.60q", name, is, was)
+		}
+	}
+}
+
+// watcher is a way that is looked at.
+type watcher struct {
+	Way
+	watch func(rows []*Row)
+}
+
+func (w *watcher) Move(ctx context.Context, rows []*Row) ([]Outcome, error) {
+	w.watch(rows)
+	return w.Way.Move(ctx, rows)
+}
+
+// A run over a folder that is killed goes on, whatever of journal and undo file came to the disk, and every file that it
+// has changed can be put back.
+func TestKilledRunOverAFolder(t *testing.T) {
+	for seed := range uint64(25) {
+		random := rand.New(rand.NewPCG(seed, 6))
+		base := t.TempDir()
+		files := map[string]string{}
+		for i := range 60 {
+			files[fmt.Sprintf("%d/%d.dek", i%4, i)] = encoded(fmt.Sprint("blob ", i))
+		}
+		writeFiles(t, filepath.Join(base, "keys"), files)
+		killed := errors.New("killed")
+		for starts := 0; ; starts++ {
+			limit := 1 + random.Int64N(8)
+			cfg, _ := folderConfig(t, base, &marker{mirror{batch: 1 + random.IntN(6), before: func(call int64) error {
+				if call >= limit && starts < 12 {
+					return killed
+				}
+				return nil
+			}}})
+			last, err := Run(t.Context(), cfg)
+			if err == nil {
+				if last.Rows != 60 || last.Counts.Moved+last.Counts.Kept != 60 {
+					t.Fatalf("seed %d: %+v", seed, last)
+				}
+				break
+			}
+			if !errors.Is(err, killed) {
+				t.Fatalf("seed %d: %v", seed, err)
+			}
+			cutJournal(t, random, filepath.Join(base, "journal"))
+			tearUndo(t, random, UndoPath(filepath.Join(base, "journal")))
+		}
+		after := readFiles(t, filepath.Join(base, "keys"))
+		for i := range 60 {
+			if name := fmt.Sprintf("%d/%d.dek", i%4, i); after[name] != encoded(fmt.Sprint("kblob ", i)) || len(after) != 60 {
+				t.Fatalf("seed %d: %s is %q, of %d files", seed, name, after[name], len(after))
+			}
+		}
+		checkUndo(t, UndoPath(filepath.Join(base, "journal")), files)
+	}
+}
+
+// checkUndo looks for the content that every file had before in an undo file.
+func checkUndo(t *testing.T, path string, files map[string]string) {
+	t.Helper()
+	r, _, err := ReadUndo(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	kept := map[string]bool{}
+	for c, err := r.Next(); err != io.EOF; c, err = r.Next() {
+		if err != nil || string(c.Before) != files[c.Key] {
+			t.Fatalf("%+v, %v", c, err)
+		}
+		kept[c.Key] = true
+	}
+	if len(kept) != len(files) {
+		t.Errorf("%d files of %d could be put back", len(kept), len(files))
+	}
+}
+
+// cutJournal takes some of the last bytes away, as a kill may.
+func cutJournal(t *testing.T, random *rand.Rand, path string) {
+	t.Helper()
+	journal, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	header := bytes.IndexByte(journal, '\n') + 1
+	if err := os.Truncate(path, int64(header+random.IntN(len(journal)-header+1))); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// tearUndo leaves a part of what was being appended. Nothing was changed yet that stands there.
+func tearUndo(t *testing.T, random *rand.Rand, path string) {
+	t.Helper()
+	undo, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := undo[bytes.LastIndexByte(undo[:len(undo)-1], '\n')+1:]
+	if err := os.WriteFile(path, append(undo, last[:random.IntN(len(last))]...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What another writer does to a file while its blob is moved stays.
+func TestFolderWithAnotherWriter(t *testing.T) {
+	base := t.TempDir()
+	dir := filepath.Join(base, "keys")
+	writeFiles(t, dir, map[string]string{"a.dek": encoded("blob a"), "b.dek": encoded("blob b"), "c.dek": encoded("blob c"), "d.dek": encoded("blob d")})
+	cfg, _ := folderConfig(t, base, &watcher{&marker{mirror{batch: 10}}, func([]*Row) {
+		writeFiles(t, dir, map[string]string{"a.dek": encoded("blob new")})
+		err := errors.Join(os.Remove(filepath.Join(dir, "b.dek")), os.Remove(filepath.Join(dir, "c.dek")), os.Symlink("d.dek", filepath.Join(dir, "c.dek")))
+		if err != nil {
+			t.Error(err)
+		}
+	}})
+	last, err := Run(t.Context(), cfg)
+	if err != nil || last.Counts != (Counts{Moved: 1, Failed: 3}) {
+		t.Fatalf("%+v, %v", last, err)
+	}
+	if got := readFiles(t, dir); len(got) != 2 || got["a.dek"] != encoded("blob new") || got["d.dek"] != encoded("kblob d") {
+		t.Errorf("%q", got)
+	}
+	_, history, err := ReadJournal(cfg.Journal)
+	for _, f := range history.Failures {
+		if f.Code != FaultChanged {
+			t.Errorf("%+v", f)
+		}
+	}
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// The output may be a folder of its own, which has every file; a run that is killed goes on with it.
+func TestFolderToAnother(t *testing.T) {
+	base := t.TempDir()
+	dir, out := filepath.Join(base, "keys"), filepath.Join(base, "moved")
+	files := map[string]string{"a.dek": encoded("blob a") + "\n", "s/t/b.dek": encoded("x fails"), "s/c.dek": encoded("blob c"), "s/c.dek.context": `{"a":"b"}`, "s/d.dek": "", "not.meant": ""}
+	writeFiles(t, dir, files)
+	killed := errors.New("killed")
+	for start := range 4 {
+		cfg, _ := folderConfig(t, base, &marker{mirror{batch: 1, before: func(call int64) error {
+			if call == 2 && start < 3 {
+				return killed
+			}
+			return nil
+		}}})
+		cfg.Parallel = 1
+		cfg.Medium = NewFolder(FolderConfig{Dir: dir, Glob: "*.dek", Out: out, Journal: cfg.Journal, Input: testHeader.Input})
+		if last, err := Run(t.Context(), cfg); err != nil && !errors.Is(err, killed) || start == 3 && last.Counts != (Counts{Moved: 2, Failed: 2}) {
+			t.Fatalf("%+v, %v", last, err)
+		}
+	}
+	got := readFiles(t, out)
+	if len(got) != 5 || got["a.dek"] != encoded("kblob a")+"\n" || got["s/t/b.dek"] != files["s/t/b.dek"] || got["s/c.dek"] != encoded("kblob c") || got["s/c.dek.context"] != `{"a":"b"}` || got["s/d.dek"] != "" {
+		t.Errorf("%q", got)
+	}
+	for name, is := range readFiles(t, dir) {
+		if files[name] != is {
+			t.Errorf("%s of the input is %q", name, is)
+		}
+	}
+	info, err := os.Stat(filepath.Join(out, "s/c.dek"))
+	if err != nil || info.Mode() != 0o640 || !info.ModTime().Equal(aPast) {
+		t.Errorf("%v, %v", info, err)
+	}
+}
+
+// Folders that would be mixed up, and patterns that are none, are refused before anything is written.
+func TestFolderRefuses(t *testing.T) {
+	base := t.TempDir()
+	dir := filepath.Join(base, "keys")
+	writeFiles(t, base, map[string]string{"keys/a.dek": encoded("blob a"), "full/x": ""})
+	if err := os.Symlink("keys", filepath.Join(base, "alias")); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []FolderConfig{
+		{Dir: dir, Glob: "*.dek", Out: dir}, {Dir: dir, Glob: "*.dek", Out: filepath.Join(dir, "out")}, {Dir: dir, Glob: "*.dek", Out: filepath.Join(base, "alias", "out")},
+		{Dir: dir, Glob: "*.dek", Out: filepath.Join(base, "full")}, {Dir: dir, Glob: "[", Out: filepath.Join(base, "new")}, {Dir: dir, Out: filepath.Join(base, "new")},
+		{Dir: filepath.Join(base, "none"), Glob: "*"},
+	} {
+		cfg, _ := folderConfig(t, base, &marker{})
+		c.Journal = cfg.Journal
+		cfg.Medium = NewFolder(c)
+		if _, err := Run(t.Context(), cfg); err == nil {
+			t.Errorf("%+v is taken", c)
+		}
+		if got := readFiles(t, base); len(got) != 2 {
+			t.Errorf("%+v left %q", c, got)
+		}
+	}
+}
+
+// A walk finds every file in order, however few names it holds, and goes on behind any of them.
+func TestFolderWalk(t *testing.T) {
+	random := rand.New(rand.NewPCG(7, 7))
+	dir := t.TempDir()
+	files := map[string]string{}
+	for range 300 {
+		var parts []string
+		for range random.IntN(4) {
+			parts = append(parts, string(rune('a'+random.IntN(4))))
+		}
+		files[filepath.Join(append(parts, fmt.Sprintf("%d.dek", random.IntN(1000)))...)] = ""
+	}
+	files["a.dek"], files["a-.dek"], files["b\nc.dek"] = "", "", ""
+	writeFiles(t, dir, files)
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	walk := func(held int, after string) (names []string) {
+		w := newFolderWalk(root, "*.dek", after)
+		w.names = held
+		for {
+			at, _, err := w.next()
+			if err == io.EOF {
+				return names
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			names = append(names, at)
+		}
+	}
+	all := walk(1000, "")
+	if len(all) != len(files) {
+		t.Fatalf("%d files of %d", len(all), len(files))
+	}
+	for _, held := range []int{1, 2, 7, 300} {
+		if got := walk(held, ""); !slices.Equal(got, all) {
+			t.Errorf("with %d names held: %d files of %d, or in another order", held, len(got), len(all))
+		}
+		for i := 0; i < len(all); i += 1 + random.IntN(20) {
+			if got := walk(held, all[i]); !slices.Equal(got, all[i+1:]) {
+				t.Errorf("with %d names held, behind %q: %d files, want %d", held, all[i], len(got), len(all)-i-1)
+			}
+		}
+	}
+	if got := walk(5, "b/gone/x"); len(got) == 0 || got[0] <= "b" {
+		t.Errorf("behind a folder that is gone: %d files", len(got))
+	}
+}
+
+// Each form of a file holds another blob as it held the one before.
+func TestBlobForms(t *testing.T) {
+	blob := strings.Repeat("data key ", 20)
+	text := encoded(blob)
+	wrap := func(width int, end string) string {
+		var b strings.Builder
+		for at := 0; at < len(text); at += width {
+			b.WriteString(text[at:min(at+width, len(text))] + end)
+		}
+		return b.String()
+	}
+	for _, content := range []string{text, text + "\n", " " + text + "\r\n\n", wrap(64, "\n"), wrap(76, "\r\n"), strings.TrimSpace(wrap(60, "\n")), wrap(len(text)/2, "\n"), "\x00" + blob} {
+		got, form, refused := readForm([]byte(content))
+		if refused != nil || string(got) != strings.TrimSpace(blob)+" " && string(got) != content {
+			t.Errorf("%.40q: %q, %v", content, got, refused)
+			continue
+		}
+		if same := form.write(got); string(same) != content {
+			t.Errorf("%.40q comes out as %q", content, same)
+		}
+	}
+	for _, bad := range []string{"", " \n", "AAA", "AA=A", "AAAA\nAA\nAAAA", "AA\n\nAA", "AAAA\r\nAAAA\nAAAA", "AA\rAA", "====", "AAB="} {
+		if _, _, refused := readForm([]byte(bad)); refused == nil || refused.Code != FaultNoBlob {
+			t.Errorf("%q is taken", bad)
+		}
+	}
+}
+
+func FuzzBlobForm(f *testing.F) {
+	f.Add([]byte("QUFB\nQUFB\n"), []byte("x"))
+	f.Fuzz(func(t *testing.T, content, other []byte) {
+		blob, form, refused := readForm(content)
+		if refused != nil {
+			return
+		}
+		if same := form.write(blob); !bytes.Equal(same, content) {
+			t.Errorf("%q comes out as %q", content, same)
+		}
+		if len(other) == 0 || form.raw {
+			return
+		}
+		if again, _, refused := readForm(form.write(other)); refused != nil || !bytes.Equal(again, other) {
+			t.Errorf("%q in the form of %q: %q, %v", other, content, again, refused)
+		}
+	})
+}
+
+// A key and a context that are given are those of each file.
+func TestFolderTo(t *testing.T) {
+	dir := t.TempDir()
+	writeFiles(t, dir, map[string]string{"a.dek": encoded("blob a"), "b.dek": encoded("blob b"), "b.dek.context": "{}"})
+	sealing, err := crypto.NewContext([]crypto.Pair{{Name: "app", Value: "pay"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := NewFolder(FolderConfig{Dir: dir, Glob: "*.dek", Context: sealing, To: "alias/x"})
+	if err := f.Open(); err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for _, want := range []crypto.Context{sealing, {}} {
+		if row, err := f.Next(t.Context()); err != nil || row.To != "alias/x" || !row.Context.Equal(want) {
+			t.Errorf("%+v, %v", row, err)
+		}
+	}
+}
