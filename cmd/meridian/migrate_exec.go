@@ -50,9 +50,9 @@ func (f *migrateRun) checkExec() error {
 	return nil
 }
 
-// openRows opens the input of a run; that of a program is its own.
+// openRows opens the input of a run; a program and a folder have their own.
 func (f *migrateRun) openRows(ctx context.Context, c *cobra.Command, path string) (*rowInput, error) {
-	if f.program.given() {
+	if f.program.given() || f.folder.given() {
 		return &rowInput{}, nil
 	}
 	return openInput(ctx, c, path)
@@ -64,6 +64,9 @@ func (f *migrateRun) planRows(ctx context.Context, c *cobra.Command, args []stri
 		e := migrate.NewExec(f.program.command, f.columns, c.ErrOrStderr())
 		rows, err := e.Rows(ctx)
 		return rows, e.Close, err
+	}
+	if f.folder.given() {
+		return f.planFolder(ctx)
 	}
 	input, err := openInput(ctx, c, args[0])
 	if err != nil {

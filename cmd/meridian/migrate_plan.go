@@ -31,7 +31,7 @@ under which keys they would go, which rows would fail, and whether both regions 
 do their part, by dry runs. Nothing is opened and nothing is written.
 
 It ends with exit code 7 when rows would fail.`,
-		Args: f.program.args,
+		Args: f.args,
 	}
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if err := errors.Join(f.checkWay(false), f.output.check(c)); err != nil {
@@ -61,7 +61,7 @@ It ends with exit code 7 when rows would fail.`,
 			}
 			return callError(err, "", "", time.Now())
 		}
-		v := planView{Input: f.program.input(args), Way: way.name, Plan: *plan}
+		v := planView{Input: f.input(args), Way: way.name, Plan: *plan}
 		if err := f.output.printer(c).value(v, func(w io.Writer) { v.table(w, listBad) }); err != nil {
 			return err
 		}
@@ -75,6 +75,7 @@ It ends with exit code 7 when rows would fail.`,
 	f.addWayTo(c)
 	f.ways.addTo(c)
 	f.program.addTo(c)
+	f.folder.addTo(c)
 	f.addIDsTo(c)
 	c.Flags().BoolVar(&listBad, "list-bad", false, "name every row that would fail")
 	return c

@@ -28,6 +28,7 @@ type migrateRun struct {
 	rowFlags
 	ways        wayFlags
 	program     execFlag
+	folder      folderFlags
 	times       window
 	metrics     metricsFlag
 	compression string
@@ -86,6 +87,11 @@ and compared before it counts. Where one side is another service, --transport-ke
 an RSA_2048 key of the destination for ENCRYPT/DECRYPT; a data key has 190 bytes at most
 then. The source has to allow exports to either (export.allow, peers).
 
+With --dir DIR --glob PATTERN the rows are files that hold one ciphertext each, in Base64
+or as it is. They are replaced where they are, each at once and with its mode, owner and
+time, and the old ones are kept beside the journal; or they go to the folder of --out. The
+encryption context of FILE is in FILE.context, a JSON object, or as --context says.
+
 Rows of any other place come from a program of yours (--exec, docs/migrate.md).
 
 The same command, started again, goes on with a run that was ended; one that is done
@@ -95,15 +101,15 @@ with exit code 7 when rows have failed.`,
 		Example: `  meridian migrate run keys.jsonl --out keys2.jsonl --from cn-local-1 --to cn-local-2
   zcat keys.csv.gz | meridian migrate run - --format csv --out keys2.csv.zst --from cn-local-1 --to cn-local-2
   meridian migrate run keys.jsonl --out keys2.jsonl --from cn-hangzhou --to cn-local-2 --regions both.yaml --transport-key alias/transport`,
-		Args: f.program.args,
-		RunE: func(c *cobra.Command, args []string) error { return f.run(c, f.program.input(args)) },
+		Args: f.args,
+		RunE: func(c *cobra.Command, args []string) error { return f.run(c, f.input(args)) },
 	}
 	f.sides.addTo(c)
 	f.output.addTo(c)
 	fl := c.Flags()
-	fl.StringVar(&f.out, "out", "", "`FILE` to write; it must not be there at the first start; - is standard output")
+	fl.StringVar(&f.out, "out", "", "`FILE` to write, or the folder for the files of --dir; it must not be there at the first start; - is standard output")
 	fl.StringVar(&f.compression, "compression", "", "`KIND` of the output: gzip, zstd or none (default: by the end of its name, .gz or .zst)")
-	fl.StringVar(&f.journal, "journal", "", "`FILE` that the run keeps its journal in (default: that of --out, with .journal)")
+	fl.StringVar(&f.journal, "journal", "", "`FILE` that the run keeps its journal in (default: that of --out, or of --dir, with .journal)")
 	fl.IntVar(&f.parallel, "parallel", 16, "`NUMBER` of calls that are under way at once")
 	fl.StringVar(&f.most, "max-failures", "0", "`NUMBER` of failed rows after which the run ends, or a part of the rows so far (0.1%); 0: it goes on")
 	fl.StringVar(&f.shard, "shard", "", "`I/N`: move only the I-th of N parts of the rows, and leave the others to other runs")
@@ -112,6 +118,7 @@ with exit code 7 when rows have failed.`,
 	f.addWayTo(c)
 	f.ways.addTo(c)
 	f.program.addTo(c)
+	f.folder.addTo(c)
 	f.times.addTo(c)
 	f.metrics.addTo(c)
 	return c
@@ -152,9 +159,14 @@ func (f *migrateRun) run(c *cobra.Command, path string) error {
 	if cfg.Shard, err = f.part(); err != nil {
 		return err
 	}
-	if f.program.given() {
+	switch {
+	case f.program.given():
 		cfg.Medium = migrate.NewExec(f.program.command, f.columns, c.ErrOrStderr())
-	} else {
+	case f.folder.given():
+		if cfg.Medium, err = f.folderMedium(); err != nil {
+			return err
+		}
+	default:
 		cfg.Medium = f.medium(c, path, input, cfg.Shard)
 	}
 	if err := f.setAside(p); err != nil {
@@ -185,7 +197,7 @@ func (f *migrateRun) run(c *cobra.Command, path string) error {
 // check refuses a command line that does not fit together.
 func (f *migrateRun) check(c *cobra.Command) error {
 	switch {
-	case f.out == "" && !f.program.given():
+	case f.out == "" && !f.program.given() && !f.folder.given():
 		return usageError("--out FILE says where the rows go")
 	case f.parallel < 1 || f.parallel > 1024:
 		return usageError("--parallel is 1 to 1024")
@@ -200,7 +212,7 @@ func (f *migrateRun) check(c *cobra.Command) error {
 	case f.toStdout() && f.output.format != "table":
 		return usageError("--output %s: standard output is the rows', as --out - says", f.output.format)
 	}
-	return errors.Join(f.checkExec(), f.checkWay(true), f.times.parse(), f.output.check(c))
+	return errors.Join(f.checkExec(), f.checkFolder(), f.checkWay(true), f.times.parse(), f.output.check(c))
 }
 
 // checkTransport refuses a command line without what the standard way needs.
@@ -289,6 +301,9 @@ func (f *migrateRun) header(input string, way *openedWay) migrate.Header {
 	options := maps.Clone(way.options)
 	options["format"], options["compression"] = f.formatOf(input), f.compression
 	options["shard"], options["compared ids"] = f.shard, strconv.FormatInt(f.ids, 10)
+	if f.folder.given() {
+		maps.Copy(options, f.folder.options())
+	}
 	options["columns"] = strings.Join([]string{f.columns.ID, f.columns.Blob, f.columns.Context, f.columns.To, f.columns.ContextTo}, " ")
 	return migrate.Header{Way: way.name, From: f.sides.from, To: f.sides.to, Input: input, Output: f.out, Options: options}
 }
@@ -383,6 +398,10 @@ func (v migrateView) table(w io.Writer) {
 
 // failureLine names a row and says why it was not moved.
 func failureLine(f migrate.Failure) string {
-	parts := []string{fmt.Sprintf("line %d", f.Line), f.ID, f.Code + ":", f.Reason}
+	place := fmt.Sprintf("line %d", f.Line)
+	if f.Line == 0 { // where there are no lines
+		place = fmt.Sprintf("row %d", f.Row)
+	}
+	parts := []string{place, f.ID, f.Code + ":", f.Reason}
 	return printable(strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), " "))
 }
