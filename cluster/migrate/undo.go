@@ -3,6 +3,7 @@ package migrate
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -137,17 +138,47 @@ func (u *Undo) find(path, input string, covered int64) error {
 			return fmt.Errorf("%s: %w", path, err)
 		}
 	}
-	for err == nil {
-		_, err = r.Next()
-	}
-	switch {
-	case err != io.EOF:
+	damaged, err := u.cut(r)
+	switch err := errors.Join(err, damaged); {
+	case err != nil:
 		return fmt.Errorf("%s: %w", path, err)
 	case r.back:
 		return ErrRolledBack
 	}
+	return nil
+}
+
+// cut reads to the end and cuts off what was not synced. It tells of damaged lines, and goes on behind them.
+func (u *Undo) cut(r *UndoReader) (damaged, err error) {
+	for err != io.EOF {
+		switch _, err = r.Next(); {
+		case errors.Is(err, ErrUndoDamaged):
+			damaged = cmp.Or(damaged, err)
+		case err != nil && err != io.EOF:
+			return damaged, err
+		}
+	}
 	u.synced = r.used
-	return u.file.Truncate(u.synced)
+	return damaged, u.file.Truncate(u.synced)
+}
+
+// lockUndo opens a file of changes to note at its end that they are being taken back; damaged lines do not keep it from
+// that.
+func lockUndo(path string) (*Undo, error) {
+	file, err := openLocked(path, os.O_RDWR)
+	if err != nil {
+		return nil, err
+	}
+	u := &Undo{file: file}
+	r := newUndoReader(file)
+	_, err = r.header()
+	if err == nil {
+		_, err = u.cut(r)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), file.Close())
+	}
+	return u, nil
 }
 
 // Append takes changes, to be written by the next Sync.
