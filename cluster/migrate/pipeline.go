@@ -56,7 +56,7 @@ func (r *run) fill(reading, moving context.Context, queue chan<- *batch) {
 			defer pace.give()
 			defer close(b.done)
 			if b.err == nil {
-				b.outcomes, b.err = moveBatch(moving, r.cfg.Way, b.rows)
+				b.outcomes, b.err = MoveBatch(moving, r.cfg.Way, b.rows)
 			}
 		}()
 		select {
@@ -107,8 +107,8 @@ func (r *run) readBatch(ctx context.Context) *batch {
 	return b
 }
 
-// moveBatch has the rows moved that can be read.
-func moveBatch(ctx context.Context, way Way, rows []*Row) ([]Outcome, error) {
+// MoveBatch has those rows moved that can be read and are not skipped; those that cannot be read fail.
+func MoveBatch(ctx context.Context, way Way, rows []*Row) ([]Outcome, error) {
 	outcomes := make([]Outcome, len(rows))
 	var readable []*Row
 	var places []int

@@ -1,0 +1,68 @@
+package table
+
+import (
+	"context"
+
+	"meridian/cluster/migrate"
+)
+
+// database is one table of one database: what its SQL does, and nothing of what a run means. Keys are text in a form that
+// the database reads again: integers in decimal, UUIDs, text as it is, bytes in hex.
+type database interface {
+	// page returns the rows behind a key in the order of keys, the first ones if there is none: a page of them, none if
+	// there are no more.
+	page(ctx context.Context, after *string) ([]record, error)
+	// find returns the rows of keys that are there, by key.
+	find(ctx context.Context, keys []string) (map[string]record, error)
+	// swap puts the blob After where Before is, in one transaction, and says of each change whether it was made. No key is
+	// there twice. After an error none was made, or all that could be: nobody knows.
+	swap(ctx context.Context, changes []migrate.Change) ([]bool, error)
+	// tryWrite finds out whether the server and the user's rights allow swap, and writes nothing.
+	tryWrite(ctx context.Context) error
+	// judge says what an error means.
+	judge(err error) trouble
+	close() error
+}
+
+// record is a row as the database has it.
+type record struct {
+	key     string
+	size    int64  // of the blob's column, in bytes; -1: it is NULL
+	blob    []byte // empty if it is larger than maxColumn; text in Base64 if the column is text
+	context *string
+	to      *string
+}
+
+// maxColumn bounds what is read of a column, in bytes: more than any blob or context has.
+const maxColumn = 64 << 10
+
+// trouble is what an error of a database means.
+type trouble int
+
+const (
+	troubleOther  trouble = iota // the run ends
+	troubleLost                  // the connection, or the server for a while
+	troubleBusy                  // other writers: deadlock, serialization, a lock that was waited for in vain
+	troubleRow                   // with the values of a row
+	troubleDenied                // rights, or who asks
+)
+
+// kind is what a column holds, as far as it matters.
+type kind int
+
+const (
+	kindInteger  kind = iota
+	kindUnsigned      // MySQL's
+	kindUUID
+	kindText
+	kindBytes
+)
+
+// layout is what was found out about a table.
+type layout struct {
+	name     string // quoted, with its schema
+	keyKind  kind
+	blobKind kind  // kindText: in Base64; kindBytes: as it is
+	most     int64 // characters or bytes that fit the blob's column; 0: enough
+	rows     int64 // about so many; -1: nobody knows
+}

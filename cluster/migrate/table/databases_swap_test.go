@@ -1,0 +1,117 @@
+//go:build databases
+
+package table
+
+import (
+	"io"
+	"strings"
+	"testing"
+
+	"meridian/cluster/migrate"
+)
+
+// Blobs are compared byte by byte, whatever the collation of their column takes for the same.
+func TestBlobsAreComparedExactly(t *testing.T) {
+	all := servers(t)
+	all["postgres"].exec(t, `CREATE COLLATION IF NOT EXISTS folding (provider = icu, locale = 'und-u-ks-level2', deterministic = false)`)
+	for name, column := range map[string]string{"postgres": "text COLLATE folding", "mysql": "varchar(400) COLLATE utf8mb4_general_ci"} {
+		s := all[name]
+		s.create(t, "exact", "id int PRIMARY KEY, b "+column)
+		s.exec(t, "INSERT INTO exact VALUES (1, 'yWJJ'), (2, 'YWJj'), (3, 'YWJj ')") // abc is YWJj
+		table := s.open(t, Spec{Table: "exact", Key: "id", Blob: "b"})
+		var changes []migrate.Change
+		for _, key := range []string{"1", "2", "3", "4"} {
+			changes = append(changes, migrate.Change{Key: key, Before: []byte("abc"), After: []byte("new")})
+		}
+		results, err := table.swapAll(t.Context(), changes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, want := range []migrate.Found{migrate.FoundOther, migrate.FoundAfter, migrate.FoundOther, migrate.FoundNone} {
+			if r := results[i]; r.found != want || r.made != (i == 1) || r.refused != nil {
+				t.Errorf("%s, row %s: %+v, want %s", name, changes[i].Key, r, want)
+			}
+		}
+	}
+}
+
+// A row that another transaction holds, one that a constraint refuses and one that is too long fail alone, and no row is
+// waited for longer than a few seconds at a time.
+func TestRowsThatCannotBeWritten(t *testing.T) {
+	for name, s := range servers(t) {
+		s.create(t, "held_"+name, "id int PRIMARY KEY, b varchar(60) NOT NULL, CHECK (b <> 'bW92ZWQ6c2Vjb25k')") // moved:second
+		s.exec(t, "INSERT INTO held_"+name+" VALUES (1, 'Zmlyc3Q='), (2, 'c2Vjb25k'), (3, 'dGhpcmQ='), (4, '"+encode([]byte(strings.Repeat("x", 40)))+"'), (5, 'ZmlmdGg=')")
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db := servers(t)[name].db
+			tx, err := db.BeginTx(t.Context(), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := tx.ExecContext(t.Context(), "UPDATE held_"+name+" SET b = 'aGVsZA==' WHERE id = 3"); err != nil {
+				t.Fatal(err)
+			}
+			journal := journalPath(t)
+			table := servers(t)[name].open(t, Spec{Table: "held_" + name, Key: "id", Blob: "b"})
+			last, err := migrate.Run(t.Context(), migrate.Config{
+				Header: migrate.Header{Way: "marker", Input: table.Name()}, Journal: journal, Way: marker{}, Medium: table.Medium(marker{}, migrate.Rules{}, table.Name(), migrate.UndoPath(journal)),
+			})
+			if err != nil || last.Counts != (migrate.Counts{Moved: 2, Failed: 3}) {
+				t.Errorf("%+v, %v", last, err)
+			}
+			got := strings.Join(failures(t, journal), ", ")
+			if got != "2 2 RefusedByServer, 3 3 Locked, 4 4 ColumnTooShort" {
+				t.Errorf("failures %s", got)
+			}
+			if err := tx.Commit(); err != nil {
+				t.Fatal(err)
+			}
+			var held string
+			if err := db.QueryRowContext(t.Context(), "SELECT b FROM held_"+name+" WHERE id = 3").Scan(&held); err != nil || held != "aGVsZA==" {
+				t.Errorf("the row that was held has %q, %v", held, err)
+			}
+		})
+	}
+}
+
+// What is in the other columns is read with the row; what no row of ours has is refused without being read whole.
+func TestColumns(t *testing.T) {
+	for name, s := range servers(t) {
+		s.create(t, "odd name.1", "id int PRIMARY KEY, "+quoteName("the blob", s.quote)+" text, c text, j "+map[string]string{"postgres": "jsonb", "mysql": "json"}[name]+", k text")
+		quoted := quoteName("odd name.1", s.quote)
+		big := "repeat('A', 10000000)"
+		if name == "mysql" {
+			s.exec(t, "ALTER TABLE "+quoted+" MODIFY "+quoteName("the blob", s.quote)+" longtext")
+		}
+		s.exec(t, "INSERT INTO "+quoted+` VALUES (1, 'YWJj', '{"a":"b"}', '{"a":"b"}', 'alias/x'), (2, 'YWJj', NULL, 'null', NULL), (3, NULL, '', '{}', ''), (4, 'Y', '[]', '[]', NULL)`)
+		s.exec(t, "INSERT INTO "+quoted+" VALUES (5, "+big+", NULL, NULL, NULL), (6, 'YWJj', "+strings.Replace(big, "10000000", "65530", 1)+", NULL, NULL)")
+		spec := Spec{Table: quoted, Key: "id", Blob: "the blob", Context: "j", To: "k", Where: "id < 100 -- not the others"}
+		var got []string
+		for _, context := range []string{"j", "c"} {
+			spec.Context = context
+			table := s.open(t, spec)
+			for {
+				row, err := table.Next(t.Context())
+				if err == io.EOF {
+					break
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				fault := ""
+				if row.Fault != nil {
+					fault = row.Fault.Code
+				}
+				got = append(got, strings.Join([]string{context, row.ID, string(row.Blob), row.To, fault}, " "))
+				if pairs := row.Context.Pairs(); row.ID == "1" && (len(pairs) != 1 || pairs[0].Value != "b") {
+					t.Errorf("%s: context %v", name, pairs)
+				}
+			}
+		}
+		want := []string{"j 1 abc alias/x ", "j 2 abc  ", "j 3   NotABlob", "j 4   NotABlob", "j 5   NotABlob", "j 6 abc  ",
+			"c 1 abc alias/x ", "c 2 abc  ", "c 3   NotABlob", "c 4   NotABlob", "c 5   NotABlob", "c 6 abc  Context"}
+		if strings.Join(got, "\n") != strings.Join(want, "\n") {
+			t.Errorf("%s:\n%s\nwant\n%s", name, strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+	}
+}

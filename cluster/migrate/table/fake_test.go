@@ -1,0 +1,149 @@
+package table
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+
+	"meridian/cluster/migrate"
+)
+
+// fake is a database in memory, with integer keys of two digits.
+type fake struct {
+	mu   sync.Mutex // of a statement
+	rows map[string]record
+	size int // of a page
+	// before is called before each swap; what it returns is the answer.
+	before func(call int, changes []migrate.Change) error
+	// after is called behind each swap that was made; what it returns is the answer.
+	after func(call int) error
+	calls int
+	reads int
+}
+
+var (
+	errBusy = errors.New("deadlock")
+	errLost = errors.New("connection lost")
+	errRow  = errors.New("violates a constraint")
+)
+
+func (f *fake) page(_ context.Context, after *string) ([]record, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.reads++
+	var page []record
+	for _, key := range f.keys() {
+		if (after == nil || key > *after) && len(page) < f.size {
+			page = append(page, f.rows[key])
+		}
+	}
+	return page, nil
+}
+
+func (f *fake) keys() []string {
+	var keys []string
+	for key := range f.rows {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func (f *fake) find(_ context.Context, keys []string) (map[string]record, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	found := map[string]record{}
+	for _, key := range keys {
+		if r, there := f.rows[key]; there {
+			found[key] = r
+		}
+	}
+	return found, nil
+}
+
+func (f *fake) swap(_ context.Context, changes []migrate.Change) ([]bool, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.calls++
+	if f.before != nil {
+		if err := f.before(f.calls, changes); err != nil {
+			return nil, err
+		}
+	}
+	made := make([]bool, len(changes))
+	for i, c := range changes {
+		if r, there := f.rows[c.Key]; there && string(r.blob) == string(c.Before) {
+			f.put(c.Key, string(c.After))
+			made[i] = true
+		}
+	}
+	if f.after != nil {
+		if err := f.after(f.calls); err != nil {
+			return nil, err
+		}
+	}
+	return made, nil
+}
+
+func (f *fake) put(key, blob string) {
+	f.rows[key] = record{key: key, size: int64(len(blob)), blob: []byte(blob)}
+}
+
+func (f *fake) tryWrite(context.Context) error { return nil }
+
+func (f *fake) judge(err error) trouble {
+	switch {
+	case errors.Is(err, errBusy):
+		return troubleBusy
+	case errors.Is(err, errLost):
+		return troubleLost
+	case errors.Is(err, errRow):
+		return troubleRow
+	}
+	return troubleOther
+}
+
+func (f *fake) close() error { return nil }
+
+// newFake makes rows with keys 01, 02 and so on.
+func newFake(blobs ...string) *fake {
+	f := &fake{rows: map[string]record{}, size: 3}
+	for i, blob := range blobs {
+		f.put(string([]byte{'0' + byte((i+1)/10), '0' + byte((i+1)%10)}), blob)
+	}
+	return f
+}
+
+// table makes a table of it, as a new process would.
+func (f *fake) table(t testing.TB) *Table {
+	t.Helper()
+	source, err := ParseSource("postgres://host/db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Table{source: source, spec: Spec{Page: f.size, Blob: "wrapped"}, db: f, layout: layout{name: `"t"`, blobKind: kindBytes}}
+}
+
+// run moves it.
+func (f *fake) run(t testing.TB, journal string, way migrate.Way) (migrate.Checkpoint, error) {
+	t.Helper()
+	table := f.table(t)
+	return migrate.Run(t.Context(), migrate.Config{
+		Header: migrate.Header{Way: "marker", Input: table.Name()}, Journal: journal, Way: way, Every: 1, Parallel: 1,
+		Medium: table.Medium(way, migrate.Rules{}, table.Name(), migrate.UndoPath(journal)),
+	})
+}
+
+// is fails unless the rows hold these blobs.
+func (f *fake) is(t testing.TB, want ...string) {
+	t.Helper()
+	var got []string
+	for _, key := range f.keys() {
+		got = append(got, string(f.rows[key].blob))
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("rows hold %q, want %q", got, want)
+	}
+}

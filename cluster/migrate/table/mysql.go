@@ -1,0 +1,208 @@
+package table
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/go-sql-driver/mysql"
+
+	"meridian/cluster/migrate"
+)
+
+// mySQL is a table in MySQL or MariaDB.
+type mySQL struct {
+	db     *sql.DB
+	many   *sql.DB // takes several statements at once
+	layout layout
+	// The SQL. byKeys ends before the list of keys; change is one statement.
+	first, next, byKeys, change string
+}
+
+const mySQLQuote = '`'
+
+// prepare writes the SQL of a table. Keys are compared and ordered by the column's own collation, which is the one of its
+// unique index: no two keys are one in it.
+func (m *mySQL) prepare(spec Spec) {
+	quoted := func(name string) string { return "t." + quoteName(name, mySQLQuote) }
+	key, blob := quoted(spec.Key), quoted(spec.Blob)
+	keyText := key
+	if m.layout.keyKind == kindBytes {
+		keyText = "HEX(" + key + ")"
+	}
+	exact := blob
+	if m.layout.blobKind == kindText {
+		exact = "CAST(CONVERT(" + blob + " USING utf8mb4) AS BINARY)" // the column's collation may take one letter for another
+	}
+	columns := []string{keyText, "COALESCE(OCTET_LENGTH(" + blob + "), -1)", fmt.Sprintf("CASE WHEN OCTET_LENGTH(%s) <= %d THEN %s END", blob, maxColumn, blob)}
+	for _, name := range []string{spec.Context, spec.To} {
+		if name == "" {
+			columns = append(columns, "NULL")
+			continue
+		}
+		columns = append(columns, fmt.Sprintf("LEFT(%s, %d)", quoted(name), maxColumn+1))
+	}
+	where := "TRUE"
+	if spec.Where != "" {
+		where = "(\n" + spec.Where + "\n)" // on lines of its own: it may end with a comment
+	}
+	list, table := strings.Join(columns, ", "), m.layout.name
+	m.first = fmt.Sprintf("SELECT %s FROM %s AS t WHERE %s ORDER BY %s LIMIT %d", list, table, where, key, spec.Page)
+	m.next = fmt.Sprintf("SELECT %s FROM %s AS t WHERE %s > ? AND %s ORDER BY %s LIMIT %d", list, table, key, where, key, spec.Page)
+	m.byKeys = fmt.Sprintf("SELECT %s FROM %s AS t WHERE %s IN ", list, table, key)
+	m.change = fmt.Sprintf("UPDATE %s AS t SET %s = ? WHERE %s = ? AND %s = ?;", table, blob, key, exact)
+}
+
+// keyValue is a key as a parameter of its column's type, so that its index is used.
+func (m *mySQL) keyValue(key string) (any, error) {
+	switch m.layout.keyKind {
+	case kindInteger:
+		return strconv.ParseInt(key, 10, 64)
+	case kindUnsigned:
+		return strconv.ParseUint(key, 10, 64)
+	case kindBytes:
+		return hex.DecodeString(key)
+	default:
+		return key, nil
+	}
+}
+
+func (m *mySQL) page(ctx context.Context, after *string) ([]record, error) {
+	if after == nil {
+		return m.records(ctx, m.first)
+	}
+	key, err := m.keyValue(*after)
+	if err != nil {
+		return nil, err
+	}
+	return m.records(ctx, m.next, key)
+}
+
+func (m *mySQL) find(ctx context.Context, keys []string) (map[string]record, error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	args := make([]any, len(keys))
+	for i, key := range keys {
+		var err error
+		if args[i], err = m.keyValue(key); err != nil {
+			return nil, err
+		}
+	}
+	return byKey(m.records(ctx, m.byKeys+"(?"+strings.Repeat(", ?", len(keys)-1)+")", args...))
+}
+
+func (m *mySQL) records(ctx context.Context, query string, args ...any) ([]record, error) {
+	rows, err := m.db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	return readRecords(rows)
+}
+
+// maxStatements bounds what is sent to the server at once, in bytes: less than the smallest max_allowed_packet in use.
+const maxStatements = 1 << 20
+
+// swap sends one statement a row, many at a time: each finds its row by the unique key, and so locks that row and no other.
+func (m *mySQL) swap(ctx context.Context, changes []migrate.Change) ([]bool, error) {
+	conn, err := m.many.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	made := make([]bool, 0, len(changes))
+	err = conn.Raw(func(c any) error {
+		exec, ok := c.(driver.ExecerContext)
+		if !ok {
+			return errors.New("the driver takes no several statements")
+		}
+		var err error
+		if made, err = m.transaction(ctx, exec, changes); err == nil {
+			return nil
+		}
+		if _, undone := exec.ExecContext(ctx, "ROLLBACK", nil); undone != nil {
+			return errors.Join(err, driver.ErrBadConn) // nobody uses this connection again; the server undoes what was begun
+		}
+		return err
+	})
+	return made, err
+}
+
+func (m *mySQL) transaction(ctx context.Context, exec driver.ExecerContext, changes []migrate.Change) ([]bool, error) {
+	if _, err := exec.ExecContext(ctx, "START TRANSACTION", nil); err != nil {
+		return nil, err
+	}
+	made := make([]bool, 0, len(changes))
+	for len(made) < len(changes) {
+		statements, args, err := m.statements(changes[len(made):])
+		if err != nil {
+			return nil, err
+		}
+		answer, err := exec.ExecContext(ctx, statements, args)
+		if err != nil {
+			return nil, err
+		}
+		each, ok := answer.(mysql.Result)
+		if !ok || len(each.AllRowsAffected()) != len(args)/3 {
+			return nil, errors.New("the driver does not tell what each statement did")
+		}
+		for _, n := range each.AllRowsAffected() {
+			made = append(made, n == 1)
+		}
+	}
+	_, err := exec.ExecContext(ctx, "COMMIT", nil)
+	return made, err
+}
+
+// statements writes the first changes, at least one, as many as are sent at once.
+func (m *mySQL) statements(changes []migrate.Change) (string, []driver.NamedValue, error) {
+	var args []driver.NamedValue
+	size, n := 0, 0
+	for _, c := range changes {
+		if size += len(m.change) + 2*len(c.Key) + 2*len(c.Before) + 2*len(c.After) + 64; size > maxStatements && n > 0 { // of bytes any may be escaped
+			break
+		}
+		key, err := m.keyValue(c.Key)
+		if err != nil {
+			return "", nil, err
+		}
+		var before, after any = c.Before, c.After
+		if m.layout.blobKind == kindText {
+			before, after = encode(c.Before), encode(c.After)
+		}
+		for _, value := range []any{after, key, before} {
+			args = append(args, driver.NamedValue{Ordinal: len(args) + 1, Value: value})
+		}
+		n++
+	}
+	return strings.Repeat(m.change, n), args, nil
+}
+
+// judge goes by the number of the error.
+func (m *mySQL) judge(err error) trouble {
+	var answer *mysql.MySQLError
+	if !errors.As(err, &answer) {
+		if errors.Is(err, mysql.ErrInvalidConn) {
+			return troubleLost
+		}
+		return lostOrOther(err)
+	}
+	switch answer.Number {
+	case 1205, 1213, 1020: // lock wait timeout, deadlock, record has changed since last read
+		return troubleBusy
+	case 1040, 1053, 1077, 1079, 1080, 1152, 1158, 1159, 1160, 1161, 1203, 1317, 1927: // too many connections, shutdown, aborted, network, killed
+		return troubleLost
+	case 1044, 1045, 1142, 1143, 1227, 1370, 1698: // access denied: database, user, table, column, privilege, routine, user
+		return troubleDenied
+	case 1048, 1062, 1264, 1265, 1366, 1406, 1452, 1644, 3819, 4025: // NULL, duplicate, out of range, truncated, wrong value, too long, foreign key, signal, check
+		return troubleRow
+	}
+	return troubleOther
+}
+
+func (m *mySQL) close() error { return errors.Join(m.db.Close(), m.many.Close()) }

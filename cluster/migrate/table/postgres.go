@@ -1,0 +1,169 @@
+package table
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"meridian/cluster/migrate"
+)
+
+// postgres is a table in PostgreSQL.
+type postgres struct {
+	db     *sql.DB
+	layout layout
+	// The SQL, which depends on the types of the columns.
+	first, next, byKeys, change string
+}
+
+const postgresQuote = '"'
+
+// typed writes a key, given as text, as a value of the key's type.
+func (k kind) typed(text, sqlType string) string {
+	if k == kindBytes {
+		return "decode(" + text + ", 'hex')"
+	}
+	return text + "::" + sqlType
+}
+
+// prepare writes the SQL of a table. The key has a type of its own and, if it is text, the collation of the index that
+// makes it unique: in any other two keys might be one, and a page that ends between them would lose the second.
+func (p *postgres) prepare(spec Spec, keyType, collation string) {
+	quoted := func(name string) string { return "t." + quoteName(name, postgresQuote) }
+	key, blob := quoted(spec.Key), quoted(spec.Blob)
+	ordered, keyText := key, key+"::text"
+	if p.layout.keyKind == kindText {
+		ordered += " COLLATE " + collation
+	}
+	if p.layout.keyKind == kindBytes {
+		keyText = "encode(" + key + ", 'hex')"
+	}
+	exact, array := blob, "bytea[]"
+	if p.layout.blobKind == kindText {
+		exact, array = blob+` COLLATE "C"`, "text[]"
+	}
+	columns := []string{keyText, "coalesce(octet_length(" + blob + "), -1)", fmt.Sprintf("CASE WHEN octet_length(%s) <= %d THEN %s END", blob, maxColumn, blob)}
+	for _, name := range []string{spec.Context, spec.To} {
+		if name == "" {
+			columns = append(columns, "NULL")
+			continue
+		}
+		columns = append(columns, fmt.Sprintf("left(%s::text, %d)", quoted(name), maxColumn+1))
+	}
+	where := "true"
+	if spec.Where != "" {
+		where = "(\n" + spec.Where + "\n)" // on lines of its own: it may end with a comment
+	}
+	list, table := strings.Join(columns, ", "), p.layout.name
+	p.first = fmt.Sprintf("SELECT %s FROM %s AS t WHERE %s ORDER BY %s LIMIT %d", list, table, where, ordered, spec.Page)
+	p.next = fmt.Sprintf("SELECT %s FROM %s AS t WHERE %s > %s AND %s ORDER BY %s LIMIT %d",
+		list, table, ordered, p.layout.keyKind.typed("$1::text", keyType), where, ordered, spec.Page)
+	p.byKeys = fmt.Sprintf("SELECT %s FROM unnest($1::text[]) AS v(k) JOIN %s AS t ON %s = %s",
+		list, table, ordered, p.layout.keyKind.typed("v.k", keyType))
+	p.change = fmt.Sprintf("UPDATE %s AS t SET %s = v.n FROM unnest($1::text[], $2::%s, $3::%s) AS v(k, o, n) WHERE %s = %s AND %s = v.o RETURNING v.k",
+		table, quoteName(spec.Blob, postgresQuote), array, array, ordered, p.layout.keyKind.typed("v.k", keyType), exact)
+}
+
+func (p *postgres) page(ctx context.Context, after *string) ([]record, error) {
+	if after == nil {
+		return p.records(ctx, p.first)
+	}
+	return p.records(ctx, p.next, *after)
+}
+
+func (p *postgres) find(ctx context.Context, keys []string) (map[string]record, error) {
+	return byKey(p.records(ctx, p.byKeys, keys))
+}
+
+func (p *postgres) records(ctx context.Context, query string, args ...any) ([]record, error) {
+	rows, err := p.db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	return readRecords(rows)
+}
+
+// swap is one statement. Rows that another writer holds it waits for a while; where that writer changes them, it sees the
+// change and leaves them alone (READ COMMITTED).
+func (p *postgres) swap(ctx context.Context, changes []migrate.Change) ([]bool, error) {
+	tx, err := p.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = tx.Rollback() }() // of what was not committed; the connection is dropped if it fails
+	if _, err := tx.ExecContext(ctx, fmt.Sprintf("SET LOCAL lock_timeout = '%ds'", lockWait)); err != nil {
+		return nil, err
+	}
+	places := make(map[string]int, len(changes))
+	keys := make([]string, len(changes))
+	for i, c := range changes {
+		keys[i], places[c.Key] = c.Key, i
+	}
+	before, after := p.layout.values(changes)
+	rows, err := tx.QueryContext(ctx, p.change, keys, before, after)
+	if err != nil {
+		return nil, err
+	}
+	made := make([]bool, len(changes))
+	for rows.Next() {
+		var key string
+		if err := rows.Scan(&key); err != nil {
+			return nil, errors.Join(err, rows.Close())
+		}
+		made[places[key]] = true
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return nil, err
+	}
+	return made, tx.Commit()
+}
+
+// values are the blobs of changes as the column has them.
+func (l *layout) values(changes []migrate.Change) (before, after any) {
+	if l.blobKind == kindBytes {
+		b, a := make([][]byte, len(changes)), make([][]byte, len(changes))
+		for i, c := range changes {
+			b[i], a[i] = c.Before, c.After
+		}
+		return b, a
+	}
+	b, a := make([]string, len(changes)), make([]string, len(changes))
+	for i, c := range changes {
+		b[i], a[i] = encode(c.Before), encode(c.After)
+	}
+	return b, a
+}
+
+// none is no blobs.
+func (l *layout) none() any { v, _ := l.values(nil); return v }
+
+// judge goes by the SQLSTATE.
+func (p *postgres) judge(err error) trouble {
+	var answer *pgconn.PgError
+	if !errors.As(err, &answer) {
+		return lostOrOther(err)
+	}
+	switch answer.Code {
+	case "40001", "40P01", "55P03": // serialization, deadlock, lock not available
+		return troubleBusy
+	case "57P01", "57P02", "57P03", "53300": // shut down, crashed, starting, too many connections
+		return troubleLost
+	case "42501": // insufficient privilege
+		return troubleDenied
+	}
+	switch answer.Code[:min(2, len(answer.Code))] {
+	case "08":
+		return troubleLost
+	case "28": // authorization
+		return troubleDenied
+	case "22", "23", "44", "P0": // data, integrity, WITH CHECK OPTION, RAISE of a trigger
+		return troubleRow
+	}
+	return troubleOther
+}
+
+func (p *postgres) close() error { return p.db.Close() }

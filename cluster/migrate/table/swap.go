@@ -1,0 +1,105 @@
+package table
+
+import (
+	"context"
+
+	"meridian/cluster/migrate"
+)
+
+// swapped is what came of a change.
+type swapped struct {
+	made    bool              // by this call
+	found   migrate.Found     // what is there: After also where an earlier attempt had put it there
+	refused *migrate.RowError // by the database, for good; found says nothing then
+}
+
+// swapAll makes changes, all at once if the database takes them so, else each by itself: what is wrong with one row stops
+// no other. An error says that nobody knows which were made.
+func (t *Table) swapAll(ctx context.Context, changes []migrate.Change) ([]swapped, error) {
+	results, err := t.swapOnce(ctx, changes)
+	if err == nil {
+		return results, nil
+	}
+	judged := t.db.judge(err)
+	switch {
+	case judged != troubleRow && judged != troubleBusy:
+		return nil, err
+	case len(changes) == 1 && judged == troubleBusy:
+		return []swapped{{refused: migrate.FaultOf(FaultLocked, "another transaction held the row all the time")}}, nil
+	case len(changes) == 1:
+		return []swapped{{refused: migrate.FaultOf(FaultDatabase, "%v", err)}}, nil
+	}
+	results = results[:0]
+	for i := range changes {
+		one, err := t.swapAll(ctx, changes[i:i+1])
+		if err != nil {
+			return nil, err
+		}
+		results = append(results, one...)
+	}
+	return results, nil
+}
+
+// swapOnce makes changes in one transaction, again while the database is busy or away. Where a change was not made it looks
+// what is there.
+func (t *Table) swapOnce(ctx context.Context, changes []migrate.Change) ([]swapped, error) {
+	tries := batchTries
+	if len(changes) == 1 {
+		tries = rowTries
+	}
+	made, err := again(ctx, t.db, tries, func() ([]bool, error) {
+		ctx, cancel := context.WithTimeout(ctx, statementTime)
+		defer cancel()
+		return t.db.swap(ctx, changes)
+	})
+	if err != nil {
+		return nil, err
+	}
+	results := make([]swapped, len(changes))
+	var left []string
+	for i, c := range changes {
+		if results[i] = (swapped{made: made[i], found: migrate.FoundAfter}); !made[i] {
+			left = append(left, c.Key)
+		}
+	}
+	if len(left) == 0 {
+		return results, nil
+	}
+	records, err := t.lookUp(ctx, left)
+	if err != nil {
+		return nil, err
+	}
+	for i, c := range changes {
+		if !made[i] {
+			results[i].found = t.compare(c, records)
+		}
+	}
+	return results, nil
+}
+
+// lookUp reads rows by key.
+func (t *Table) lookUp(ctx context.Context, keys []string) (map[string]record, error) {
+	records, err := again(ctx, t.db, lookTries, func() (map[string]record, error) {
+		ctx, cancel := context.WithTimeout(ctx, statementTime)
+		defer cancel()
+		return t.db.find(ctx, keys)
+	})
+	return records, failure(t.db, "reading rows of the table", err)
+}
+
+// compare says what is where a change was to be made.
+func (t *Table) compare(c migrate.Change, records map[string]record) migrate.Found {
+	r, there := records[c.Key]
+	if !there {
+		return migrate.FoundNone
+	}
+	row := t.row(r, c.Row)
+	switch {
+	case row.Blob == nil:
+	case string(row.Blob) == string(c.After):
+		return migrate.FoundAfter
+	case string(row.Blob) == string(c.Before):
+		return migrate.FoundBefore
+	}
+	return migrate.FoundOther
+}

@@ -1,0 +1,151 @@
+// Package table moves the data keys of a table of PostgreSQL, MySQL or MariaDB, where they are.
+//
+// Rows are read a page at a time in the order of a unique key, each page a statement of its own, and a new blob is written
+// only where the old one still is, compared byte by byte: where another writer was faster, what it wrote stays, and is moved
+// in turn. Nothing is locked but the rows of a batch while it is written. Old blobs go to the undo file first
+// ([migrate.Undo]).
+//
+// A row that is inserted behind the place that a run has reached is not seen by it. A second run finds it, and keeps what
+// the first has moved.
+package table
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"meridian/cluster/migrate"
+)
+
+// Table is a table whose rows hold data keys.
+type Table struct {
+	source *Source
+	spec   Spec
+	db     database
+	layout layout
+
+	page   []record // read and not returned yet
+	after  *string  // the last key that was read
+	last   string   // the last key that was returned
+	number int64    // of the row that was returned last
+	ended  bool
+}
+
+// Open connects and finds out whether the table can be moved. Errors: [ErrUnfit] and [ErrNoTable] with what is wrong, and
+// an [*Error] with what the server or the network says.
+func Open(ctx context.Context, source *Source, spec Spec) (*Table, error) {
+	if err := spec.Check(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnfit, err)
+	}
+	if spec.Page == 0 {
+		spec.Page = defaultPage
+	}
+	t := &Table{source: source, spec: spec}
+	if source.postgres != nil {
+		p, err := openPostgresTable(ctx, source, spec)
+		if err != nil {
+			return nil, failure(p, "opening the table", err)
+		}
+		t.db, t.layout = p, p.layout
+		return t, nil
+	}
+	m, err := openMySQLTable(ctx, source, spec)
+	if err != nil {
+		return nil, failure(m, "opening the table", err)
+	}
+	t.db, t.layout = m, m.layout
+	return t, nil
+}
+
+// Name names database and table, without user and password.
+func (t *Table) Name() string { return t.source.String() + " " + t.layout.name }
+
+// Rows is about how many rows the table has; -1 if the database does not know.
+func (t *Table) Rows() int64 { return t.layout.rows }
+
+// TryWrite finds out whether server and rights allow to write, and writes nothing.
+func (t *Table) TryWrite(ctx context.Context) error {
+	return failure(t.db, "trying to write the table", t.db.tryWrite(ctx))
+}
+
+// Close ends the connections.
+func (t *Table) Close() error { return t.db.close() }
+
+// Next returns the next row in the order of keys; [io.EOF] after the last.
+func (t *Table) Next(ctx context.Context) (*migrate.Row, error) {
+	if len(t.page) == 0 && !t.ended {
+		if err := t.readPage(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if len(t.page) == 0 {
+		return nil, io.EOF
+	}
+	r := t.page[0]
+	t.page = t.page[1:]
+	t.last = r.key
+	t.number++
+	return t.row(r, t.number), nil
+}
+
+// readPage reads the rows behind the last one.
+func (t *Table) readPage(ctx context.Context) error {
+	page, err := again(ctx, t.db, lookTries, func() ([]record, error) { return t.db.page(ctx, t.after) })
+	if err != nil {
+		return failure(t.db, "reading the table", err)
+	}
+	if len(page) > 0 && t.after != nil && page[0].key == *t.after {
+		return errors.New("the database returned a row again: is the condition one that AND can follow?")
+	}
+	t.page, t.ended = page, len(page) < t.spec.Page
+	if len(page) > 0 {
+		t.after = &page[len(page)-1].key
+	}
+	return nil
+}
+
+// row makes a row of what the database has.
+func (t *Table) row(r record, number int64) *migrate.Row {
+	row := &migrate.Row{Number: number, ID: r.key}
+	switch {
+	case r.size < 0:
+		row.Refuse(migrate.FaultNoBlob, "the column is NULL; a condition leaves such rows out")
+	case r.size > maxColumn:
+		row.Refuse(migrate.FaultNoBlob, "the column has %d bytes; no blob has more than %d", r.size, maxColumn)
+	case t.layout.blobKind == kindText:
+		row.ReadBlob(string(r.blob))
+	default:
+		row.Blob = r.blob
+	}
+	if r.context != nil {
+		if len(*r.context) > maxColumn {
+			row.Refuse(migrate.FaultContext, "it has more than %d bytes", maxColumn)
+		} else if *r.context != "" {
+			row.ReadContext([]byte(*r.context))
+		}
+	}
+	if r.to != nil {
+		row.To = *r.to
+	}
+	return row
+}
+
+// fits says whether a blob has room in its column.
+func (t *Table) fits(blob []byte) *migrate.RowError {
+	size := int64(len(blob))
+	if t.layout.blobKind == kindText {
+		size = int64(len(encode(blob)))
+	}
+	if t.layout.most == 0 || size <= t.layout.most {
+		return nil
+	}
+	return migrate.FaultOf(FaultTooLong, "the new blob takes %d, and column %q holds %d", size, t.spec.Blob, t.layout.most)
+}
+
+// Faults of rows in tables, besides those of migrate.
+const (
+	FaultTooLong  = "ColumnTooShort"  // the new blob has no room
+	FaultLocked   = "Locked"          // another transaction holds the row all the time
+	FaultDatabase = "RefusedByServer" // the database does not take the new blob: a constraint, a trigger
+)

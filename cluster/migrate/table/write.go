@@ -1,0 +1,106 @@
+package table
+
+import (
+	"context"
+
+	"meridian/cluster/migrate"
+)
+
+// Write puts the new blobs where the old ones still are. A row that another writer has changed since it was read is read
+// again, moved and written once more; one that is changed then as well, or deleted, fails.
+func (m *Medium) Write(ctx context.Context, rows []*migrate.Row, outcomes []migrate.Outcome) error {
+	changed, err := m.replace(ctx, rows, outcomes)
+	if err != nil || len(changed) == 0 {
+		return err
+	}
+	again, places, err := m.reread(ctx, rows, outcomes, changed)
+	if err != nil || len(again) == 0 {
+		return err
+	}
+	for _, row := range again {
+		m.rules.Apply(row)
+	}
+	moved, err := migrate.MoveBatch(ctx, m.way, again)
+	if err != nil {
+		return err
+	}
+	if changed, err = m.replace(ctx, again, moved); err != nil {
+		return err
+	}
+	for _, i := range changed {
+		moved[i] = failed(moved[i], migrate.FaultOf(migrate.FaultChanged, "another writer changed the row twice meanwhile; what it wrote stays"))
+	}
+	for i, place := range places {
+		outcomes[place] = moved[i]
+	}
+	return nil
+}
+
+// failed is an outcome that is none any more.
+func failed(o migrate.Outcome, why *migrate.RowError) migrate.Outcome {
+	return migrate.Outcome{Status: migrate.Failed, From: o.From, Fault: why}
+}
+
+// replace writes what was moved, its old blobs into the undo file first. It returns the places of rows in which neither
+// blob is found, and turns what the database refuses into failures.
+func (m *Medium) replace(ctx context.Context, rows []*migrate.Row, outcomes []migrate.Outcome) (changed []int, err error) {
+	var changes []migrate.Change
+	var places []int
+	for i, row := range rows {
+		o := &outcomes[i]
+		if o.Status != migrate.Moved {
+			continue
+		}
+		if refused := m.fits(o.Blob); refused != nil {
+			*o = failed(*o, refused)
+			continue
+		}
+		changes = append(changes, migrate.Change{Row: row.Number, Key: row.ID, Before: row.Blob, After: o.Blob})
+		places = append(places, i)
+	}
+	if len(changes) == 0 {
+		return nil, nil
+	}
+	if err := m.undo.Append(changes...); err != nil {
+		return nil, err
+	}
+	if err := m.undo.Sync(); err != nil {
+		return nil, err
+	}
+	results, err := m.swapAll(ctx, changes)
+	if err != nil {
+		return nil, failure(m.db, "writing the table", err)
+	}
+	for i, r := range results {
+		switch {
+		case r.refused != nil:
+			outcomes[places[i]] = failed(outcomes[places[i]], r.refused)
+		case r.found == migrate.FoundNone:
+			outcomes[places[i]] = failed(outcomes[places[i]], migrate.FaultOf(migrate.FaultChanged, "another writer deleted the row meanwhile"))
+		case r.found != migrate.FoundAfter:
+			changed = append(changed, places[i])
+		}
+	}
+	return changed, nil
+}
+
+// reread reads rows that were changed, and returns those that are still there with their places.
+func (m *Medium) reread(ctx context.Context, rows []*migrate.Row, outcomes []migrate.Outcome, changed []int) (fresh []*migrate.Row, places []int, err error) {
+	keys := make([]string, len(changed))
+	for i, place := range changed {
+		keys[i] = rows[place].ID
+	}
+	records, err := m.lookUp(ctx, keys)
+	if err != nil {
+		return nil, nil, err
+	}
+	for i, place := range changed {
+		r, there := records[keys[i]]
+		if !there {
+			outcomes[place] = failed(outcomes[place], migrate.FaultOf(migrate.FaultChanged, "another writer deleted the row meanwhile"))
+			continue
+		}
+		fresh, places = append(fresh, m.row(r, rows[place].Number)), append(places, place)
+	}
+	return fresh, places, nil
+}
