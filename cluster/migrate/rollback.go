@@ -12,8 +12,6 @@ import (
 
 // Faults of rows that stay where they are.
 const (
-	// FaultChanged: another writer was there meanwhile, and what it wrote stays.
-	FaultChanged = "Changed"
 	// FaultRefused: it could not be put back, and may be later.
 	FaultRefused = "Refused"
 	// FaultUndo: the undo file is damaged where the row's change was.
