@@ -13,6 +13,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"meridian/cluster/api/client"
 	"meridian/crypto"
@@ -27,6 +28,9 @@ type Plan struct {
 	Groups   []Group   `json:"groups"`
 	Failures []Failure `json:"failures"` // rows that would fail, as far as that shows without opening them; at most MaxPlanned
 	Failing  int64     `json:"failing"`  // how many there are
+	Estimate Estimate  `json:"estimate"` // of moving the rest
+
+	trip time.Duration // the longest that a try took both regions
 }
 
 // MaxPlanned bounds the rows that a plan names.
@@ -50,6 +54,7 @@ type planner interface {
 	tooLarge(row *Row) *RowError
 	tryFrom(ctx context.Context, row *Row, way route) error
 	tryTo(ctx context.Context, row *Row, way route) error
+	estimate(rows int64, trip time.Duration) Estimate
 }
 
 // Plan reads every row and sorts it by where it is from and where it would go.
@@ -85,6 +90,7 @@ func planRows(ctx context.Context, s planner, rows Format) (*Plan, error) {
 		}
 		p.Groups = append(p.Groups, *g)
 	}
+	p.Estimate = s.estimate(p.Rows-p.Kept-p.Skipped-p.Failing, p.trip)
 	return p, nil
 }
 
@@ -115,7 +121,7 @@ func (p *Plan) add(ctx context.Context, s planner, groups map[string]*Group, row
 	}
 	name := way.source + " " + way.target.ID
 	if groups[name] == nil {
-		if groups[name], err = newGroup(ctx, s, row, way); err != nil {
+		if groups[name], err = p.newGroup(ctx, s, row, way); err != nil {
 			return err
 		}
 	}
@@ -132,7 +138,7 @@ func (p *Plan) fails(row *Row, why *RowError) {
 }
 
 // newGroup describes the keys of a group and tries, with its first row, whether both regions would do their part.
-func newGroup(ctx context.Context, s planner, row *Row, way route) (*Group, error) {
+func (p *Plan) newGroup(ctx context.Context, s planner, row *Row, way route) (*Group, error) {
 	_, source, _ := strings.Cut(way.source, "/")
 	key, version, _ := strings.Cut(source, "/")
 	g := &Group{Source: key, Version: version, Target: way.target.ID, To: cmp.Or(row.To, way.target.ID)}
@@ -147,6 +153,7 @@ func newGroup(ctx context.Context, s planner, row *Row, way route) (*Group, erro
 		return g, nil
 	}
 	g.State, g.Names = k.State, k.Names[1:]
+	began := time.Now()
 	for _, try := range []func(context.Context, *Row, route) error{s.tryFrom, s.tryTo} {
 		refused, err := refusal(try(ctx, row, way))
 		if err != nil {
@@ -157,6 +164,7 @@ func newGroup(ctx context.Context, s planner, row *Row, way route) (*Group, erro
 			return g, nil
 		}
 	}
+	p.trip = max(p.trip, time.Since(began))
 	return g, nil
 }
 

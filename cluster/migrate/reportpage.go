@@ -32,6 +32,9 @@ func (r Report) Markdown(w io.Writer) error {
 		p.section("Options")
 		var rows [][]string
 		for _, name := range slices.Sorted(maps.Keys(r.Options)) {
+			if r.Options[name] == "" {
+				continue // as if nobody had said anything
+			}
 			rows = append(rows, []string{name, r.Options[name]})
 		}
 		p.table([]string{"option", "value"}, rows)

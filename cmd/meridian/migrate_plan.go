@@ -86,7 +86,7 @@ func (v planView) table(w io.Writer, all bool) {
 	if v.Skipped > 0 {
 		skipped = fmt.Sprintf("skipped %s, ", grouped(uint64(v.Skipped)))
 	}
-	fmt.Fprintf(w, "rows %s: to move %s, kept %s, %swould fail %s; the %s way, two calls a row\n", grouped(uint64(v.Rows)),
+	fmt.Fprintf(w, "rows %s: to move %s, kept %s, %swould fail %s; the %s way\n", grouped(uint64(v.Rows)),
 		grouped(uint64(v.Rows-v.Kept-v.Skipped-v.Failing)), grouped(uint64(v.Kept)), skipped, grouped(uint64(v.Failing)), v.Way)
 	p := &printer{out: w}
 	var cells [][]string
@@ -106,6 +106,9 @@ func (v planView) table(w io.Writer, all bool) {
 	}
 	if more := v.Failing - int64(len(shown)); more > 0 && len(v.Failures) > len(shown) {
 		fmt.Fprintf(w, "and more: --list-bad names them\n")
+	}
+	if v.Estimate.Calls > 0 {
+		fmt.Fprintf(w, "about %s calls and %s\n", grouped(uint64(v.Estimate.Calls)), max(v.Estimate.Took.Round(time.Second), time.Second))
 	}
 	fmt.Fprintln(w, "Nothing was written.")
 }
