@@ -27,7 +27,7 @@ func (r *run) move(ctx context.Context) error {
 	finished := make(chan struct{})
 	go func() {
 		defer close(finished)
-		r.fill(reading, moving, queue)
+		r.fill(ctx, reading, moving, queue)
 	}()
 	err := r.write(ctx, queue)
 	endReading() // nothing is waited for that will not be written
@@ -39,13 +39,14 @@ func (r *run) move(ctx context.Context) error {
 	return err
 }
 
-// fill fills the queue until the input, reading or moving ends, and has as many batches moved at once as may be.
-func (r *run) fill(reading, moving context.Context, queue chan<- *batch) {
+// fill fills the queue until the input, reading or moving ends, and has as many batches moved at once as may be. reading
+// ends with ctx, but a moment later: an input that waits for ctx itself may be the first to tell.
+func (r *run) fill(ctx, reading, moving context.Context, queue chan<- *batch) {
 	defer close(queue)
 	pace := newPace(r.cfg.Parallel, r.cfg.Regions)
 	for {
 		b := r.readBatch(reading)
-		if b.err != nil && reading.Err() != nil {
+		if b.err != nil && (ctx.Err() != nil || reading.Err() != nil) {
 			return
 		}
 		ended := b.last || b.err != nil // from here on the batch is its mover's until done is closed
