@@ -11,21 +11,35 @@ import (
 
 func newKeyCensusCommand(v *clientVerb) *cobra.Command {
 	f := &rowFlags{columns: migrate.DefaultColumns}
+	table := &tableFlags{}
 	c := &cobra.Command{
 		Use:   "census FILE...",
-		Short: "Count the ciphertexts of files by key and version, offline",
+		Short: "Count the ciphertexts of files or of a table by key and version",
 		Long: `Reads the headers of the ciphertexts in files of rows (JSON lines, CSV or TSV, packed with
-gzip or zstd or not; - is standard input) and counts them by region, key and version. It
-asks no region and opens nothing: how many data keys still hang on a version shows before
-it is given up.`,
-		Example: `  meridian key census keys.jsonl archive.csv --output json`,
-		Args:    cobra.MinimumNArgs(1),
+gzip or zstd or not; - is standard input) or in a table and counts them by region, key and
+version. It asks no region and opens nothing: how many data keys still hang on a version
+shows before it is given up.`,
+		Example: `  meridian key census keys.jsonl archive.csv --output json
+  meridian key census --db env://DB --table data_keys --key id --column wrapped_key`,
 	}
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if err := v.output.check(c); err != nil {
 			return err
 		}
+		if err := table.check(c); err != nil {
+			return err
+		}
 		var census migrate.Census
+		switch {
+		case table.given() && len(args) > 0:
+			return usageError("%s: the ciphertexts are in files or in the table of --db, not in both", args[0])
+		case table.given():
+			if err := table.count(c, &census); err != nil {
+				return err
+			}
+		case len(args) == 0:
+			return usageError("name files, or a table with --db")
+		}
 		for _, path := range args {
 			if err := f.count(c, &census, path); err != nil {
 				return err
@@ -44,6 +58,7 @@ it is given up.`,
 		})
 	}
 	f.addTo(c)
+	table.addTo(c)
 	return c
 }
 

@@ -22,7 +22,7 @@ the source encrypts it under a transport key of the destination.
 A run keeps a journal beside its output. One that was killed, at any moment, goes on
 when the same command is started again: no row is lost, and none is there twice.`,
 	}
-	c.AddCommand(newMigratePlanCommand(), newMigrateRunCommand(), newMigrateStatusCommand(), newMigrateVerifyCommand(), newMigrateReportCommand())
+	c.AddCommand(newMigratePlanCommand(), newMigrateRunCommand(), newMigrateStatusCommand(), newMigrateVerifyCommand(), newMigrateRollbackCommand(), newMigrateReportCommand())
 	return c
 }
 

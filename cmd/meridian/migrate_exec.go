@@ -31,8 +31,11 @@ func (f *execFlag) args(_ *cobra.Command, args []string) error {
 
 // input is what the command line names as the input.
 func (f *execFlag) input(args []string) string {
-	if f.given() {
+	switch {
+	case f.given():
 		return "exec " + f.command
+	case len(args) == 0: // rows of a table
+		return ""
 	}
 	return args[0]
 }
@@ -50,9 +53,9 @@ func (f *migrateRun) checkExec() error {
 	return nil
 }
 
-// openRows opens the input of a run; a program and a folder have their own.
+// openRows opens the input of a run; a program, a folder and a table have their own.
 func (f *migrateRun) openRows(ctx context.Context, c *cobra.Command, path string) (*rowInput, error) {
-	if f.program.given() || f.folder.given() {
+	if f.program.given() || f.folder.given() || f.table.given() {
 		return &rowInput{}, nil
 	}
 	return openInput(ctx, c, path)
@@ -60,6 +63,9 @@ func (f *migrateRun) openRows(ctx context.Context, c *cobra.Command, path string
 
 // planRows reads the rows for a plan. end is called once they were read.
 func (f *migrateRun) planRows(ctx context.Context, c *cobra.Command, args []string) (rows migrate.Format, end func() error, err error) {
+	if f.table.given() {
+		return f.table.read(ctx)
+	}
 	if f.program.given() {
 		e := migrate.NewExec(f.program.command, f.columns, c.ErrOrStderr())
 		rows, err := e.Rows(ctx)

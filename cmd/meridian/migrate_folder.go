@@ -37,6 +37,8 @@ func (f *folderFlags) given() bool { return f.dir != "" }
 // args wants an INPUT, or what stands in its place.
 func (f *migrateRun) args(c *cobra.Command, args []string) error {
 	switch {
+	case f.table.given():
+		return f.table.args(c, args)
 	case f.folder.given() && f.program.given():
 		return usageError("rows come from --dir or from --exec, not from both")
 	case f.folder.given() && len(args) > 0:

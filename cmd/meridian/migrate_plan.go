@@ -30,11 +30,13 @@ func newMigratePlanCommand() *cobra.Command {
 under which keys they would go, which rows would fail, and whether both regions would
 do their part, by dry runs. Nothing is opened and nothing is written.
 
+Of a table (--db) it also tries whether it may be written, and changes nothing in it.
+
 It ends with exit code 7 when rows would fail.`,
 		Args: f.args,
 	}
 	c.RunE = func(c *cobra.Command, args []string) error {
-		if err := errors.Join(f.checkWay(false), f.output.check(c)); err != nil {
+		if err := errors.Join(f.table.check(c), f.checkWay(false), f.output.check(c)); err != nil {
 			return err
 		}
 		ctx, stop := interruptible(c.Context())
@@ -61,7 +63,7 @@ It ends with exit code 7 when rows would fail.`,
 			}
 			return callError(err, "", "", time.Now())
 		}
-		v := planView{Input: f.input(args), Way: way.name, Plan: *plan}
+		v := planView{Input: cmp.Or(f.input(args), f.table.spec.Table), Way: way.name, Plan: *plan}
 		if err := f.output.printer(c).value(v, func(w io.Writer) { v.table(w, listBad) }); err != nil {
 			return err
 		}

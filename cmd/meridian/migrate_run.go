@@ -29,6 +29,7 @@ type migrateRun struct {
 	ways        wayFlags
 	program     execFlag
 	folder      folderFlags
+	table       tableFlags
 	times       window
 	metrics     metricsFlag
 	compression string
@@ -92,6 +93,12 @@ or as it is. They are replaced where they are, each at once and with its mode, o
 time, and the old ones are kept beside the journal; or they go to the folder of --out. The
 encryption context of FILE is in FILE.context, a JSON object, or as --context says.
 
+--db names a table of PostgreSQL, MySQL or MariaDB in the place of INPUT and --out: its
+rows get their new ciphertexts where they are, and only where the old one still is, so
+that another writer wins. The old ciphertexts go to JOURNAL.undo first; meridian migrate
+rollback puts them back. Rows that are added behind the place that the run has reached
+are found by a second run, with another --journal, which keeps what is moved already.
+
 Rows of any other place come from a program of yours (--exec, docs/migrate.md).
 
 The same command, started again, goes on with a run that was ended; one that is done
@@ -100,6 +107,7 @@ one input: each reads all of it and writes its own part, by the hash of the ids.
 with exit code 7 when rows have failed.`,
 		Example: `  meridian migrate run keys.jsonl --out keys2.jsonl --from cn-local-1 --to cn-local-2
   zcat keys.csv.gz | meridian migrate run - --format csv --out keys2.csv.zst --from cn-local-1 --to cn-local-2
+  meridian migrate run --db env://DB --table data_keys --key id --column wrapped_key --journal keys.journal --from cn-local-1 --to cn-local-2
   meridian migrate run keys.jsonl --out keys2.jsonl --from cn-hangzhou --to cn-local-2 --regions both.yaml --transport-key alias/transport`,
 		Args: f.args,
 		RunE: func(c *cobra.Command, args []string) error { return f.run(c, f.input(args)) },
@@ -130,6 +138,7 @@ func (f *migrateRun) addWayTo(c *cobra.Command) {
 	fl.StringVar(&f.transport, "transport-key", "", "`KEY` of the destination under which data keys travel in the standard way")
 	fl.StringArrayVar(&f.mapping, "map", nil, "`RULE` FROM => TO, which key takes the place of which; a star matches any text (default: alias/* => alias/*)")
 	f.rowFlags.addTo(c)
+	f.table.addTo(c)
 }
 
 func (f *migrateRun) run(c *cobra.Command, path string) error {
@@ -138,6 +147,11 @@ func (f *migrateRun) run(c *cobra.Command, path string) error {
 	}
 	ctx, stop := interruptible(c.Context())
 	defer stop()
+	rows, err := f.table.openIfGiven(ctx)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
 	way, err := f.open(ctx, c)
 	if err != nil {
 		return err
@@ -160,6 +174,9 @@ func (f *migrateRun) run(c *cobra.Command, path string) error {
 		return err
 	}
 	switch {
+	case rows != nil:
+		cfg.Header = f.tableHeader(rows.Name(), way)
+		cfg.Medium = rows.Medium(way, way.rules, rows.Name(), migrate.UndoPath(f.journal))
 	case f.program.given():
 		cfg.Medium = migrate.NewExec(f.program.command, f.columns, c.ErrOrStderr())
 	case f.folder.given():
@@ -191,13 +208,13 @@ func (f *migrateRun) run(c *cobra.Command, path string) error {
 	bar.stop()
 	metrics.end(last)
 	forgotten(p, f.read)
-	return f.report(p, way.name, last, err)
+	return f.report(p, way.name, last, tableError(err))
 }
 
 // check refuses a command line that does not fit together.
 func (f *migrateRun) check(c *cobra.Command) error {
 	switch {
-	case f.out == "" && !f.program.given() && !f.folder.given():
+	case f.out == "" && !f.program.given() && !f.folder.given() && !f.table.given():
 		return usageError("--out FILE says where the rows go")
 	case f.parallel < 1 || f.parallel > 1024:
 		return usageError("--parallel is 1 to 1024")
@@ -212,7 +229,7 @@ func (f *migrateRun) check(c *cobra.Command) error {
 	case f.toStdout() && f.output.format != "table":
 		return usageError("--output %s: standard output is the rows', as --out - says", f.output.format)
 	}
-	return errors.Join(f.checkExec(), f.checkFolder(), f.checkWay(true), f.times.parse(), f.output.check(c))
+	return errors.Join(f.checkTable(c), f.checkExec(), f.checkFolder(), f.checkWay(true), f.times.parse(), f.output.check(c))
 }
 
 // checkTransport refuses a command line without what the standard way needs.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -28,12 +29,16 @@ a sample of the rows to a key pair that lives as long as this command. So they a
 clear in the memory of this process for a moment, which --open allows, and both regions
 have to allow exports to any key (export.allow: any).
 
+Of a table, --db and --journal of the run are enough: what the run has replaced, from
+JOURNAL.undo, is compared with what the rows hold now. Rows that other writers have
+changed since are counted on standard error.
+
 It ends with exit code 6 when a data key is another one than before.`,
-		Args: cobra.ExactArgs(1),
+		Args: f.args,
 	}
 	c.RunE = func(c *cobra.Command, args []string) error {
 		switch {
-		case f.out == "":
+		case f.out == "" && f.table.db == "":
 			return usageError("--out FILE is what the run has written")
 		case sample < 0:
 			return usageError("--sample is 0 or more")
@@ -61,25 +66,13 @@ It ends with exit code 6 when a data key is another one than before.`,
 		if err != nil {
 			return err
 		}
-		before, err := openInput(ctx, c, args[0])
+		pairs, end, err := f.pairs(ctx, c, args)
 		if err != nil {
 			return err
 		}
-		defer before.Close()
-		after, err := os.Open(f.out)
-		if err != nil {
-			return usageError("output: %w", err)
-		}
-		defer after.Close()
-		old, err := f.rows(args[0], before)
-		if err != nil {
-			return usageError("input: %w", err)
-		}
-		moved, err := f.parse(args[0], migrate.Unpack(after, f.out))
-		if err != nil {
-			return usageError("output: %w", err)
-		}
-		v, err := verifier.Verify(ctx, migrate.PairFormats(old, moved), func() bool { return rand.Float64() < chance }, f.parallel)
+		defer end()
+		v, err := verifier.Verify(ctx, pairs, func() bool { return rand.Float64() < chance }, f.parallel)
+		err = tableError(err)
 		switch {
 		case errors.Is(err, migrate.ErrRows):
 			return &exitError{exitVerification, err}
@@ -88,6 +81,7 @@ It ends with exit code 6 when a data key is another one than before.`,
 		case err != nil:
 			return callError(err, "", "", time.Now())
 		}
+		f.changedSince(f.output.printer(c), pairs)
 		return f.verified(f.output.printer(c), v)
 	}
 	f.sides.addTo(c)
@@ -102,6 +96,34 @@ It ends with exit code 6 when a data key is another one than before.`,
 	fl.BoolVar(&all, "all", false, "compare every row that was moved")
 	fl.BoolVar(&open, "open", false, "let data keys be in clear in the memory of this process")
 	return c
+}
+
+// pairs are the rows before and after the run.
+func (f *migrateRun) pairs(ctx context.Context, c *cobra.Command, args []string) (migrate.Pairs, func(), error) {
+	if f.table.db != "" {
+		return f.tablePairs(ctx)
+	}
+	before, err := openInput(ctx, c, args[0])
+	if err != nil {
+		return nil, nil, err
+	}
+	after, err := os.Open(f.out)
+	if err != nil {
+		_ = before.Close() // it was only read
+		return nil, nil, usageError("output: %w", err)
+	}
+	end := func() { _, _ = before.Close(), after.Close() } // they were only read
+	old, err := f.rows(args[0], before)
+	if err != nil {
+		end()
+		return nil, nil, usageError("input: %w", err)
+	}
+	moved, err := f.parse(args[0], migrate.Unpack(after, f.out))
+	if err != nil {
+		end()
+		return nil, nil, usageError("output: %w", err)
+	}
+	return migrate.PairFormats(old, moved), end, nil
 }
 
 // standardSample is how many rows the standard way compares if nobody says.

@@ -46,6 +46,7 @@ func results() map[string]any {
 		"migrate run, migrate status":          migrateView{},
 		"migrate verify":                       migrate.Verification{},
 		"migrate report":                       migrate.Report{},
+		"migrate rollback":                     rollbackView{},
 		"bench":                                benchReport{},
 		"version":                              versionView{},
 	}

@@ -17,7 +17,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -101,10 +100,11 @@ func startMover(t *testing.T, spec moverSpec, after time.Duration) (last migrate
 	if err != nil {
 		t.Fatalf("%v: %s", err, errs.String())
 	}
-	if err := json.Unmarshal(out.Bytes(), &last); err != nil {
+	var result moverResult
+	if err := json.Unmarshal(out.Bytes(), &result); err != nil {
 		t.Fatal(err)
 	}
-	return last, false, c.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10
+	return result.Last, false, result.Memory
 }
 
 // writers change rows. Each has keys of its own, and so knows what they hold.

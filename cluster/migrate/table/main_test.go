@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,6 +23,24 @@ const moverEnv = "TEST_TABLE_MOVER"
 type moverSpec struct {
 	URL, Journal string
 	Spec         Spec
+}
+
+// moverResult is what it prints.
+type moverResult struct {
+	Last   migrate.Checkpoint
+	Memory int64 // the most that the process ever had, in bytes
+}
+
+// peakMemory reads it of this process. What wait tells of a child has the memory of its parent in it.
+func peakMemory() (int64, error) {
+	text, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0, err
+	}
+	_, rest, _ := strings.Cut(string(text), "VmHWM:")
+	var kib int64
+	_, err = fmt.Sscan(rest, &kib)
+	return kib << 10, err
 }
 
 func TestMain(m *testing.M) {
@@ -54,7 +73,8 @@ func runMover(text []byte) error {
 		Header: migrate.Header{Way: "marker", Input: t.Name()}, Journal: spec.Journal, Way: marker{},
 		Medium: t.Medium(marker{}, migrate.Rules{}, t.Name(), migrate.UndoPath(spec.Journal)), Every: 100 * time.Millisecond,
 	})
-	return errors.Join(err, json.NewEncoder(os.Stdout).Encode(last))
+	memory, memoryErr := peakMemory()
+	return errors.Join(err, memoryErr, json.NewEncoder(os.Stdout).Encode(moverResult{last, memory}))
 }
 
 // marker is a way that marks what it has moved. It keeps what has a mark.

@@ -69,8 +69,13 @@ func (t *Table) TryWrite(ctx context.Context) error {
 	return failure(t.db, "trying to write the table", t.db.tryWrite(ctx))
 }
 
-// Close ends the connections.
-func (t *Table) Close() error { return t.db.close() }
+// Close ends the connections; of no table it does nothing.
+func (t *Table) Close() error {
+	if t == nil {
+		return nil
+	}
+	return t.db.close()
+}
 
 // Next returns the next row in the order of keys; [io.EOF] after the last.
 func (t *Table) Next(ctx context.Context) (*migrate.Row, error) {
