@@ -142,6 +142,7 @@ func TestFolderInPlace(t *testing.T) {
 	if want := []string{"bad.dek NotABlob", "badctx.dek Context", "empty.dek NotABlob", "inner.dek File", "link.dek File", "long.dek NotABlob", "pipe.dek File", "x.dek Rejected.Disabled"}; !slices.Equal(got, want) {
 		t.Errorf("failures %q, want %q", got, want)
 	}
+	checkFolderRollback(t, base, before)
 }
 
 // checkFolder compares the files with those before the run of TestFolderInPlace.
@@ -160,6 +161,32 @@ func checkFolder(t *testing.T, base string, before map[string]string) {
 		if was, there := before[name]; (!there || was != is) && !strings.HasPrefix(name, "journal") {
 			t.Errorf("%s is %.60q, and was %.60q", name, is, was)
 		}
+	}
+}
+
+// checkFolderRollback has everything put back, but for a file that somebody has changed since.
+func checkFolderRollback(t *testing.T, base string, before map[string]string) {
+	t.Helper()
+	journal := filepath.Join(base, "journal")
+	writeFiles(t, filepath.Join(base, "keys"), map[string]string{"raw.dek": "of another writer"})
+	for i, want := range []Rollback{{Restored: 3, Left: 1}, {Restored: 3, Left: 1}, {AsBefore: 3, Left: 1}} {
+		_, f := folderConfig(t, base, nil)
+		r, err := RollBack(t.Context(), UndoPath(journal), testHeader.Input, f, i == 0, nil)
+		if err := errors.Join(err, f.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if r.Changes != 4 || r.Restored != want.Restored || r.Left != want.Left || r.AsBefore != want.AsBefore {
+			t.Errorf("rollback %d: %+v, want %+v", i, r, want)
+		}
+	}
+	after := readFiles(t, base)
+	for name, was := range before {
+		if name != "keys/raw.dek" && after[name] != was {
+			t.Errorf("%s is %.60q, and was %.60q", name, after[name], was)
+		}
+	}
+	if info, err := os.Stat(filepath.Join(base, "keys/a.dek")); err != nil || info.Mode() != 0o640 || !info.ModTime().Equal(aPast) {
+		t.Errorf("%v, %v", info, err)
 	}
 }
 
@@ -214,6 +241,16 @@ func TestKilledRunOverAFolder(t *testing.T) {
 			}
 		}
 		checkUndo(t, UndoPath(filepath.Join(base, "journal")), files)
+		_, f := folderConfig(t, base, nil)
+		r, err := RollBack(t.Context(), UndoPath(filepath.Join(base, "journal")), testHeader.Input, f, false, nil)
+		if err := errors.Join(err, f.Close()); err != nil || r.Restored != 60 || r.Left != 0 {
+			t.Fatalf("seed %d: %+v, %v", seed, r, err)
+		}
+		for name, is := range readFiles(t, filepath.Join(base, "keys")) {
+			if files[name] != is {
+				t.Fatalf("seed %d: %s was not put back", seed, name)
+			}
+		}
 	}
 }
 
