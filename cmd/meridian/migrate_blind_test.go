@@ -31,7 +31,13 @@ type recorder struct {
 
 	mu   sync.Mutex
 	seen []byte // guarded by mu
+	// full is closed when so much has passed that the mover is in the middle of its work; nothing more passes until
+	// release is closed.
+	full, release chan struct{}
 }
+
+// recordedFirst is how many bytes pass before a recorder stops for a while: far more than the first calls, and fewer than all.
+const recordedFirst = 64 << 10
 
 func newRecorder(t *testing.T, to string) *recorder {
 	t.Helper()
@@ -39,7 +45,7 @@ func newRecorder(t *testing.T, to string) *recorder {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &recorder{listener: l, to: strings.TrimPrefix(to, "http://")}
+	r := &recorder{listener: l, to: strings.TrimPrefix(to, "http://"), full: make(chan struct{}), release: make(chan struct{})}
 	r.running.Go(func() {
 		for {
 			c, err := l.Accept()
@@ -78,8 +84,16 @@ func (r *recorder) forward(from net.Conn) {
 
 func (r *recorder) Write(b []byte) (int, error) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
+	before := len(r.seen)
 	r.seen = append(r.seen, b...)
+	after := len(r.seen)
+	r.mu.Unlock()
+	if before < recordedFirst && after >= recordedFirst {
+		close(r.full)
+	}
+	if after >= recordedFirst {
+		<-r.release
+	}
 	return len(b), nil
 }
 
@@ -87,6 +101,21 @@ func (r *recorder) recorded() []byte {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return bytes.Clone(r.seen)
+}
+
+// lookInto stops a process for as long as its memory is read.
+func lookInto(t *testing.T, p *os.Process) []byte {
+	t.Helper()
+	if err := p.Signal(syscall.SIGSTOP); err != nil {
+		t.Error(err)
+		return nil
+	}
+	defer func() {
+		if err := p.Signal(syscall.SIGCONT); err != nil {
+			t.Error(err)
+		}
+	}()
+	return memoryOf(t, p.Pid)
 }
 
 // memoryOf is what a stopped process has in its writable memory.
@@ -170,21 +199,21 @@ func TestBlindWays(t *testing.T) {
 			}
 			ended := make(chan error, 1)
 			go func() { ended <- c.Wait() }()
-			// Once it has moved some rows it is stopped, and looked into.
-			if !eventually(func() bool {
-				info, err := os.Stat(output)
-				return err == nil && info.Size() > 0
-			}) {
-				_ = c.Process.Kill()
-				t.Fatalf("nothing was moved: %v, %s", <-ended, said.String())
+			// In the middle of its work it is stopped, and looked into.
+			release := func() {
+				for _, r := range recorders {
+					close(r.release)
+				}
 			}
-			if err := c.Process.Signal(syscall.SIGSTOP); err != nil {
-				t.Fatalf("it was too fast to be looked into: %v", err)
+			select {
+			case <-recorders[0].full:
+			case <-recorders[1].full:
+			case err := <-ended:
+				release()
+				t.Fatalf("it was over too soon: %v, %s", err, said.String())
 			}
-			memory := memoryOf(t, c.Process.Pid)
-			if err := c.Process.Signal(syscall.SIGCONT); err != nil {
-				t.Fatal(err)
-			}
+			memory := lookInto(t, c.Process)
+			release()
 			select {
 			case err := <-ended:
 				if err != nil {
