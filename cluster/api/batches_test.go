@@ -306,6 +306,29 @@ func TestBatchMessagesAreBound(t *testing.T) {
 	}
 }
 
+// A row whose header names another algorithm than its key has is refused, and no other row of the key.
+func TestRowsOfAKeyStandAlone(t *testing.T) {
+	b := newBatches(t)
+	right := b.encrypt(t, b.newKey(t), "x")
+	raw := unb64(t, right)
+	raw[1] = byte(crypto.AlgorithmXSM4GCM)
+	wrong := base64.StdEncoding.EncodeToString(raw)
+	for _, rows := range [][]sealed{{{wrong, ``}, {right, ``}}, {{right, ``}, {wrong, ``}, {right, ``}}} {
+		message, exported := b.export(t, b.exportBody(t, rows...), paramCarries, carriesTags)
+		answer, err := b.rows(t, "TagDataKeys", append(batch.AppendMessage(nil, message), sealedBody(t, rows...)...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for action, all := range map[string][]outcome{"ExportDataKeys": exported, "TagDataKeys": outcomes(t, batch.NewReader(answer), false)} {
+			for i, row := range rows {
+				if want := map[string]string{wrong: CodeInvalidParameter}[row.blob]; all[i].code != want {
+					t.Errorf("%s: row %d of %d: %q; want %q", action, i, len(rows), all[i].code, want)
+				}
+			}
+		}
+	}
+}
+
 // The transport key before the newest still opens what is on its way; one before that does not.
 func TestBatchAfterRotationOfTheTransportKey(t *testing.T) {
 	b := newBatches(t)
