@@ -17,7 +17,11 @@ func handleImportDataKeys(ctx context.Context, c *Call) error {
 		}
 		defer inside.Wipe()
 		carried := batch.NewReader(inside)
-		b.tags = crypto.NewDataKeyTags(carried.TagKey())
+		tagKey := carried.TagKey()
+		if carried.Err() != nil {
+			return errParse("the message does not begin with a key of tags")
+		}
+		b.tags = crypto.NewDataKeyTags(tagKey)
 		return b.importRows(r, carried)
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"meridian/cluster/api/batch"
 	"meridian/crypto"
 	"meridian/store/storepb"
 )
@@ -117,6 +118,7 @@ func TestInFIPSOnlyMode(t *testing.T) {
 		}
 	}
 	h.importInFIPSOnlyMode(t, call, refused)
+	h.batchesInFIPSOnlyMode(t, call)
 	blob := call("Encrypt", params{"KeyId": call("CreateKey", nil).text("KeyMetadata.KeyId"), "Plaintext": "AA=="}).text("CiphertextBlob")
 	export := params{"CiphertextBlob": blob, "PublicKeyBlob": testPublicKey(t), "WrappingAlgorithm": "RSAES_OAEP_SHA_256", "WrappingKeySpec": "RSA_2048"}
 	if r := call("ExportDataKey", export); r.code != "" {
@@ -127,6 +129,38 @@ func TestInFIPSOnlyMode(t *testing.T) {
 	for i := range keySpecs {
 		if s := keySpecs[i]; (s.algorithm.Available() == nil) != approvedSpecs[s.name] {
 			t.Errorf("%s: %v", s.name, s.algorithm.Available())
+		}
+	}
+}
+
+// batchesInFIPSOnlyMode moves a data key, and sends messages that are too short for a key of tags: HMAC panics on a key
+// that this mode forbids.
+func (h *harness) batchesInFIPSOnlyMode(t *testing.T, call func(string, params) reply) {
+	t.Helper()
+	b := &batches{harness: h}
+	b.serve(t)
+	b.rotateTransport(t)
+	key := call("CreateKey", nil).text("KeyMetadata.KeyId")
+	row := sealed{call("Encrypt", params{"KeyId": key, "Plaintext": "AA=="}).text("CiphertextBlob"), ``}
+	message, exported := b.export(t, b.exportBody(t, row))
+	answer, err := b.rows(t, "ImportDataKeys", importBody(t, message, sealedFor{key, ``}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if all := outcomes(t, batch.NewReader(answer), true); len(all) != 1 || all[0].tag != exported[0].tag {
+		t.Errorf("%+v; exported %+v", all, exported)
+	}
+	public, err := crypto.ParseTransportPublic(b.public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	journey := crypto.Journey{From: testRegionID, To: testRegionID, Version: 1, Purpose: crypto.CarriesDataKeys}
+	for _, n := range []int{0, crypto.TagKeyBytes - 1} {
+		if message, err = public.Seal(journey, make([]byte, n)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.rows(t, "ImportDataKeys", importBody(t, message, sealedFor{key, ``})); refusal(err) != CodeParseRequestParameterException {
+			t.Errorf("a message of %d bytes: %v", n, err)
 		}
 	}
 }
