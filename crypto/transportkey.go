@@ -1,6 +1,7 @@
 package crypto
 
 import (
+	"bytes"
 	"crypto/hpke"
 	"crypto/sha256"
 	"encoding/binary"
@@ -99,7 +100,7 @@ func (k *TransportKey) Marshal() (Secret, error) {
 	if err != nil {
 		return nil, fmt.Errorf("crypto: marshal a transport key: %w", err)
 	}
-	return b, nil
+	return bytes.Clone(b), nil // b is the key's own
 }
 
 // Public returns the public half.

@@ -20,6 +20,10 @@ func TestTransportKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	material.Wipe()
+	if material, err = k.Marshal(); err != nil || bytes.Count(material, []byte{0}) == len(material) {
+		t.Errorf("wiping what Marshal returned wiped the key itself: %v", err)
+	}
 	public, err := ParseTransportPublic(k.Public().Bytes())
 	if err != nil {
 		t.Fatal(err)
