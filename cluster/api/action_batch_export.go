@@ -21,11 +21,14 @@ func handleExportDataKeys(ctx context.Context, c *Call) error {
 	}
 	tagKey := crypto.NewTagKey()
 	defer tagKey.Wipe()
-	// Everything that is inside the message, and no longer: growing would leave data keys behind.
-	inside := c.Scratch(crypto.TagKeyBytes + len(c.Body))
+	var inside []byte
 	return c.onRows(ctx, func(b *batchCall) error {
 		if err := b.allowExportTo(public.Fingerprint()); err != nil {
 			return err
+		}
+		if inside == nil {
+			// Everything that is inside the message, and no longer: growing would leave data keys behind.
+			inside = b.Scratch(crypto.TagKeyBytes + len(b.Body))
 		}
 		b.tags = crypto.NewDataKeyTags(tagKey)
 		plaintext, outcomes, err := b.exportRows(append(inside, tagKey...), journey.Purpose == crypto.CarriesDataKeys)

@@ -17,6 +17,11 @@ const (
 	firstBody = 4 << 10
 )
 
+// maxRowsInFlight bounds, for the whole server, the bodies of batch actions from their first byte until they are answered.
+// They are up to sixteen times as large as others, wait for a slot, and take up to four times their length in all; and
+// they have a budget of their own, so that no other request is refused for them.
+const maxRowsInFlight = 32 << 20
+
 // bodyBudget counts the memory of requests that wait for their bodies.
 type bodyBudget struct {
 	inFlight atomic.Int64

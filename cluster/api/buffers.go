@@ -25,6 +25,7 @@ type exchange struct {
 	signer  signer
 	claim   claim
 	bodies  *bodyBudget // nil: no limit
+	ofRows  *bodyBudget // takes the place of bodies where the body holds rows
 	charged int64       // bytes taken of bodies
 }
 
@@ -53,7 +54,7 @@ func (x *exchange) prepare() {
 // release wipes an exchange and keeps it for the next request.
 func (p *exchangePool) release(x *exchange) {
 	x.settle()
-	x.bodies = nil
+	x.bodies, x.ofRows = nil, nil
 	x.answer.wipe()
 	wipe(&x.decoded)
 	wipe(&x.body)

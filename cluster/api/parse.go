@@ -30,7 +30,11 @@ func (x *exchange) parse(r *http.Request) *Error {
 	}
 	x.prepare()
 	query := r.URL.RawQuery
-	x.decoded = grow(x.decoded, len(query)+len(x.body))
+	encoded := len(query)
+	if !x.rows {
+		encoded += len(x.body)
+	}
+	x.decoded = grow(x.decoded, encoded)
 	if err := x.decode(bytesOf(query), false); err != nil {
 		return err
 	}
@@ -52,7 +56,7 @@ func (x *exchange) readBody(r *http.Request) *Error {
 	}
 	limit := MaxBodyBytes
 	if x.rows = isV3(r) && first(r, "Content-Type") == batch.ContentType; x.rows {
-		limit = batch.MaxBytes
+		limit, x.bodies = batch.MaxBytes, x.ofRows
 	}
 	if r.ContentLength > int64(limit) {
 		return errTooLarge("the body is over " + decimal(int64(limit)>>10) + " KiB")

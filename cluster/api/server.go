@@ -29,6 +29,7 @@ type Server struct {
 	guard     connectionGuard
 	exchanges exchangePool
 	bodies    bodyBudget
+	ofRows    bodyBudget // of batch actions
 	keys      *keyPool
 	keyPairs  *keyPairLimits
 	// asymmetric bounds the work with asymmetric keys.
@@ -63,7 +64,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.asymmetric = newAsymmetricSlots()
 	s.keys = newKeyPool(keyPoolRest, keyMaker(generateKey).in(s.asymmetric))
-	s.bodies.limit = maxBodiesInFlight
+	s.bodies.limit, s.ofRows.limit = maxBodiesInFlight, maxRowsInFlight
 	s.guard.limit, s.guard.refused = cfg.Limits.ConnectionsPerAddress, s.metrics.refused.Inc
 	return s, nil
 }
@@ -92,7 +93,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.exchanges.release(x)
 		s.metrics.inFlight.Dec()
 	}()
-	x.call.RequestID, x.call.server, x.bodies = newRequestID(), s, &s.bodies
+	x.call.RequestID, x.call.server, x.bodies, x.ofRows = newRequestID(), s, &s.bodies, &s.ofRows
 
 	failure := s.answer(x, r)
 	code := codeOK
@@ -127,7 +128,9 @@ func (s *Server) answer(x *exchange, r *http.Request) (failure *Error) {
 	if err := s.authenticate(x, r, now); err != nil {
 		return err
 	}
-	x.settle() // the caller is known: it has limits of its own
+	if !x.rows {
+		x.settle() // the caller is known: it has limits of its own
+	}
 	if !formatKnown {
 		return newError(CodeInvalidParameterFormat)
 	}
