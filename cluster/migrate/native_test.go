@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -284,6 +285,17 @@ func TestNativeWay(t *testing.T) {
 	lines[700] = nativeRows(t, to, 701, func(int) string { return "another" })[700] + "\n"
 	if v := verify(strings.Join(lines, "")); v.Equal != 1198 || len(v.Failures) != 1 || v.Failures[0].Code != FaultDiffers || v.Failures[0].ID != "700" {
 		t.Errorf("one differs: %+v", v)
+	}
+	// What cannot be read any more is not passed over, and what no request can carry spoils no other row.
+	lines[300] = `{"id":300,"ciphertext":"AA"}` + "\n"
+	lines[400] = `{"id":400,"ciphertext":"` + strings.Repeat("AAAA", 30_000) + `"}` + "\n"
+	v := verify(strings.Join(lines, ""))
+	codes := map[string]string{}
+	for _, f := range v.Failures {
+		codes[f.ID] = f.Code
+	}
+	if v.Moved != 1199 || v.Checked != 1199 || v.Equal != 1196 || !maps.Equal(codes, map[string]string{"300": FaultNoBlob, "400": FaultNoBlob, "700": FaultDiffers}) {
+		t.Errorf("rows that are no blobs any more: moved %d, compared %d, equal %d, %v", v.Moved, v.Checked, v.Equal, codes)
 	}
 }
 

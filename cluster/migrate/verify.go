@@ -43,14 +43,20 @@ func (v *verification) read(ctx context.Context, pairs Pairs, choose func() bool
 		if err != nil {
 			return err
 		}
-		differs := before.Fault == nil && after.Fault == nil && string(before.Blob) != string(after.Blob)
+		differs := before.Fault == nil && (after.Fault != nil || string(before.Blob) != string(after.Blob))
 		v.mu.Lock()
 		v.result.Rows++
 		if differs {
 			v.result.Moved++
 		}
 		v.mu.Unlock()
-		if !differs || !choose() {
+		switch {
+		case !differs:
+			continue
+		case after.Fault != nil: // a row that could be read and cannot any more is no row that was moved
+			v.compared(before, after.Fault)
+			continue
+		case !choose():
 			continue
 		}
 		if err := hand(before, after); err != nil {

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	wire "meridian/cluster/api/batch"
+	"meridian/crypto"
 )
 
 // Verify has both regions tag the data keys under a key that only they have. No data key leaves either of them.
@@ -21,6 +22,10 @@ func (n *Native) Verify(ctx context.Context, pairs Pairs, choose func() bool, wo
 		group.Go(func() error { return v.compareChunk(ctx, chunk) })
 	}
 	readErr := v.read(ctx, pairs, choose, func(before, after *Row) error {
+		if !isBlob(before) || !isBlob(after) {
+			v.compared(before, fault(FaultNoBlob, "before or after the move it is no ciphertext blob of Meridian"))
+			return nil
+		}
 		if !next.fits(before, after) {
 			start()
 		}
@@ -34,6 +39,12 @@ func (n *Native) Verify(ctx context.Context, pairs Pairs, choose func() bool, wo
 		return nil, err
 	}
 	return &v.result, nil
+}
+
+// isBlob reports whether a row holds what can be a blob; what is longer has no place in a request.
+func isBlob(row *Row) bool {
+	_, err := crypto.ParseBlob(row.Blob)
+	return err == nil
 }
 
 type nativeVerifier struct {
