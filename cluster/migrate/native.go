@@ -86,7 +86,8 @@ func (n *Native) renewed(ctx context.Context, used NativeTransport) (bool, error
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.transport = now
-	return now.Version != used.Version, nil
+	// A region that was restored may have given the same number to another key.
+	return now.Version != used.Version || now.public.Fingerprint() != used.public.Fingerprint(), nil
 }
 
 // Batch is as many rows as a call takes.

@@ -335,11 +335,16 @@ func TestNativeWayComparesTags(t *testing.T) {
 func TestNativeWayAfterRotation(t *testing.T) {
 	from, to := newNativeCloud(t, "cn-a", 1), newNativeCloud(t, "cn-b", 1)
 	way := newNativeWay(t, from, to)
-	to.native.rotate(t)
-	rows := nativeRows(t, from, 3, func(i int) string { return fmt.Sprint("data key ", i) })
-	last, err := Run(t.Context(), testConfig(t, t.TempDir(), []byte(strings.Join(rows, "\n")+"\n"), way))
-	if err != nil || last.Counts.Moved != 3 {
-		t.Fatalf("%+v, %v", last, err)
+	for name, change := range map[string]func(){
+		"a newer version":             func() { to.native.rotate(t) },
+		"another key of that version": func() { to.native.most--; to.native.rotate(t) }, // the region was restored
+	} {
+		change()
+		rows := nativeRows(t, from, 3, func(i int) string { return fmt.Sprint("data key ", i) })
+		last, err := Run(t.Context(), testConfig(t, t.TempDir(), []byte(strings.Join(rows, "\n")+"\n"), way))
+		if err != nil || last.Counts.Moved != 3 {
+			t.Fatalf("%s: %+v, %v", name, last, err)
+		}
 	}
 }
 
