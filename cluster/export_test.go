@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -156,3 +157,10 @@ func (n *Node) ForwardPadded(c *storepb.Command, size int) (outcome string, err 
 
 // Waiting is the number of writes under way at this leader.
 func (n *Node) Waiting() int64 { return n.waiting.Load() }
+
+// ReadyTransportKeys are those that the node keeps ready.
+func (n *Node) ReadyTransportKeys() map[uint32]*crypto.TransportKey {
+	n.dataKeys.mu.Lock()
+	defer n.dataKeys.mu.Unlock()
+	return maps.Clone(n.dataKeys.ready)
+}

@@ -83,6 +83,7 @@ func (n *Node) close() (err error) {
 		if n.ciphers != nil {
 			n.ciphers.close()
 		}
+		n.dataKeys.close()
 		if ring := n.keyring.Swap(nil); ring != nil {
 			ring.Close()
 		}

@@ -11,8 +11,8 @@ import (
 	"meridian/store/storepb"
 )
 
-// transportKeys keeps the key pairs ready under which data keys come in. There are
-// two at the most.
+// transportKeys keeps the key pairs ready under which data keys come in, of the
+// versions that the state has.
 type transportKeys struct {
 	mu    sync.Mutex
 	ready map[uint32]*crypto.TransportKey // guarded by mu
@@ -49,11 +49,31 @@ func (n *Node) TransportKey(v *store.View, version uint32) (*crypto.TransportKey
 	if string(k.Public().Bytes()) != string(record.Public) {
 		return nil, fmt.Errorf("%w: transport key, version %d: its halves are of two pairs", errMaterial, record.Version)
 	}
-	if n.dataKeys.ready == nil || len(n.dataKeys.ready) > 2 {
-		n.dataKeys.ready = map[uint32]*crypto.TransportKey{}
+	return k, n.dataKeys.keep(v, record.Version, k)
+}
+
+// keep keeps a version, and lets go of those that v does not show any more. The
+// caller holds mu.
+func (t *transportKeys) keep(v *store.View, version uint32, k *crypto.TransportKey) error {
+	records, err := v.TransportKeys()
+	if err != nil {
+		return err
 	}
-	n.dataKeys.ready[record.Version] = k
-	return k, nil
+	kept := map[uint32]*crypto.TransportKey{version: k}
+	for _, r := range records {
+		if old, ok := t.ready[r.Version]; ok && r.Version != version {
+			kept[r.Version] = old
+		}
+	}
+	t.ready = kept
+	return nil
+}
+
+// close lets go of all of them.
+func (t *transportKeys) close() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.ready = nil
 }
 
 // NewTransportKey makes the command that gives the region a transport key after the
