@@ -11,7 +11,8 @@ import (
 
 // Data keys travel between two regions under HPKE (RFC 9180) in base mode, to the transport key of the region that they
 // go to: MLKEM768-P256 (draft-ietf-hpke-pq), HKDF-SHA-256, AES-256-GCM. Whoever recorded the traffic has to break both
-// the lattice and the curve. All parts are approved by FIPS 140-3.
+// the lattice and the curve. ML-KEM-768, HKDF, HMAC, SHA-2, SHA-3 and AES-GCM are approved by FIPS 140-3; the curve adds to
+// ML-KEM and does not count there: crypto/hpke derives its key by SHAKE256, outside of what FIPS-only mode enforces.
 const (
 	transportDomain = "meridian/data-keys/1"
 

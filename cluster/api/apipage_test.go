@@ -84,7 +84,7 @@ They move data keys in batches from one region to another, and have an API versi
 	fmt.Fprintf(b, `
 A batch action takes rows in a body of type `+"`%s`"+`, signed with V3, and its parameters in the query; it answers rows of the same type. A body has at most %d rows and %d bytes. Package `+"`cluster/api/batch`"+` says what rows look like. What is wrong with one row is its outcome, with a code and a message, and stops no other; what is wrong with the whole call is an error as of every other action. Permission and state of the key are judged for each row.
 
-Data keys are encrypted in the source under HPKE (RFC 9180, MLKEM768-P256, HKDF-SHA-256, AES-256-GCM) to the transport key of the destination, bound to both regions; who moves them has no key to it. Both sides answer a tag of each data key, the first 16 bytes of an HMAC-SHA-256 under a key that the source draws for each call and that only the two regions have: the destination makes its tag of the blob that it sealed, after it opened it again. Equal tags are equal data keys.
+Data keys are encrypted in the source under HPKE (RFC 9180, MLKEM768-P256, HKDF-SHA-256, AES-256-GCM) to the transport key of the destination, bound to both regions; who moves them has no key to it, but says under which key they are sealed, and so can read them if it may decrypt or export with any key of the destination. Both sides answer a tag of each data key, the first 16 bytes of an HMAC-SHA-256 under a key that the source draws for each call and that only the two regions have: the destination makes its tag of the blob that it sealed, after it opened it again. Equal tags are equal data keys.
 `, batch.ContentType, batch.MaxRows, batch.MaxBytes)
 	for i := range MeridianActions() {
 		documentAction(b, &MeridianActions()[i])
