@@ -206,6 +206,9 @@ func (c *chunk) moveUnder(ctx context.Context, transport NativeTransport) error 
 			o.Status, o.Fault = Failed, fault(FaultDiffers, "the new blob holds another data key: it was not written")
 		default:
 			o.Status, o.Blob = Moved, r.Bytes()
+			if made, err := crypto.ParseBlob(o.Blob); err != nil || made.Region != c.way.to.ID || made.KeyID != c.targets[i] {
+				*o = Outcome{From: o.From, Status: Failed, Fault: fault(FaultDiffers, "what %s answered is no blob of the key that was asked for: it was not written", c.way.to.ID)}
+			}
 		}
 	}
 	return wholeAnswer(r, c.way.to, "ImportDataKeys")

@@ -30,9 +30,11 @@ type nativeCloud struct {
 	most uint32                          // the newest version
 	// wrongTags makes the tags of imports those of other data keys.
 	wrongTags bool
-	calls     map[string]int
-	largest   int // body of a request, in bytes
-	refuse    func(action string) (status int, code string)
+	// changeBlobs changes what imports answer.
+	changeBlobs func(blob []byte) []byte
+	calls       map[string]int
+	largest     int // body of a request, in bytes
+	refuse      func(action string) (status int, code string)
 }
 
 func newNativeCloud(t *testing.T, id string, nodes int) *cloud {
@@ -198,6 +200,9 @@ func (n *nativeCloud) importRows(r *wire.Reader, journey crypto.Journey) (answer
 		if n.wrongTags && place == 1 {
 			dataKey = []byte("another")
 		}
+		if n.changeBlobs != nil && place == 1 {
+			blob = n.changeBlobs(blob)
+		}
 		answer = wire.AppendBytes(tags.Append(wire.AppendDone(answer), place, dataKey), blob)
 	}
 	if r.Err() != nil || carried.More() || carried.Err() != nil {
@@ -311,6 +316,29 @@ func TestNativeWaySplitsLargeRows(t *testing.T) {
 	}
 	if n := from.native.calls["ExportDataKeys"]; n < 3 || from.native.largest > wire.MaxBytes || to.native.largest > wire.MaxBytes {
 		t.Errorf("%d calls of up to %d and %d bytes", n, from.native.largest, to.native.largest)
+	}
+}
+
+// A row is not written where the answer is no blob of its target, whatever its tag says.
+func TestNativeWayLooksAtBlobs(t *testing.T) {
+	for name, change := range map[string]func([]byte) []byte{
+		"none":        func([]byte) []byte { return nil },
+		"another key": func(blob []byte) []byte { blob[len(blob)-len("data key 1")-crypto.Overhead-32] ^= 1; return blob },
+		"region":      func(blob []byte) []byte { blob[4] = 'x'; return blob },
+	} {
+		from, to := newNativeCloud(t, "cn-a", 1), newNativeCloud(t, "cn-b", 1)
+		to.native.changeBlobs = change
+		way := newNativeWay(t, from, to)
+		rows := nativeRows(t, from, 3, func(i int) string { return fmt.Sprint("data key ", i) })
+		folder := t.TempDir()
+		last, err := Run(t.Context(), testConfig(t, folder, []byte(strings.Join(rows, "\n")+"\n"), way))
+		if err != nil || last.Counts.Moved != 2 || last.Counts.Failed != 1 {
+			t.Fatalf("%s: %+v, %v", name, last, err)
+		}
+		_, history, err := ReadJournal(filepath.Join(folder, "journal"))
+		if err != nil || len(history.Failures) != 1 || history.Failures[0].Code != FaultDiffers || history.Failures[0].ID != "1" {
+			t.Errorf("%s: %+v, %v", name, history.Failures, err)
+		}
 	}
 }
 
