@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"path"
 )
 
 // Restore puts Before back where After still is.
@@ -42,6 +43,9 @@ func (f *Folder) restore(c Change, dry bool) (Found, error) {
 	case refused != nil:
 		return FoundOther, nil
 	case bytes.Equal(content, c.Before):
+		if !dry { // a rollback that was killed may have put it there, and its name not be on disk
+			f.dirty[path.Dir(c.Key)] = true
+		}
 		return FoundBefore, nil
 	case !bytes.Equal(content, c.After):
 		return FoundOther, nil
