@@ -44,6 +44,7 @@ type Folder struct {
 	out  *os.Root // nil in place
 	undo *Undo    // nil if not in place
 	walk *folderWalk
+	most int // bytes of a file that is read
 
 	number int64
 	bytes  int64
@@ -60,7 +61,9 @@ type folderFile struct {
 }
 
 // NewFolder makes the medium; it looks at nothing yet.
-func NewFolder(cfg FolderConfig) *Folder { return &Folder{cfg: cfg, dirty: map[string]bool{}} }
+func NewFolder(cfg FolderConfig) *Folder {
+	return &Folder{cfg: cfg, most: maxFile, dirty: map[string]bool{}}
+}
 
 // Open opens the folder to read its rows, without a run.
 func (f *Folder) Open() (err error) {
@@ -200,12 +203,17 @@ func (f *folderFile) after(o *Outcome) []byte {
 
 // read reads a file and the context beside it.
 func (f *Folder) read(row *Row, file *folderFile) (refused *RowError) {
-	if file.content, refused = readSmall(f.root, row.ID, file.info, maxFile); refused != nil {
+	if file.content, refused = readSmall(f.root, row.ID, file.info, f.most); refused != nil {
 		return refused
 	}
 	if row.Blob, file.form, refused = readForm(file.content); refused != nil {
 		return refused
 	}
+	return f.readContext(row, file)
+}
+
+// readContext reads the context beside a file, if there is one.
+func (f *Folder) readContext(row *Row, file *folderFile) (refused *RowError) {
 	info, err := f.root.Lstat(row.ID + contextEnd)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
