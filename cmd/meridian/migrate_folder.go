@@ -24,11 +24,21 @@ type folderFlags struct {
 }
 
 func (f *folderFlags) addTo(c *cobra.Command) {
+	f.addContextTo(c)
+	c.Flags().StringVar(&f.key, "to-key", "", "`KEY` of the destination for all files of --dir (default: as --map says)")
+}
+
+// addContextTo declares the flags of verbs that open the files, and seal nothing.
+func (f *folderFlags) addContextTo(c *cobra.Command) {
+	f.addDirTo(c)
+	c.Flags().StringArrayVar(&f.context, "context", nil, "`NAME=VALUE` of the encryption context of files of --dir that have no FILE.context beside them")
+}
+
+// addDirTo declares the flags that say which files.
+func (f *folderFlags) addDirTo(c *cobra.Command) {
 	fl := c.Flags()
 	fl.StringVar(&f.dir, "dir", "", "`DIR` of files that hold one ciphertext each, in it and below it")
 	fl.StringVar(&f.glob, "glob", "", "`PATTERN` of their names, or with a slash of their paths below DIR")
-	fl.StringArrayVar(&f.context, "context", nil, "`NAME=VALUE` of the encryption context of files of --dir that have no FILE.context beside them")
-	fl.StringVar(&f.key, "to-key", "", "`KEY` of the destination for all files of --dir (default: as --map says)")
 }
 
 // given says that the rows are files of a folder.
@@ -46,12 +56,20 @@ func (f *migrateRun) args(c *cobra.Command, args []string) error {
 	case f.folder.given():
 		return f.folder.check(c)
 	}
+	if err := withoutDir(c); err != nil {
+		return err
+	}
+	return f.program.args(c, args)
+}
+
+// withoutDir refuses flags that say nothing without a folder.
+func withoutDir(c *cobra.Command) error {
 	for _, name := range []string{"glob", "context", "to-key"} {
 		if c.Flags().Changed(name) {
 			return usageError("--%s: say which folder with --dir", name)
 		}
 	}
-	return f.program.args(c, args)
+	return nil
 }
 
 // input is what the command line names as the input.
@@ -69,6 +87,11 @@ func (f *folderFlags) check(c *cobra.Command) error {
 			return usageError("--%s is for files of rows; those of --dir hold one ciphertext each, and keep their contexts", name)
 		}
 	}
+	return f.checkDir()
+}
+
+// checkDir refuses a folder that is not there, and a pattern that is none.
+func (f *folderFlags) checkDir() error {
 	if info, err := os.Stat(f.dir); err != nil {
 		return usageError("--dir: %w", err)
 	} else if !info.IsDir() {
@@ -94,10 +117,16 @@ func (f *folderFlags) config(out, journal string) (migrate.FolderConfig, error) 
 	return cfg, nil
 }
 
+// Options of a journal's header that tell of a folder.
+const (
+	globOption    = "glob"
+	contextOption = "context (its SHA-256)"
+)
+
 // options are what a journal's header says of the folder: not the context itself, but whether it is the same.
 func (f *folderFlags) options() map[string]string {
 	sum := sha256.Sum256([]byte(strings.Join(f.context, "\x00")))
-	return map[string]string{"glob": f.glob, "context (its SHA-256)": hex.EncodeToString(sum[:8]), "key": f.key}
+	return map[string]string{globOption: f.glob, contextOption: hex.EncodeToString(sum[:8]), "key": f.key}
 }
 
 // findJournal says where a run over a folder keeps its journal if nobody does: beside the folder that it writes.
@@ -139,9 +168,15 @@ func (f *migrateRun) planFolder(ctx context.Context) (rows migrate.Format, end f
 	if err != nil {
 		return nil, nil, err
 	}
-	folder := migrate.NewFolder(cfg)
-	if err := folder.Open(); err != nil {
+	folder, err := openFolder(cfg)
+	if err != nil {
 		return nil, nil, usageError("--dir: %w", err)
 	}
 	return folder.Rows(ctx), folder.Close, nil
+}
+
+// openFolder opens a folder for who makes no run over it.
+func openFolder(cfg migrate.FolderConfig) (*migrate.Folder, error) {
+	folder := migrate.NewFolder(cfg)
+	return folder, folder.Open()
 }

@@ -22,18 +22,21 @@ type rollbackView struct {
 func newMigrateRollbackCommand() *cobra.Command {
 	f := &rollbackFlags{}
 	c := &cobra.Command{
-		Use:   "rollback --journal FILE --db URL",
-		Short: "Put the old ciphertexts of a table back",
-		Long: `Puts back what a run over a table has replaced, from the file that the run keeps beside
-its journal (FILE.undo). A row is put back only where the run's new ciphertext still is:
-where another writer has changed it since, what that wrote stays, and the row is counted.
-Old ciphertexts open as long as their key and its version are there.
+		Use:   "rollback --journal FILE [--db URL]",
+		Short: "Put the old ciphertexts of a table or a folder back",
+		Long: `Puts back what a run over a table, or over a folder in place, has replaced, from the file
+that the run keeps beside its journal (FILE.undo). A row is put back only where the run's
+new ciphertext still is: where another writer has changed it since, what that wrote stays,
+and the row is counted. Old ciphertexts open as long as their key and its version are
+there.
 
 The run may be done or not; it cannot go on afterwards. A rollback that was ended goes
-on when it is started again. --dry-run only looks. The table is that of the journal.
+on when it is started again. --dry-run only looks. The table or the folder is that of the
+journal; a table's database is named by --db, and a folder as it was given to the run.
 
 It ends with exit code 7 when rows could not be put back.`,
-		Example: `  meridian migrate rollback --journal keys.journal --db env://DB --dry-run
+		Example: `  meridian migrate rollback --journal keys.journal --dry-run
+  meridian migrate rollback --journal keys.journal
   meridian migrate rollback --journal keys.journal --db env://DB`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return f.run(c) },
@@ -55,28 +58,49 @@ type rollbackFlags struct {
 }
 
 func (f *rollbackFlags) run(c *cobra.Command) error {
-	switch {
-	case f.journal == "":
-		return usageError("--journal FILE says which run")
-	case f.table.db == "":
-		return usageError("--db URL says where the table is")
-	}
 	if err := f.output.check(c); err != nil {
+		return err
+	}
+	header, err := runHeader(f.journal)
+	if err != nil {
 		return err
 	}
 	ctx, stop := interruptible(c.Context())
 	defer stop()
-	t, header, err := f.table.ofRun(ctx, f.journal)
+	to, end, err := f.restorer(ctx, header)
 	if err != nil {
 		return err
 	}
-	defer t.Close()
+	defer end()
 	p := f.output.printer(c)
-	r, err := migrate.RollBack(ctx, migrate.UndoPath(f.journal), header.Input, t, f.dryRun, rollbackProgress(p))
+	r, err := migrate.RollBack(ctx, migrate.UndoPath(f.journal), header.Input, to, f.dryRun, rollbackProgress(p))
 	if err != nil {
 		return rollbackError(r, tableError(err))
 	}
 	return f.report(p, r)
+}
+
+// restorer opens what the run has changed.
+func (f *rollbackFlags) restorer(ctx context.Context, h migrate.Header) (to migrate.Restorer, end func() error, err error) {
+	switch {
+	case ofTable(h) && !f.table.given():
+		return nil, nil, usageError("--db URL says where the table is")
+	case ofTable(h) || f.table.given():
+		t, _, err := f.table.ofRun(ctx, f.journal)
+		if err != nil {
+			return nil, nil, err
+		}
+		return t, t.Close, nil
+	case h.Output != "":
+		return nil, nil, usageError("this run wrote %s and changed nothing in its input %s: there is nothing to put back", h.Output, h.Input)
+	case !ofFolder(h):
+		return nil, nil, usageError("this run gave its rows to a program (%s): what that has replaced it alone can put back", h.Input)
+	}
+	folder, err := folderOfRun(h)
+	if err != nil {
+		return nil, nil, err
+	}
+	return folder, folder.Close, nil
 }
 
 // rollbackProgress writes a line now and then.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"strings"
@@ -166,11 +165,14 @@ func (f *tableFlags) options() map[string]string {
 	}
 }
 
+// ofTable says that the rows of a run are those of a table.
+func ofTable(h migrate.Header) bool { return h.Options["table"] != "" }
+
 // fromHeader takes the table from the journal of a run.
 func (f *tableFlags) fromHeader(h migrate.Header) error {
 	o := h.Options
-	if o["table"] == "" {
-		return usageError("this is the journal of a run that wrote a file: its input is as it was, and there is nothing to put back")
+	if !ofTable(h) {
+		return usageError("--db: the run was over %q, and not over a table", h.Input)
 	}
 	f.spec = table.Spec{Table: o["table"], Key: o["key column"], Blob: o["ciphertext column"], Context: o["context column"], To: o["to column"]}
 	return nil
@@ -232,13 +234,7 @@ func (f *migrateRun) tablePairs(ctx context.Context) (migrate.Pairs, func(), err
 
 // ofRun opens the table of a run, as its journal names it.
 func (f *tableFlags) ofRun(ctx context.Context, journal string) (*table.Table, migrate.Header, error) {
-	if journal == "" {
-		return nil, migrate.Header{}, usageError("--journal FILE says which run")
-	}
-	header, _, err := migrate.ReadJournal(journal)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, header, &exitError{exitNotFound, err}
-	}
+	header, err := runHeader(journal)
 	if err == nil {
 		err = f.fromHeader(header)
 	}
@@ -255,9 +251,19 @@ func (f *tableFlags) ofRun(ctx context.Context, journal string) (*table.Table, m
 	return t, header, nil
 }
 
-// changedSince tells of rows that could not be compared, because others have changed them.
+// changedSince tells of rows that could not be compared, because others have changed them or the run's change is not there.
 func (f *migrateRun) changedSince(p *printer, pairs migrate.Pairs) {
-	if t, ok := pairs.(*table.Pairs); ok && t.Changed() > 0 && !p.quiet {
-		fmt.Fprintf(p.err, "%s rows were changed or deleted by others since, and not compared\n", grouped(uint64(t.Changed())))
+	changes, ok := pairs.(interface {
+		Changed() int64
+		NotMade() int64
+	})
+	if !ok || p.quiet {
+		return
+	}
+	if n := changes.Changed(); n > 0 {
+		fmt.Fprintf(p.err, "%s rows were changed or deleted by others since, and not compared\n", grouped(uint64(n)))
+	}
+	if n := changes.NotMade(); n > 0 {
+		fmt.Fprintf(p.err, "%s changes were not made, or were taken back\n", grouped(uint64(n)))
 	}
 }

@@ -33,17 +33,24 @@ Of a table, --db and --journal of the run are enough: what the run has replaced,
 JOURNAL.undo, is compared with what the rows hold now. Rows that other writers have
 changed since are counted on standard error.
 
+Of a folder, give --dir, --glob, --context and --out as the run had them. Files of a run
+with --out are compared with those of the other folder. Where it replaced them, --journal
+says which run (default: DIR.journal), and they are compared with its undo file.
+
 It ends with exit code 6 when a data key is another one than before.`,
+		Example: `  meridian migrate verify keys.jsonl --out keys2.jsonl --from cn-local-1 --to cn-local-2
+  meridian migrate verify --dir keys --glob '*.dek' --from cn-local-1 --to cn-local-2
+  meridian migrate verify --db env://DB --journal keys.journal --from cn-local-1 --to cn-local-2`,
 		Args: f.args,
 	}
 	c.RunE = func(c *cobra.Command, args []string) error {
 		switch {
-		case f.out == "" && f.table.db == "":
+		case f.out == "" && !f.table.given() && !f.folder.given():
 			return usageError("--out FILE is what the run has written")
 		case sample < 0:
 			return usageError("--sample is 0 or more")
 		}
-		if err := errors.Join(f.checkWay(false), f.output.check(c)); err != nil {
+		if err := errors.Join(f.checkWay(false), f.checkFolder(), f.output.check(c)); err != nil {
 			return err
 		}
 		ctx, stop := interruptible(c.Context())
@@ -88,9 +95,10 @@ It ends with exit code 6 when a data key is another one than before.`,
 	f.output.addTo(c)
 	f.addWayTo(c)
 	f.ways.addTo(c)
+	f.folder.addContextTo(c)
 	fl := c.Flags()
-	fl.StringVar(&f.out, "out", "", "`FILE` that the run has written")
-	fl.StringVar(&f.journal, "journal", "", "`FILE` of the run's journal (default: that of --out, with .journal)")
+	fl.StringVar(&f.out, "out", "", "`FILE` that the run has written, or the folder")
+	fl.StringVar(&f.journal, "journal", "", "`FILE` of the run's journal (default: that of --out, or of --dir, with .journal)")
 	fl.IntVar(&f.parallel, "parallel", 16, "`NUMBER` of calls that are under way at once")
 	fl.Int64Var(&sample, "sample", 0, "about how many rows are compared, chosen by chance; `NUMBER` (default: all, 1000 in the standard way)")
 	fl.BoolVar(&all, "all", false, "compare every row that was moved")
@@ -100,8 +108,11 @@ It ends with exit code 6 when a data key is another one than before.`,
 
 // pairs are the rows before and after the run.
 func (f *migrateRun) pairs(ctx context.Context, c *cobra.Command, args []string) (migrate.Pairs, func(), error) {
-	if f.table.db != "" {
+	switch {
+	case f.table.given():
 		return f.tablePairs(ctx)
+	case f.folder.given():
+		return f.folderPairs()
 	}
 	before, err := openInput(ctx, c, args[0])
 	if err != nil {

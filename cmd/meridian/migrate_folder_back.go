@@ -1,0 +1,86 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+
+	"meridian/cluster/migrate"
+)
+
+// runHeader reads what a journal says of its run.
+func runHeader(journal string) (migrate.Header, error) {
+	if journal == "" {
+		return migrate.Header{}, usageError("--journal FILE says which run")
+	}
+	header, _, err := migrate.ReadJournal(journal)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = &exitError{exitNotFound, err}
+	}
+	return header, err
+}
+
+// ofFolder says that the rows of a run are files of a folder.
+func ofFolder(h migrate.Header) bool { return h.Options[globOption] != "" }
+
+// folderOfRun opens the folder that a run has changed in place.
+func folderOfRun(h migrate.Header) (*migrate.Folder, error) {
+	folder, err := openFolder(migrate.FolderConfig{Dir: h.Input, Glob: h.Options[globOption]})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &exitError{exitNotFound, fmt.Errorf("%w: the journal names the folder as it was given to the run, so start this where that was started", err)}
+	}
+	return folder, err
+}
+
+// folderPairs are the files before and after the run: those of both folders, or what a run in place has replaced.
+func (f *migrateRun) folderPairs() (migrate.Pairs, func(), error) {
+	cfg, err := f.folder.config("", "")
+	if err != nil {
+		return nil, nil, err
+	}
+	if f.out == "" {
+		if cfg.Input, err = f.sameFolder(); err != nil {
+			return nil, nil, err
+		}
+	}
+	folder, err := openFolder(cfg)
+	if err != nil {
+		return nil, nil, usageError("--dir: %w", err)
+	}
+	if f.out == "" {
+		pairs, err := folder.Pairs(migrate.UndoPath(f.journal), cfg.Input)
+		if err != nil {
+			return nil, nil, errors.Join(err, folder.Close())
+		}
+		return pairs, func() { _, _ = pairs.Close(), folder.Close() }, nil // they were only read
+	}
+	cfg.Dir = f.out
+	moved, err := openFolder(cfg)
+	if err != nil {
+		return nil, nil, errors.Join(usageError("--out: %w", err), folder.Close())
+	}
+	return migrate.PairFolders(folder, moved), func() { _, _ = folder.Close(), moved.Close() }, nil // they were only read
+}
+
+// sameFolder wants a command line that names the folder of the journal as the run did, and returns what the journal calls it.
+func (f *migrateRun) sameFolder() (string, error) {
+	h, err := runHeader(f.journal)
+	if err != nil {
+		return "", err
+	}
+	options := f.folder.options()
+	switch {
+	case !ofFolder(h):
+		return "", usageError("%s is the journal of a run over %q, and not over a folder", f.journal, h.Input)
+	case h.Output != "":
+		return "", usageError("the run wrote another folder: say --out %s", h.Output)
+	case filepath.Clean(h.Input) != filepath.Clean(f.folder.dir):
+		return "", usageError("the journal is of %q, and --dir is %q", h.Input, f.folder.dir)
+	case h.Options[globOption] != options[globOption]:
+		return "", usageError("the run had --glob %q", h.Options[globOption])
+	case h.Options[contextOption] != options[contextOption]:
+		return "", usageError("the run had another --context")
+	}
+	return h.Input, nil
+}
