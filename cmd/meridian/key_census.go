@@ -11,15 +11,16 @@ import (
 
 func newKeyCensusCommand(v *clientVerb) *cobra.Command {
 	f := &rowFlags{columns: migrate.DefaultColumns}
-	table := &tableFlags{}
+	table, folder := &tableFlags{}, &folderFlags{}
 	c := &cobra.Command{
 		Use:   "census FILE...",
-		Short: "Count the ciphertexts of files or of a table by key and version",
+		Short: "Count the ciphertexts of files, a folder or a table by key and version",
 		Long: `Reads the headers of the ciphertexts in files of rows (JSON lines, CSV or TSV, packed with
-gzip or zstd or not; - is standard input) or in a table and counts them by region, key and
-version. It asks no region and opens nothing: how many data keys still hang on a version
-shows before it is given up.`,
+gzip or zstd or not; - is standard input), in a folder of files that hold one ciphertext
+each, or in a table and counts them by region, key and version. It asks no region and opens
+nothing: how many data keys still hang on a version shows before it is given up.`,
 		Example: `  meridian key census keys.jsonl archive.csv --output json
+  meridian key census --dir keys --glob '*.dek'
   meridian key census --db env://DB --table data_keys --key id --column wrapped_key`,
 	}
 	c.RunE = func(c *cobra.Command, args []string) error {
@@ -30,20 +31,8 @@ shows before it is given up.`,
 			return err
 		}
 		var census migrate.Census
-		switch {
-		case table.given() && len(args) > 0:
-			return usageError("%s: the ciphertexts are in files or in the table of --db, not in both", args[0])
-		case table.given():
-			if err := table.count(c, &census); err != nil {
-				return err
-			}
-		case len(args) == 0:
-			return usageError("name files, or a table with --db")
-		}
-		for _, path := range args {
-			if err := f.count(c, &census, path); err != nil {
-				return err
-			}
+		if err := countPlaces(c, &census, f, folder, table, args); err != nil {
+			return err
 		}
 		p := v.output.printer(c)
 		return p.value(census, func(w io.Writer) {
@@ -58,8 +47,40 @@ shows before it is given up.`,
 		})
 	}
 	f.addTo(c)
+	folder.addDirTo(c)
 	table.addTo(c)
 	return c
+}
+
+// countPlaces counts in the one kind of places that the command line names.
+func countPlaces(c *cobra.Command, census *migrate.Census, files *rowFlags, folder *folderFlags, table *tableFlags, args []string) error {
+	switch {
+	case table.given() && len(args) > 0:
+		return usageError("%s: the ciphertexts are in files or in the table of --db, not in both", args[0])
+	case table.given() && folder.given():
+		return usageError("the ciphertexts are in the folder of --dir or in the table of --db, not in both")
+	case table.given():
+		return table.count(c, census)
+	case folder.given() && len(args) > 0:
+		return usageError("%s: the ciphertexts are in files of rows or in the folder of --dir, not in both", args[0])
+	case folder.given():
+		if err := folder.check(c); err != nil {
+			return err
+		}
+		return folder.count(c, census)
+	}
+	if err := withoutDir(c); err != nil {
+		return err
+	}
+	if len(args) == 0 {
+		return usageError("name files, a folder with --dir, or a table with --db")
+	}
+	for _, path := range args {
+		if err := files.count(c, census, path); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // count adds the rows of a file.

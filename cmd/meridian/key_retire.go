@@ -20,7 +20,7 @@ type retirement struct {
 	Version     string   `json:"key_version_id"`
 	Number      int      `json:"version"` // 1 is the oldest
 	Created     string   `json:"created"`
-	Census      []string `json:"census"` // files that were read
+	Census      []string `json:"census"` // files and folders that were read
 	Rows        int64    `json:"rows"`   // in them
 	Unreadable  int64    `json:"unreadable"`
 	Ciphertexts int64    `json:"ciphertexts"` // of them that the version seals: none
@@ -32,12 +32,14 @@ type retirement struct {
 	Reason    string `json:"reason,omitempty"`
 	DryRun    bool   `json:"dry_run,omitempty"`
 	answered
+	folder bool // one of them is a folder
 }
 
 // retireFlags are the flags of `meridian key retire`.
 type retireFlags struct {
 	confirmFlags
 	rows       rowFlags
+	folder     folderFlags
 	version    string
 	census     []string
 	unreadable bool
@@ -58,7 +60,8 @@ others, this prints the retirement statement and changes nothing: the region cou
 open what the files did not show. Where it is the only one, the key itself is deleted
 after some days, once you confirm it; "meridian key undelete" takes that back until then.
 
-It knows no more than the files: give it every place in which ciphertexts are kept.`,
+It knows no more than the files: give it every place in which ciphertexts are kept. --dir
+and --glob name a folder of files that hold one ciphertext each.`,
 		Example: `  meridian key retire alias/payments --version 2 --census keys.jsonl archive.csv.gz
   meridian key retire alias/old --version 1 --census keys.jsonl --pending-days 30`,
 		Args:              cobra.MinimumNArgs(1),
@@ -70,6 +73,7 @@ It knows no more than the files: give it every place in which ciphertexts are ke
 	})
 	f.confirmFlags.addTo(c)
 	f.rows.addTo(c)
+	f.folder.addDirTo(c)
 	fl := c.Flags()
 	fl.StringVar(&f.version, "version", "", "`VERSION` to retire: its id, or its number from the oldest, 1")
 	fl.StringArrayVar(&f.census, "census", nil, "`FILE` of rows with ciphertexts, as for key census; more may follow")
@@ -83,12 +87,15 @@ func (s *session) retire(ctx context.Context, c *cobra.Command, f *retireFlags, 
 	switch {
 	case f.version == "":
 		return usageError("--version says which version to retire: its id, or its number from the oldest, 1")
-	case len(f.census) == 0:
-		return usageError("--census FILE names the files in which ciphertexts are kept")
+	case len(f.census) == 0 && !f.folder.given():
+		return usageError("--census FILE names the files in which ciphertexts are kept, and --dir a folder of them")
 	case f.days < minDeletionDays || f.days > maxDeletionDays:
 		return usageError("--pending-days is %d; take %d to %d", f.days, minDeletionDays, maxDeletionDays)
 	case f.yes && f.reason == "":
 		return usageError("--yes needs --reason TEXT")
+	}
+	if err := f.checkFolder(c); err != nil {
+		return err
 	}
 	ref, err := s.keyRef(ctx, ref)
 	if err != nil {
@@ -138,7 +145,15 @@ func (f *retireFlags) find(k keyView, versions []keyVersionView) (*retirement, e
 	return nil, &exitError{exitNotFound, fmt.Errorf("key %s has no version %s; it has %d: meridian key versions %s", k.ID, f.version, len(versions), k.ID)}
 }
 
-// count reads the files and refuses while they still name the version.
+// checkFolder refuses a folder that is not there.
+func (f *retireFlags) checkFolder(c *cobra.Command) error {
+	if !f.folder.given() {
+		return withoutDir(c)
+	}
+	return f.folder.checkDir()
+}
+
+// count reads the files and the folder, and refuses while they still name the version.
 func (f *retireFlags) count(c *cobra.Command, r *retirement) error {
 	var found []string
 	for _, path := range f.census {
@@ -146,14 +161,16 @@ func (f *retireFlags) count(c *cobra.Command, r *retirement) error {
 		if err := f.rows.count(c, &census, path); err != nil {
 			return err
 		}
-		r.Rows += census.Rows
-		r.Unreadable += census.NotBlobs
-		for _, n := range census.Counts {
-			if n.Key == r.Key && n.Version == r.Version {
-				r.Ciphertexts += n.Blobs
-				found = append(found, fmt.Sprintf("%s in %s", grouped(uint64(n.Blobs)), path))
-			}
+		found = append(found, r.add(&census, path)...)
+	}
+	if f.folder.given() {
+		var census migrate.Census
+		if err := f.folder.count(c, &census); err != nil {
+			return err
 		}
+		place := fmt.Sprintf("%s (%s)", f.folder.dir, f.folder.glob)
+		r.Census, r.folder = append(r.Census, place), true
+		found = append(found, r.add(&census, place)...)
 	}
 	switch {
 	case r.Ciphertexts > 0:
@@ -164,6 +181,19 @@ func (f *retireFlags) count(c *cobra.Command, r *retirement) error {
 			grouped(uint64(r.Unreadable)), grouped(uint64(r.Rows)), r.Number, r.Key)}
 	}
 	return nil
+}
+
+// add takes what one place holds, and says what of that the version seals.
+func (r *retirement) add(census *migrate.Census, place string) (found []string) {
+	r.Rows += census.Rows
+	r.Unreadable += census.NotBlobs
+	for _, n := range census.Counts {
+		if n.Key == r.Key && n.Version == r.Version {
+			r.Ciphertexts += n.Blobs
+			found = append(found, fmt.Sprintf("%s in %s", grouped(uint64(n.Blobs)), place))
+		}
+	}
+	return found
 }
 
 // deleteRetired has the key deleted of which the version is the only one.
@@ -197,7 +227,11 @@ func (s *session) deleteRetired(ctx context.Context, f *retireFlags, ref string,
 
 // read tells what the census has read.
 func (r *retirement) read() string {
-	text := fmt.Sprintf("%d files, %s rows: none is sealed under it", len(r.Census), grouped(uint64(r.Rows)))
+	places := "files"
+	if r.folder {
+		places = "files and folders"
+	}
+	text := fmt.Sprintf("%d %s, %s rows: none is sealed under it", len(r.Census), places, grouped(uint64(r.Rows)))
 	if r.Unreadable > 0 {
 		text += fmt.Sprintf("; %s rows hold no ciphertext of Meridian", grouped(uint64(r.Unreadable)))
 	}

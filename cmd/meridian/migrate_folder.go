@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"os"
 	"path"
 	"path/filepath"
@@ -179,4 +180,18 @@ func (f *migrateRun) planFolder(ctx context.Context) (rows migrate.Format, end f
 func openFolder(cfg migrate.FolderConfig) (*migrate.Folder, error) {
 	folder := migrate.NewFolder(cfg)
 	return folder, folder.Open()
+}
+
+// count adds the files to a census.
+func (f *folderFlags) count(c *cobra.Command, census *migrate.Census) error {
+	ctx, stop := interruptible(c.Context())
+	defer stop()
+	folder, err := openFolder(migrate.FolderConfig{Dir: f.dir, Glob: f.glob})
+	if err != nil {
+		return usageError("--dir: %w", err)
+	}
+	if err := errors.Join(census.Add(folder.Rows(ctx)), folder.Close()); err != nil {
+		return failAfter(err, "%s: ", f.dir)
+	}
+	return nil
 }
