@@ -18,6 +18,7 @@ import (
 	"meridian/cluster"
 	"meridian/cluster/transport"
 	"meridian/crypto/seal"
+	"meridian/store"
 )
 
 // Account of every region that is made here.
@@ -77,7 +78,34 @@ func New(tb testing.TB, o Options) *Region {
 		}
 	}
 	r.WaitReady()
+	r.waitMade()
 	return r
+}
+
+// waitMade waits until the leader has made all that a new region gets by itself, so that its writes are not taken for a
+// test's.
+func (r *Region) waitMade() {
+	r.tb.Helper()
+	ctx, cancel := context.WithTimeout(r.ctx, settleLimit)
+	defer cancel()
+	for i := range r.members {
+		for {
+			made := false
+			err := r.Node(i).ReadWith(ctx, cluster.ReadOptions{}, func(v *store.View) error {
+				keys, err := v.TransportKeys()
+				made = len(keys) > 0
+				return err
+			})
+			if err == nil && made {
+				break
+			}
+			select {
+			case <-time.After(5 * time.Millisecond):
+			case <-ctx.Done():
+				r.tb.Fatalf("node %d of a new region has no transport key: %v", i, err)
+			}
+		}
+	}
 }
 
 // Prepare lays a region out without starting a node.
