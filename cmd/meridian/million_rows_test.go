@@ -153,9 +153,22 @@ func (r *regions) migrateDisturbed(input, file, output string) (peak int64) {
 			return []*devregion.Node{r.leader(r.layout.Regions[0]), r.leader(r.layout.Regions[1])}
 		},
 	}
-	kills := 0
+	info, err := os.Stat(filepath.Join(filepath.Dir(output), "quiet.jsonl"))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	// Each start but the last ends somewhere in the twelfth of the output that is its own, wherever the one before was.
+	const parts = 12
+	share := info.Size() / parts
+	written := func() int64 {
+		info, err := os.Stat(output)
+		if err != nil {
+			return 0
+		}
+		return info.Size()
+	}
 	for start := 0; ; start++ {
-		c := exec.Command(binary, "migrate", "run", input, "--regions", file, "--out", output,
+		c := exec.Command(binary, "migrate", "run", input, "--regions", file, "--out", output, "--parallel", "2",
 			"--from", r.layout.Regions[0].ID, "--to", r.layout.Regions[1].ID, "--output", "json", "--no-progress")
 		var out, said bytes.Buffer
 		c.Stdout, c.Stderr = &out, &said
@@ -164,39 +177,41 @@ func (r *regions) migrateDisturbed(input, file, output string) (peak int64) {
 		}
 		ended := make(chan error, 1)
 		go func() { ended <- c.Wait() }()
-		if start > 0 && start <= len(disturbances) {
-			// While the mover works.
-			time.Sleep(time.Duration(200+random.IntN(2000)) * time.Millisecond)
-			dead := disturbances[start-1]()
-			r.kill(dead...)
-			time.Sleep(time.Duration(500+random.IntN(1500)) * time.Millisecond)
-			r.start(dead...)
-		}
-		var err error
-		deadline := time.Duration(300+random.IntN(6000)) * time.Millisecond
-		if start >= 10 {
-			deadline = 10 * time.Minute
-		}
-		select {
-		case err = <-ended:
-		case <-time.After(deadline):
-			_ = c.Process.Kill() // an error means that it has ended
-			err = <-ended
-		}
-		peak = max(peak, c.ProcessState.SysUsage().(*syscall.Rusage).Maxrss<<10)
-		if err == nil {
-			r.t.Logf("the mover was killed %d times, and a node of each region, and both leaders", kills)
-			if kills < 5 || start <= len(disturbances) {
-				r.t.Errorf("the run was over at start %d, after %d kills", start, kills)
+		reached := func(size int64) bool {
+			for written() < size {
+				select {
+				case err := <-ended:
+					ended <- err
+					return false
+				case <-time.After(time.Millisecond):
+				}
 			}
+			return true
+		}
+		if start < parts-1 {
+			if reached(int64(start)*share+share/4+random.Int64N(share/4)) && start > 0 && start <= len(disturbances) {
+				dead := disturbances[start-1]()
+				r.kill(dead...)
+				time.Sleep(time.Duration(random.IntN(1000)) * time.Millisecond)
+				r.start(dead...)
+			}
+			if reached(int64(start)*share + share/2 + random.Int64N(share/2)) {
+				_ = c.Process.Kill() // an error means that it has ended
+			}
+		}
+		err := <-ended
+		peak = max(peak, c.ProcessState.SysUsage().(*syscall.Rusage).Maxrss<<10)
+		var exit *exec.ExitError
+		switch {
+		case err == nil && start < parts-1:
+			r.t.Fatalf("the run was over at start %d", start)
+		case err == nil:
+			r.t.Logf("the mover was killed %d times, and a node of each region, and both leaders", start)
 			r.waitReady(slices.Concat(r.layout.Regions[0].Nodes, r.layout.Regions[1].Nodes)...)
 			return peak
-		}
-		var exit *exec.ExitError
-		if !errors.As(err, &exit) || exit.ExitCode() != -1 {
+		case !errors.As(err, &exit) || exit.ExitCode() != -1:
 			r.t.Fatalf("start %d: %v: %s", start, err, said.String())
 		}
-		kills++
 	}
 }
 
