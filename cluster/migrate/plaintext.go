@@ -32,31 +32,16 @@ func (p *Plaintext) Batch() int { return 1 }
 
 // Move moves rows.
 func (p *Plaintext) Move(ctx context.Context, rows []*Row) ([]Outcome, error) {
-	return moveEach(ctx, rows, p.moveRow)
+	return moveEach(ctx, rows, p.routes, p.moveRow)
 }
 
-func (p *Plaintext) moveRow(ctx context.Context, row *Row) (Outcome, *RowError, error) {
-	ctx, cancel := context.WithTimeout(ctx, attemptTime)
-	defer cancel()
-	way, refused, err := p.routes.of(ctx, row)
-	o := Outcome{From: way.source}
-	switch {
-	case refused != nil || err != nil:
-		return o, refused, err
-	case way.kept:
-		o.Status = Kept
-		return o, nil, nil
-	}
+func (p *Plaintext) moveRow(ctx context.Context, row *Row, way route) ([]byte, *RowError, error) {
 	dataKey, refused, err := p.open(ctx, row)
 	defer dataKey.Wipe()
 	if refused != nil || err != nil {
-		return o, refused, err
+		return nil, refused, err
 	}
-	if o.Blob, refused, err = p.seal(ctx, row, way.target, dataKey); refused != nil || err != nil {
-		return o, refused, err
-	}
-	o.Status = Moved
-	return o, nil, nil
+	return p.seal(ctx, row, way.target, dataKey)
 }
 
 // open has the source decrypt a row's blob.

@@ -82,14 +82,17 @@ func (s *Standard) Batch() int { return 1 }
 
 // Move moves rows.
 func (s *Standard) Move(ctx context.Context, rows []*Row) ([]Outcome, error) {
-	return moveEach(ctx, rows, s.moveRow)
+	return moveEach(ctx, rows, s.routes, s.moveRow)
 }
 
+// moveBlob has the blob of a row sealed anew where its route says.
+type moveBlob func(ctx context.Context, row *Row, way route) (blob []byte, refused *RowError, err error)
+
 // moveEach moves rows one by one.
-func moveEach(ctx context.Context, rows []*Row, move func(context.Context, *Row) (Outcome, *RowError, error)) ([]Outcome, error) {
+func moveEach(ctx context.Context, rows []*Row, routes *routes, move moveBlob) ([]Outcome, error) {
 	outcomes := make([]Outcome, len(rows))
 	for i, row := range rows {
-		o, refused, err := move(ctx, row)
+		o, refused, err := moveOne(ctx, row, routes, move)
 		if err != nil {
 			return nil, err
 		}
@@ -104,11 +107,11 @@ func moveEach(ctx context.Context, rows []*Row, move func(context.Context, *Row)
 // attemptTime bounds what a row waits for both of its calls, long outages included: the run ends then and goes on later.
 const attemptTime = 10 * time.Minute
 
-func (s *Standard) moveRow(ctx context.Context, row *Row) (Outcome, *RowError, error) {
+func moveOne(ctx context.Context, row *Row, routes *routes, move moveBlob) (o Outcome, refused *RowError, err error) {
 	ctx, cancel := context.WithTimeout(ctx, attemptTime)
 	defer cancel()
-	way, refused, err := s.routes.of(ctx, row)
-	o := Outcome{From: way.source}
+	way, refused, err := routes.of(ctx, row)
+	o.From = way.source
 	switch {
 	case refused != nil || err != nil:
 		return o, refused, err
@@ -116,13 +119,21 @@ func (s *Standard) moveRow(ctx context.Context, row *Row) (Outcome, *RowError, e
 		o.Status = Kept
 		return o, nil, nil
 	}
+	if o.Blob, refused, err = move(ctx, row, way); refused != nil || err != nil {
+		return o, refused, err
+	}
+	o.Status = Moved
+	return o, nil, nil
+}
+
+func (s *Standard) moveRow(ctx context.Context, row *Row, way route) ([]byte, *RowError, error) {
 	opening, err := contextParam(row.Context)
 	if err != nil {
-		return o, nil, err
+		return nil, nil, err
 	}
 	sealing, err := contextParam(row.sealing())
 	if err != nil {
-		return o, nil, err
+		return nil, nil, err
 	}
 	var exported struct{ ExportedDataKey string }
 	err = s.from.Call(ctx, "ExportDataKey", map[string]string{
@@ -130,7 +141,7 @@ func (s *Standard) moveRow(ctx context.Context, row *Row) (Outcome, *RowError, e
 		"PublicKeyBlob": s.transport.public, "WrappingAlgorithm": exportScheme, "WrappingKeySpec": "RSA_2048",
 	}, &exported)
 	if refused, err := refusal(err); refused != nil || err != nil {
-		return o, cmp.Or(s.tooLarge(row), refused), err
+		return nil, cmp.Or(s.tooLarge(row), refused), err
 	}
 	var sealed struct{ CiphertextBlob string }
 	err = s.to.Call(ctx, "ReEncrypt", map[string]string{
@@ -138,13 +149,13 @@ func (s *Standard) moveRow(ctx context.Context, row *Row) (Outcome, *RowError, e
 		"SourceEncryptionAlgorithm": exportScheme, "DestinationKeyId": way.target.ID, "DestinationEncryptionContext": sealing,
 	}, &sealed)
 	if refused, err := refusal(err); refused != nil || err != nil {
-		return o, refused, err
+		return nil, refused, err
 	}
-	if o.Blob, err = base64.StdEncoding.DecodeString(sealed.CiphertextBlob); err != nil || len(o.Blob) == 0 {
-		return o, nil, errors.New("ReEncrypt answered with no ciphertext")
+	blob, err := base64.StdEncoding.DecodeString(sealed.CiphertextBlob)
+	if err != nil || len(blob) == 0 {
+		return nil, nil, errors.New("ReEncrypt answered with no ciphertext")
 	}
-	o.Status = Moved
-	return o, nil, nil
+	return blob, nil, nil
 }
 
 // maxExported is the longest data key that RSA_2048 with OAEP and SHA-256 carries, in bytes.

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	_ "time/tzdata" // also where the machine knows no time zones
 )
 
 func mustWindow(t *testing.T, text string) Window {
@@ -50,7 +51,7 @@ func TestWindow(t *testing.T) {
 func TestWindowOnADayWithoutItsHour(t *testing.T) {
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	if err != nil {
-		t.Skip("this machine knows no time zones")
+		t.Fatal(err)
 	}
 	w := mustWindow(t, "02:30-05:00")
 	before := time.Date(2026, 3, 29, 1, 59, 0, 0, berlin)
