@@ -62,3 +62,32 @@ func processTime(b *testing.B) time.Duration {
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
+
+// BenchmarkSlowBatches is what the order of the output costs where one batch in sixteen takes thirty times as long as the
+// others: in order, those behind it wait until it is done once the queue is full.
+func BenchmarkSlowBatches(b *testing.B) {
+	const batches, size = 640, 10
+	input := bytes.Repeat([]byte(`{"ciphertext":"QUFBQQ=="}`+"\n"), batches*size)
+	for _, unordered := range []bool{false, true} {
+		b.Run(fmt.Sprintf("unordered=%t", unordered), func(b *testing.B) {
+			for b.Loop() {
+				way := &mirror{batch: size, before: func(call int64) error {
+					wait := time.Millisecond
+					if call%16 == 0 {
+						wait *= 30
+					}
+					time.Sleep(wait)
+					return nil
+				}}
+				last, err := Run(b.Context(), Config{
+					Header: testHeader, Way: way, Parallel: 4, Unordered: unordered,
+					Medium: NewStream(bytes.NewReader(input), io.Discard, jsonLines),
+				})
+				if err != nil || last.Rows != batches*size {
+					b.Fatal(last, err)
+				}
+			}
+			b.ReportMetric(float64(b.N)*batches*size/b.Elapsed().Seconds(), "rows/s")
+		})
+	}
+}

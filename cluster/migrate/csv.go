@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 )
 
 // CSV reads rows of comma- or tab-separated values (RFC 4180) below a header that names the columns. Quoting, line ends
@@ -39,6 +40,7 @@ const (
 	roleContext
 	roleTo
 	roleContextTo
+	roleNumber
 )
 
 // field is one value of a record, as it stands there.
@@ -49,6 +51,7 @@ type record struct {
 	row    Row
 	text   []byte // without its end
 	fields []field
+	whole  bool // it has a value for each column
 	lines  int64
 	fault  *RowError
 }
@@ -98,15 +101,22 @@ func (c *CSV) understand() {
 			role = roleTo
 		case c.columns.ContextTo:
 			role = roleContextTo
+		case ColumnInputRow:
+			if c.columns.Numbered {
+				role = roleNumber
+			}
 		}
 		c.roles = append(c.roles, role)
-		if role == roleBlob || role == roleContext || name == columnFrom || name == columnStatus {
+		if role == roleBlob || role == roleContext || role == roleNumber || name == columnFrom || name == columnStatus {
 			c.replace = append(c.replace, i)
 		}
 	}
 	always := []string{columnFrom, columnStatus}
 	if c.columns.NewContexts || slices.Contains(c.roles, roleContextTo) {
 		always = slices.Insert(always, 0, c.columns.Context)
+	}
+	if c.columns.Numbered {
+		always = append(always, ColumnInputRow)
 	}
 	for _, name := range always {
 		if !slices.Contains(c.header, name) {
@@ -119,6 +129,8 @@ func (c *CSV) understand() {
 const (
 	columnFrom   = "from"
 	columnStatus = "status"
+	// ColumnInputRow is there where rows are numbered.
+	ColumnInputRow = "input_row"
 )
 
 // Offset is how many bytes the header and the rows that were read took.
@@ -139,7 +151,8 @@ func (c *CSV) Next() (*Row, error) {
 		c.number++
 		rec.row = Row{Number: c.number, Line: at, carried: rec, Fault: rec.fault}
 		row := &rec.row
-		if row.Fault == nil && len(rec.fields) != len(c.header) {
+		rec.whole = len(rec.fields) == len(c.header)
+		if row.Fault == nil && !rec.whole {
 			row.Fault = fault(FaultSyntax, "it has %d values, and the header %d", len(rec.fields), len(c.header))
 		}
 		if row.Fault == nil {
@@ -168,6 +181,8 @@ func (c *CSV) parse(row *Row, rec *record) {
 			if context, ok := row.parseContext(value); ok {
 				row.Context = context
 			}
+		case role == roleNumber:
+			row.setInputRow(value)
 		case len(value) > 0:
 			row.setTarget(value)
 		}
@@ -177,7 +192,7 @@ func (c *CSV) parse(row *Row, rec *record) {
 // AppendRow appends a row with its outcome. One that could not be read stays as it is.
 func (c *CSV) AppendRow(dst []byte, row *Row, o *Outcome) []byte {
 	rec := row.carried.(*record)
-	if len(rec.fields) != len(c.header) {
+	if !rec.whole {
 		return append(append(dst, rec.text...), c.end...)
 	}
 	at := 0
@@ -190,8 +205,11 @@ func (c *CSV) AppendRow(dst []byte, row *Row, o *Outcome) []byte {
 	dst = append(dst, rec.text[at:]...)
 	for _, name := range c.added {
 		role := roleNone
-		if name == c.columns.Context {
+		switch name {
+		case c.columns.Context:
 			role = roleContext
+		case ColumnInputRow:
+			role = roleNumber
 		}
 		dst = append(dst, c.separator)
 		dst = c.appendNew(dst, name, role, row, o, nil)
@@ -207,6 +225,8 @@ func (c *CSV) appendNew(dst []byte, name string, role columnRole, row *Row, o *O
 		return append(dst, stood...)
 	case role == roleContext:
 		return c.appendValue(dst, contextText(row.sealing()), quoted)
+	case role == roleNumber:
+		return c.appendValue(dst, strconv.FormatInt(row.Number, 10), quoted)
 	case role != roleBlob && name == columnFrom:
 		return c.appendValue(dst, o.From, quoted)
 	case role != roleBlob:
@@ -221,8 +241,8 @@ func (c *CSV) appendNew(dst []byte, name string, role columnRole, row *Row, o *O
 	return base64Blob.AppendEncode(dst, o.Blob) // nothing in it needs quotes
 }
 
-// Header is the first line of the output, which has the columns from and status besides those of the input, and the
-// context where rows may get one.
+// Header is the first line of the output, which has the columns from and status besides those of the input, the context
+// where rows may get one, and input_row where they are numbered.
 func (c *CSV) Header() []byte {
 	var line []byte
 	for i, name := range slices.Concat(c.header, c.added) {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"strconv"
 
 	"meridian/crypto"
 )
@@ -19,6 +20,8 @@ type Columns struct {
 	ContextTo             string // context that the new blob is to be sealed in
 	// NewContexts says that rows may get contexts that the input has no column for: the output has one then.
 	NewContexts bool
+	// Numbered says that the output has the number of each row in the input, as input_row, for it has them in another order.
+	Numbered bool
 }
 
 // DefaultColumns are the names that are meant if nobody says.
@@ -31,6 +34,7 @@ type jsonRow struct {
 	parsed        bool // it is an object that has members
 	blob, context span // the values of these members, if they are there
 	from, status  span
+	number        span
 	end           int // where the closing brace stands
 }
 
@@ -185,6 +189,11 @@ func (j *JSONLines) parseMember(r *jsonRow, m member) {
 		r.from = at
 	case columnStatus:
 		r.status = at
+	case ColumnInputRow:
+		if j.columns.Numbered {
+			r.number = at
+			row.setInputRow(m.value)
+		}
 	}
 }
 
@@ -251,7 +260,7 @@ func (j *JSONLines) AppendRow(dst []byte, row *Row, o *Outcome) []byte {
 	if !r.parsed {
 		return append(append(dst, r.line...), '\n')
 	}
-	places := [...]span{memberFrom: r.from, memberStatus: r.status, memberBlob: {}, memberContext: {}}
+	places := [...]span{memberFrom: r.from, memberStatus: r.status, memberBlob: {}, memberContext: {}, memberNumber: r.number}
 	newContext := false
 	if o.Status == Moved {
 		places[memberBlob] = r.blob
@@ -279,6 +288,10 @@ func (j *JSONLines) AppendRow(dst []byte, row *Row, o *Outcome) []byte {
 		dst = append(dst, `,"status":`...)
 		dst = appendMember(dst, memberStatus, row, o)
 	}
+	if j.columns.Numbered && r.number == (span{}) && j.columns.Blob != ColumnInputRow {
+		dst = append(dst, `,"input_row":`...)
+		dst = appendMember(dst, memberNumber, row, o)
+	}
 	dst = append(dst, r.line[r.end:]...)
 	return append(dst, '\n')
 }
@@ -300,6 +313,7 @@ const (
 	memberStatus
 	memberBlob
 	memberContext
+	memberNumber
 	memberKinds
 )
 
@@ -310,6 +324,8 @@ func appendMember(dst []byte, which int, row *Row, o *Outcome) []byte {
 		return appendJSONText(dst, o.From)
 	case memberStatus:
 		return appendJSONText(dst, string(o.Status))
+	case memberNumber:
+		return strconv.AppendInt(dst, row.Number, 10)
 	case memberContext:
 		return append(dst, contextText(row.sealing())...)
 	}

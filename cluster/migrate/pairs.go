@@ -36,7 +36,7 @@ func (p *formatPairs) Next(context.Context) (before, after *Row, err error) {
 	case err != nil || afterErr != nil:
 		return nil, nil, errors.Join(err, afterErr)
 	case before.ID != after.ID:
-		return nil, nil, fmt.Errorf("%w: row %d is another one in the output", ErrRows, before.Number)
+		return nil, nil, fmt.Errorf("%w: row %d is another one in the output; that of a run with --unordered is verified with --unordered", ErrRows, before.Number)
 	}
 	p.rows++
 	return before, after, nil

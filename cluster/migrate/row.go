@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"fmt"
+	"strconv"
 
 	"meridian/crypto"
 )
@@ -18,6 +19,8 @@ type Row struct {
 	To     string    // the key that it is to be sealed under, or empty
 	Skip   bool      // it is left as it is
 	Fault  *RowError // if the row cannot be read; it is not moved then
+	// InputRow is what an output says that the number of this row was; 0 if it says nothing.
+	InputRow int64
 
 	carried any // what its format needs to write it again
 }
@@ -32,6 +35,13 @@ func (r *Row) sealing() crypto.Context {
 
 // newContext says whether a row that was moved has another context than before.
 func (r *Row) newContext() bool { return !r.sealing().Equal(r.Context) }
+
+// setInputRow reads the number that a row had before the move.
+func (r *Row) setInputRow(text []byte) {
+	if n, err := strconv.ParseInt(string(text), 10, 64); err == nil && n > 0 {
+		r.InputRow = n
+	}
+}
 
 // RowError says why a row was not moved. It repeats nothing of a blob or a context.
 type RowError struct {

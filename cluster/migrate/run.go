@@ -31,6 +31,8 @@ type Config struct {
 	// says to come later.
 	Parallel int
 	Regions  []*Region // that the way uses
+	// Unordered has batches written as they are done. [Columns.Numbered] says where each row was.
+	Unordered bool
 	// Gate, if not nil, is called before each batch is read, and holds the run until it returns. An error ends the run.
 	Gate func(ctx context.Context) error
 	// Every is the longest time between checkpoints; default 1 s.

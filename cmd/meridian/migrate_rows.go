@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -78,4 +79,18 @@ func (f *rowFlags) parse(path string, r io.Reader) (migrate.Format, error) {
 	default:
 		return nil, usageError("--format %q: want jsonl, csv or tsv", format)
 	}
+}
+
+// checkOrder refuses what does not go with rows in another order.
+func (f *migrateRun) checkOrder() error {
+	switch {
+	case !f.unordered:
+		return nil
+	case f.program.given() || f.folder.given() || f.table.given():
+		return usageError("--unordered is for files of rows: those of --dir, --db and --exec stay where they are")
+	case slices.Contains([]string{f.columns.ID, f.columns.Blob, f.columns.Context, f.columns.ContextTo, f.columns.To}, migrate.ColumnInputRow):
+		return usageError("--unordered writes the number of a row as %s: no --col-* can have that name", migrate.ColumnInputRow)
+	}
+	f.columns.Numbered = true
+	return nil
 }

@@ -37,6 +37,7 @@ type migrateRun struct {
 	most        string
 	shard       string
 	restart     bool
+	unordered   bool
 
 	read migrate.Format // what the run reads
 }
@@ -103,8 +104,9 @@ Rows of any other place come from a program of yours (--exec, docs/migrate.md).
 
 The same command, started again, goes on with a run that was ended; one that is done
 does nothing more, and --restart begins again. With --shard I/N several machines move
-one input: each reads all of it and writes its own part, by the hash of the ids. It ends
-with exit code 7 when rows have failed.`,
+one input: each reads all of it and writes its own part, by the hash of the ids. Rows of
+the output are in the order of the input unless --unordered says that they need not be. It
+ends with exit code 7 when rows have failed.`,
 		Example: `  meridian migrate run keys.jsonl --out keys2.jsonl --from cn-local-1 --to cn-local-2
   zcat keys.csv.gz | meridian migrate run - --format csv --out keys2.csv.zst --from cn-local-1 --to cn-local-2
   meridian migrate run --db env://DB --table data_keys --key id --column wrapped_key --journal keys.journal --from cn-local-1 --to cn-local-2
@@ -122,6 +124,7 @@ with exit code 7 when rows have failed.`,
 	fl.StringVar(&f.most, "max-failures", "0", "`NUMBER` of failed rows after which the run ends, or a part of the rows so far (0.1%); 0: it goes on")
 	fl.StringVar(&f.shard, "shard", "", "`I/N`: move only the I-th of N parts of the rows, and leave the others to other runs")
 	fl.BoolVar(&f.restart, "restart", false, "begin again: the journal and the output so far get other names (.1, .2 ...)")
+	fl.BoolVar(&f.unordered, "unordered", false, "write rows as they are moved, with their number in INPUT as input_row; no row waits for an earlier one")
 	f.addIDsTo(c)
 	f.addWayTo(c)
 	f.ways.addTo(c)
@@ -165,7 +168,7 @@ func (f *migrateRun) run(c *cobra.Command, path string) error {
 	p := f.output.printer(c)
 	cfg := migrate.Config{
 		Header: f.header(path, way), Journal: f.journalPath(), Way: way, Tool: versionText(), Parallel: f.parallel,
-		Rules: way.rules, Regions: []*migrate.Region{way.from, way.to}, Gate: f.times.gate(p),
+		Rules: way.rules, Regions: []*migrate.Region{way.from, way.to}, Gate: f.times.gate(p), Unordered: f.unordered,
 	}
 	if cfg.MaxFailures, cfg.MaxFailureRate, err = parseMaxFailures(f.most); err != nil {
 		return err
@@ -229,7 +232,7 @@ func (f *migrateRun) check(c *cobra.Command) error {
 	case f.toStdout() && f.output.format != "table":
 		return usageError("--output %s: standard output is the rows', as --out - says", f.output.format)
 	}
-	return errors.Join(f.checkTable(c), f.checkExec(), f.checkFolder(), f.checkWay(true), f.times.parse(), f.output.check(c))
+	return errors.Join(f.checkTable(c), f.checkExec(), f.checkFolder(), f.checkOrder(), f.checkWay(true), f.times.parse(), f.output.check(c))
 }
 
 // checkTransport refuses a command line without what the standard way needs.
@@ -320,6 +323,9 @@ func (f *migrateRun) header(input string, way *openedWay) migrate.Header {
 	options["shard"], options["compared ids"] = f.shard, strconv.FormatInt(f.ids, 10)
 	if f.folder.given() {
 		maps.Copy(options, f.folder.options())
+	}
+	if f.unordered {
+		options["unordered"] = "yes"
 	}
 	options["columns"] = strings.Join([]string{f.columns.ID, f.columns.Blob, f.columns.Context, f.columns.To, f.columns.ContextTo}, " ")
 	return migrate.Header{Way: way.name, From: f.sides.from, To: f.sides.to, Input: input, Output: f.out, Options: options}

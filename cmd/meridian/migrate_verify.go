@@ -50,7 +50,7 @@ It ends with exit code 6 when a data key is another one than before.`,
 		case sample < 0:
 			return usageError("--sample is 0 or more")
 		}
-		if err := errors.Join(f.checkWay(false), f.checkFolder(), f.output.check(c)); err != nil {
+		if err := errors.Join(f.checkWay(false), f.checkFolder(), f.checkOrder(), f.output.check(c)); err != nil {
 			return err
 		}
 		ctx, stop := interruptible(c.Context())
@@ -99,6 +99,7 @@ It ends with exit code 6 when a data key is another one than before.`,
 	fl := c.Flags()
 	fl.StringVar(&f.out, "out", "", "`FILE` that the run has written, or the folder")
 	fl.StringVar(&f.journal, "journal", "", "`FILE` of the run's journal (default: that of --out, or of --dir, with .journal)")
+	fl.BoolVar(&f.unordered, "unordered", false, "the run had --unordered: find the rows by their input_row")
 	fl.IntVar(&f.parallel, "parallel", 16, "`NUMBER` of calls that are under way at once")
 	fl.Int64Var(&sample, "sample", 0, "about how many rows are compared, chosen by chance; `NUMBER` (default: all, 1000 in the standard way)")
 	fl.BoolVar(&all, "all", false, "compare every row that was moved")
@@ -133,6 +134,9 @@ func (f *migrateRun) pairs(ctx context.Context, c *cobra.Command, args []string)
 	if err != nil {
 		end()
 		return nil, nil, usageError("output: %w", err)
+	}
+	if f.unordered {
+		return migrate.PairNumbered(old, moved), end, nil
 	}
 	return migrate.PairFormats(old, moved), end, nil
 }

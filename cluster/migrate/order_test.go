@@ -1,0 +1,359 @@
+package migrate
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// numbered are the columns of a run whose rows need not keep their order.
+var numbered = func() Columns { c := DefaultColumns; c.Numbered = true; return c }()
+
+// unorderedConfig is a run whose rows need not keep their order.
+func unorderedConfig(t *testing.T, folder string, input []byte, way Way) Config {
+	t.Helper()
+	cfg := testConfig(t, folder, input, way)
+	cfg.Unordered = true
+	cfg.Medium = NewFiles(bytes.NewReader(input), filepath.Join(folder, "out"), func(r io.Reader) (Format, error) { return NewJSONLines(r, numbered), nil })
+	return cfg
+}
+
+var inputRow = regexp.MustCompile(`,"input_row":(\d+)`)
+
+// sorted puts the rows of an output into the order of the input, without their numbers. Broken rows come last.
+func sorted(t *testing.T, output []byte) (text string, inOrder bool) {
+	t.Helper()
+	lines := strings.SplitAfter(string(output), "\n")
+	number := func(line string) int {
+		m := inputRow.FindStringSubmatch(line)
+		if m == nil {
+			return 1 << 30
+		}
+		n, err := strconv.Atoi(m[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	byNumber := func(a, b string) int { return number(a) - number(b) }
+	inOrder = slices.IsSortedFunc(lines, byNumber)
+	slices.SortStableFunc(lines, byNumber)
+	return inputRow.ReplaceAllString(strings.Join(lines, ""), ""), inOrder
+}
+
+// pairUp is a way whose calls wait for one another two by two, and of whose pairs the first to come is the last to end.
+type pairUp struct {
+	Way
+	waiting chan chan struct{}
+}
+
+func (p *pairUp) Move(ctx context.Context, rows []*Row) ([]Outcome, error) {
+	turn := make(chan struct{})
+	select {
+	case p.waiting <- turn: // another call is there to take it
+		<-turn
+	case other := <-p.waiting:
+		defer close(other)
+	case <-time.After(time.Millisecond): // none is: the order has no meaning here
+	}
+	return p.Way.Move(ctx, rows)
+}
+
+// A run whose rows need not keep their order writes every row once, however often it is killed and whatever of its files
+// came to the disk, and each says which it was.
+func TestUnorderedRun(t *testing.T) {
+	input := testInput(400)
+	ordered, _ := undisturbed(t, input)
+	broken := "broken\n" // such rows have no number, and sorted has them last
+	want := strings.ReplaceAll(string(ordered), broken, "") + strings.Repeat(broken, strings.Count(string(ordered), broken))
+	out := false // of order, once at least
+	for seed := range uint64(40) {
+		random := rand.New(rand.NewPCG(seed, 2))
+		folder := t.TempDir()
+		for starts := 0; ; starts++ {
+			killed := errors.New("killed")
+			limit := 1 + random.Int64N(25)
+			way := &mirror{batch: 1 + random.IntN(9), before: func(call int64) error {
+				if call >= limit && starts < 12 {
+					return killed
+				}
+				return nil
+			}}
+			cfg := unorderedConfig(t, folder, input, &pairUp{way, make(chan chan struct{})})
+			cfg.Parallel = 2 + random.IntN(4)
+			cfg.Every = time.Duration(random.IntN(3)) * 100 * time.Microsecond
+			last, err := Run(t.Context(), cfg)
+			if err == nil {
+				if !last.Done || last.Rows != 400 {
+					t.Fatalf("seed %d: %+v", seed, last)
+				}
+				break
+			}
+			if !errors.Is(err, killed) {
+				t.Fatalf("seed %d, start %d: %v", seed, starts, err)
+			}
+			tear(t, random, folder)
+		}
+		output, err := os.ReadFile(filepath.Join(folder, "out"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, inOrder := sorted(t, output)
+		if got != want {
+			t.Fatalf("seed %d: the output has other rows than that of an undisturbed run", seed)
+		}
+		out = out || !inOrder
+	}
+	if !out {
+		t.Error("all rows kept their order")
+	}
+}
+
+// held is a way that holds the batch with the first row back until release is closed, and then answers err.
+type held struct {
+	Way
+	release chan struct{}
+	err     error
+}
+
+func (h *held) Move(ctx context.Context, rows []*Row) ([]Outcome, error) {
+	if rows[0].Number == 1 {
+		<-h.release
+		if h.err != nil {
+			return nil, h.err
+		}
+	}
+	return h.Way.Move(ctx, rows)
+}
+
+// As long as an earlier row is not written there is no checkpoint; where it cannot be moved, those behind it do not count.
+func TestUnorderedRunCountsFromTheBeginning(t *testing.T) {
+	input := testInput(100)
+	lost := errors.New("no node answers")
+	for name, want := range map[string]error{"moved late": nil, "not moved": lost} {
+		t.Run(name, func(t *testing.T) {
+			folder := t.TempDir()
+			way := &held{Way: &mirror{batch: 10}, release: make(chan struct{}), err: want}
+			cfg := unorderedConfig(t, folder, input, way)
+			written := int64(0)
+			cfg.Medium = &watched{Medium: cfg.Medium, wrote: func(rows []*Row) {
+				if written == 0 && rows[0].Number > 1 {
+					close(way.release) // the others did not wait for the first
+				}
+				written += int64(len(rows))
+			}}
+			last, err := Run(t.Context(), cfg)
+			if !errors.Is(err, want) {
+				t.Fatal(err)
+			}
+			if want == nil {
+				if !last.Done || last.Rows != 100 || written != 100 {
+					t.Errorf("%+v, %d rows written", last, written)
+				}
+				return
+			}
+			if last.Rows != 0 || written == 0 {
+				t.Errorf("%d rows count, %d were written, and the first was not moved", last.Rows, written)
+			}
+			if last, err = Run(t.Context(), unorderedConfig(t, folder, input, &mirror{batch: 10})); err != nil || !last.Done || last.Rows != 100 {
+				t.Fatalf("%+v, %v", last, err)
+			}
+			output, err := os.ReadFile(filepath.Join(folder, "out"))
+			if n := bytes.Count(output, []byte("\n")); err != nil || n != 100 {
+				t.Errorf("%d rows, %v", n, err)
+			}
+		})
+	}
+}
+
+// watched is a medium that tells what is written.
+type watched struct {
+	Medium
+	wrote func(rows []*Row)
+}
+
+func (w *watched) Write(ctx context.Context, rows []*Row, outcomes []Outcome) error {
+	if len(rows) > 0 {
+		w.wrote(rows)
+	}
+	return w.Medium.Write(ctx, rows, outcomes)
+}
+
+// A run that ends because too many rows failed, or because it was asked to, has what it wrote in a checkpoint, and goes on.
+func TestUnorderedRunEndsEarly(t *testing.T) {
+	input := testInput(300)
+	for name, edit := range map[string]func(*Config, func()){
+		"too many": func(c *Config, _ func()) { c.MaxFailures = 5 },
+		"asked to": func(c *Config, cancel func()) {
+			c.Way.(*mirror).before = func(call int64) error {
+				if call == 10 {
+					cancel()
+				}
+				return nil
+			}
+		},
+	} {
+		folder := t.TempDir()
+		cfg := unorderedConfig(t, folder, input, &mirror{batch: 5})
+		ctx, cancel := context.WithCancel(t.Context())
+		edit(&cfg, cancel)
+		last, err := Run(ctx, cfg)
+		cancel()
+		if !errors.Is(err, ErrTooManyFailures) && !errors.Is(err, ErrStopped) || last.Done || last.Rows == 0 {
+			t.Fatalf("%s: %+v, %v", name, last, err)
+		}
+		if last, err = Run(t.Context(), unorderedConfig(t, folder, input, &mirror{batch: 5})); err != nil || !last.Done || last.Rows != 300 {
+			t.Fatalf("%s: %+v, %v", name, last, err)
+		}
+		output, err := os.ReadFile(filepath.Join(folder, "out"))
+		if n := bytes.Count(output, []byte("\n")); err != nil || n != 300 {
+			t.Errorf("%s: %d rows, %v", name, n, err)
+		}
+	}
+}
+
+// An early row that is not done lets only so many others by.
+func TestOrderBoundsHowFarRowsGetApart(t *testing.T) {
+	const size = 500
+	queue := make(chan *batch, 1000)
+	for i := range int64(cap(queue)) {
+		b := &batch{place: i + 1, begin: i * size, end: (i + 1) * size, done: make(chan struct{})}
+		if i > 0 {
+			close(b.done)
+		}
+		queue <- b
+	}
+	due := make(chan time.Time)
+	close(due)
+	o := newOrder(queue, true)
+	written := 0
+	for b := o.next(nil); b != nil && len(o.open) > 0 && o.taken.end-o.open[0].begin < maxAhead; b = o.next(nil) {
+		written++
+	}
+	if got := o.taken.end; got != maxAhead || written != maxAhead/size-2 {
+		t.Errorf("%d rows taken, %d batches written", got, written)
+	}
+	for range 3 {
+		if b := o.next(due); b != nil && o.taken.end > maxAhead {
+			t.Fatalf("batch %d was taken", b.place)
+		}
+	}
+	close(o.open[0].done)
+	if b := o.next(nil); b == nil || b.place != 1 {
+		t.Errorf("%+v; want the first", b)
+	}
+	ordered := newOrder(queue, false)
+	first := <-queue
+	first.done = make(chan struct{})
+	requeued := make(chan *batch, 2)
+	requeued <- first
+	requeued <- <-queue
+	ordered.queue = requeued
+	for ordered.taken == nil {
+		ordered.next(due)
+	}
+	for range 20 {
+		if b := ordered.next(due); b != nil || len(requeued) != 1 {
+			t.Fatal("where rows keep their order, one was taken before the first was done")
+		}
+	}
+}
+
+// The rows of both files are found by their numbers.
+func TestPairNumbered(t *testing.T) {
+	row := func(id int, rest string) string {
+		return fmt.Sprintf(`{"id":%d,"ciphertext":"AAAA"%s}`, id, rest) + "\n"
+	}
+	input := row(1, "") + "broken\n" + row(3, "") + row(4, `,"input_row":9`)
+	one, three, four := row(1, `,"input_row":1`), row(3, `,"input_row":3`), row(4, `,"input_row":4`)
+	for name, c := range map[string]struct{ output, fault string }{
+		"in order":      {one + "broken\n" + three + four, ""},
+		"another order": {four + one + "broken\n" + three, ""},
+		"one less":      {four + one + "broken\n", "row 3 is not in the output"},
+		"one twice":     {four + one + four + "broken\n" + three, "row 4 is in the output twice"},
+		"twice, late":   {one + "broken\n" + three + four + one, "the output has a row 1 that the input has not, or has it twice"},
+		"one more":      {one + "broken\n" + three + four + row(5, `,"input_row":5`), "the output has a row 5"},
+		"another id":    {one + "broken\n" + row(4, `,"input_row":3`) + four, "row 3 is another one in the output"},
+		"no number":     {row(1, "") + "broken\n" + three + four, "row 1 is not in the output"},
+		"broken less":   {one + three + four, "the input has 1, the output 0"},
+		"broken more":   {"broken\n" + one + "broken\n" + three + four, "the input has 1, the output 2"},
+	} {
+		pairs := PairNumbered(NewJSONLines(strings.NewReader(input), numbered), NewJSONLines(strings.NewReader(c.output), numbered))
+		rows := 0
+		for {
+			before, after, err := pairs.Next(t.Context())
+			if err == io.EOF {
+				err = nil
+				if c.fault == "" && rows != 4 {
+					err = fmt.Errorf("%d rows", rows)
+				}
+			} else if err == nil {
+				if rows++; before.ID != after.ID {
+					t.Errorf("%s: %s beside %s", name, before.ID, after.ID)
+				}
+				continue
+			}
+			if c.fault == "" && err != nil || c.fault != "" && (!errors.Is(err, ErrRows) || !strings.Contains(err.Error(), c.fault)) {
+				t.Errorf("%s: %v", name, err)
+			}
+			break
+		}
+	}
+}
+
+// What is held is bounded.
+func TestPairNumberedHoldsSoManyRows(t *testing.T) {
+	var input, output strings.Builder
+	for i := 1; i <= maxHeld+2; i++ {
+		fmt.Fprintf(&input, `{"ciphertext":"AAAA"}`+"\n")
+	}
+	for i := 2; i <= maxHeld+3; i++ {
+		fmt.Fprintf(&output, `{"ciphertext":"AAAA","input_row":%d}`+"\n", i+maxHeld+2)
+	}
+	pairs := PairNumbered(NewJSONLines(strings.NewReader(input.String()), numbered), NewJSONLines(strings.NewReader(output.String()), numbered))
+	if _, _, err := pairs.Next(t.Context()); !errors.Is(err, ErrRows) || !strings.Contains(err.Error(), "from row 1 on") {
+		t.Error(err)
+	}
+}
+
+// CSV gets a column for the number.
+func TestNumberedCSV(t *testing.T) {
+	for input, want := range map[string]string{
+		"id,ciphertext\n7,AAAA\nx\n8,AAAA\n":                "id,ciphertext,from,status,input_row\n7,BBBB,a/k/v,moved,1\nx\n8,BBBB,a/k/v,moved,3\n",
+		"input_row,ciphertext,status\r\n\"5\",AAAA,old\r\n": "input_row,ciphertext,status,from\r\n\"1\",BBBB,moved,a/k/v\r\n",
+	} {
+		c, err := NewCSV(strings.NewReader(input), ',', numbered)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := c.Header()
+		for {
+			row, err := c.Next()
+			if err == io.EOF {
+				break
+			}
+			got = c.AppendRow(got, row, &Outcome{Status: Moved, Blob: []byte{4, 16, 65}, From: "a/k/v"})
+		}
+		if string(got) != want {
+			t.Errorf("%q gave %q; want %q", input, got, want)
+		}
+		back, err := NewCSV(bytes.NewReader(got), ',', numbered)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if row, err := back.Next(); err != nil || row.InputRow != 1 {
+			t.Errorf("read again: %+v, %v", row, err)
+		}
+	}
+}
