@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -21,48 +22,60 @@ type migrateBar struct {
 // plainProgress is how often a line tells of the progress where there is no terminal.
 const plainProgress = 10 * time.Second
 
-// startMigrateBar has a run's checkpoints move a bar, or write a line now and then where nobody sees bars.
+// startMigrateBar has a run's checkpoints move a bar, or a mark that turns where nobody knows the size of the input. Where
+// nobody sees bars they write a line now and then.
 func startMigrateBar(p *printer, input *rowInput, cfg *migrate.Config) *migrateBar {
-	switch {
-	case p.quiet || p.noProgress:
+	var rate migrateRate
+	if p.quiet || p.noProgress {
 		return nil
-	case !isTerminal(p.err) || input.size == 0:
+	}
+	if !isTerminal(p.err) {
 		next := time.Now().Add(plainProgress)
 		cfg.Progress = func(c migrate.Checkpoint) {
+			rate.add(time.Now(), c, input.read.Load())
 			if time.Now().Before(next) {
 				return
 			}
 			next = time.Now().Add(plainProgress)
-			fmt.Fprintln(p.err, progressLine(input, c, cfg.Regions))
+			fmt.Fprintln(p.err, progressLine(input, c, cfg.Regions, &rate))
 		}
 		return nil
 	}
-	var failed atomic.Int64
+	var state atomic.Pointer[string]
+	state.Store(new(string))
 	b := &migrateBar{progress: mpb.New(mpb.WithOutput(os.Stderr), mpb.WithWidth(40), mpb.WithRefreshRate(barRefresh))}
-	b.bar = b.progress.AddBar(input.size,
+	options := []mpb.BarOption{
 		mpb.BarRemoveOnComplete(),
 		mpb.PrependDecorators(decor.Name("rows ")),
-		mpb.AppendDecorators(
-			decor.Percentage(decor.WC{W: 5}), decor.Name("  "), decor.AverageETA(decor.ET_STYLE_GO), decor.Name(" left"),
-			decor.Any(func(decor.Statistics) string {
-				return fmt.Sprintf("  failed %d  throttled %d", failed.Load(), throttledBy(cfg.Regions))
-			}),
-		),
-	)
+		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return *state.Load() })),
+	}
+	if input.size == 0 {
+		b.bar = b.progress.AddSpinner(0, options...)
+	} else {
+		b.bar = b.progress.AddBar(input.size, options...)
+	}
 	cfg.Progress = func(c migrate.Checkpoint) {
-		failed.Store(c.Counts.Failed)
-		b.bar.SetCurrent(min(input.read.Load(), input.size-1))
+		rate.add(time.Now(), c, input.read.Load())
+		text := "  " + strings.TrimPrefix(progressLine(input, c, cfg.Regions, &rate), "rows ")
+		state.Store(&text)
+		if input.size > 0 {
+			b.bar.SetCurrent(min(input.read.Load(), input.size-1))
+		}
 	}
 	return b
 }
 
-// progressLine says how far a run is.
-func progressLine(input *rowInput, c migrate.Checkpoint, regions []*migrate.Region) string {
-	throttled := throttledBy(regions)
-	if input.size == 0 {
-		return fmt.Sprintf("rows %d, failed %d, throttled %d", c.Rows, c.Counts.Failed, throttled)
+// progressLine says how far a run is, and how fast.
+func progressLine(input *rowInput, c migrate.Checkpoint, regions []*migrate.Region, rate *migrateRate) string {
+	parts := []string{"rows " + grouped(uint64(c.Rows))}
+	if input.size > 0 {
+		parts = append(parts, fmt.Sprintf("%d %% of the input", 100*input.read.Load()/input.size))
 	}
-	return fmt.Sprintf("rows %d, %d %% of the input, failed %d, throttled %d", c.Rows, 100*input.read.Load()/input.size, c.Counts.Failed, throttled)
+	if text := rate.text(input.size); text != "" {
+		parts = append(parts, text)
+	}
+	parts = append(parts, "failed "+grouped(uint64(c.Counts.Failed)), "throttled "+grouped(uint64(throttledBy(regions))))
+	return strings.Join(parts, ", ")
 }
 
 // throttledBy is how often regions have said to come later, since this start.
