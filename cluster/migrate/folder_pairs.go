@@ -9,17 +9,22 @@ import (
 	"io/fs"
 )
 
-// PairFolders reads the files of a folder and those that a run has written into another one side by side. Both are open.
-// A file that the run did not write, because it is no regular one or too long, is there without another.
-func PairFolders(before, after *Folder) Pairs {
+// PairFolders reads the files of a folder and those that a run over a shard of it has written into another one side by
+// side. Both are open. A file that the run did not write, because it is no regular one or too long, is there without another.
+func PairFolders(before, after *Folder, shard Shard) Pairs {
 	after.most = maxReplaced
-	return &twoFolders{before, after}
+	return &twoFolders{before, after, shard}
 }
 
-type twoFolders struct{ before, after *Folder }
+type twoFolders struct {
+	before, after *Folder
+	shard         Shard
+}
 
 func (p *twoFolders) Next(ctx context.Context) (before, after *Row, err error) {
-	before, err = p.before.Next(ctx)
+	for before, err = p.before.Next(ctx); err == nil && !p.shard.has(before); {
+		before, err = p.before.Next(ctx)
+	}
 	if err != nil && err != io.EOF {
 		return nil, nil, err
 	}

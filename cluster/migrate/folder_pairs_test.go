@@ -3,6 +3,7 @@ package migrate
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -146,12 +147,13 @@ func TestPairsOfTwoFolders(t *testing.T) {
 	if last, err := Run(t.Context(), cfg); err != nil || last.Counts != (Counts{Moved: 3, Failed: 4}) {
 		t.Fatalf("%+v, %v", last, err)
 	}
+	var shard Shard
 	read := func() (comparer, error) {
 		before, after := NewFolder(FolderConfig{Dir: dir, Glob: "*.dek", Context: crypto.Context{}}), NewFolder(FolderConfig{Dir: out, Glob: "*.dek"})
 		if err := errors.Join(before.Open(), after.Open()); err != nil {
 			t.Fatal(err)
 		}
-		found, err := readPairs(t.Context(), t, PairFolders(before, after))
+		found, err := readPairs(t.Context(), t, PairFolders(before, after, shard))
 		if err := errors.Join(before.Close(), after.Close()); err != nil {
 			t.Fatal(err)
 		}
@@ -180,5 +182,28 @@ func TestPairsOfTwoFolders(t *testing.T) {
 	}
 	if _, err := read(); err != nil {
 		t.Errorf("as before: %v", err)
+	}
+	// Of a run over a shard the other files are not there.
+	files := 0
+	for i := 1; i <= 2; i++ {
+		cfg.Shard, out = Shard{i, 2}, filepath.Join(base, fmt.Sprint("half", i))
+		cfg.Journal = out + ".journal"
+		cfg.Medium = NewFolder(FolderConfig{Dir: dir, Glob: "*.dek", Out: out, Journal: cfg.Journal, Input: testHeader.Input})
+		if last, err := Run(t.Context(), cfg); err != nil || last.Counts.Others == 0 {
+			t.Fatalf("%+v, %v", last, err)
+		}
+		if _, err := read(); !errors.Is(err, ErrRows) {
+			t.Errorf("half %d beside the whole: %v", i, err)
+		}
+		shard = cfg.Shard
+		found, err := read()
+		if err != nil {
+			t.Errorf("half %d: %v", i, err)
+		}
+		files += len(found)
+		shard = Shard{}
+	}
+	if files != 7 {
+		t.Errorf("%d files in both halves", files)
 	}
 }

@@ -36,6 +36,22 @@ func (s Shard) has(row *Row) bool {
 	return place(row)%uint64(s.Count) == uint64(s.Index-1)
 }
 
+// Rows passes on the rows of a shard alone.
+func (s Shard) Rows(all Format) Format { return &shardRows{all, s} }
+
+type shardRows struct {
+	Format
+	shard Shard
+}
+
+func (s *shardRows) Next() (*Row, error) {
+	for {
+		if row, err := s.Format.Next(); err != nil || s.shard.has(row) {
+			return row, err
+		}
+	}
+}
+
 // place spreads rows evenly. It is the same on every machine and in every version: the shards of one input need not be
 // moved by the same one.
 func place(row *Row) uint64 {

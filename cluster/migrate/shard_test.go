@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -64,6 +65,15 @@ func TestShards(t *testing.T) {
 				t.Errorf("shard %d/%d: %+v, %d rows", i, count, last, len(own))
 			}
 			lines = append(lines, own...)
+			before, after := NewJSONLines(bytes.NewReader(input), DefaultColumns), NewJSONLines(bytes.NewReader(got), DefaultColumns)
+			pairs := PairFormats(Shard{i, count}.Rows(before), after)
+			n, pairErr := 0, error(nil)
+			for ; pairErr == nil; n++ {
+				_, _, pairErr = pairs.Next(t.Context())
+			}
+			if pairErr != io.EOF || n-1 != len(own) {
+				t.Errorf("shard %d/%d: %d pairs of %d rows, %v", i, count, n-1, len(own), pairErr)
+			}
 		}
 		slices.Sort(lines)
 		if all := slices.Sorted(strings.Lines(string(want))); !slices.Equal(lines, all) {

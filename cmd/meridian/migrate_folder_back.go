@@ -39,6 +39,10 @@ func (f *migrateRun) folderPairs() (migrate.Pairs, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	shard, err := f.part()
+	if err != nil {
+		return nil, nil, err
+	}
 	if f.out == "" {
 		if cfg.Input, err = f.sameFolder(); err != nil {
 			return nil, nil, err
@@ -60,7 +64,7 @@ func (f *migrateRun) folderPairs() (migrate.Pairs, func(), error) {
 	if err != nil {
 		return nil, nil, errors.Join(usageError("--out: %w", err), folder.Close())
 	}
-	return migrate.PairFolders(folder, moved), func() { _, _ = folder.Close(), moved.Close() }, nil // they were only read
+	return migrate.PairFolders(folder, moved, shard), func() { _, _ = folder.Close(), moved.Close() }, nil // they were only read
 }
 
 // sameFolder wants a command line that names the folder of the journal as the run did, and returns what the journal calls it.

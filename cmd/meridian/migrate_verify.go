@@ -47,6 +47,8 @@ It ends with exit code 6 when a data key is another one than before.`,
 		switch {
 		case f.out == "" && !f.table.given() && !f.folder.given():
 			return usageError("--out FILE is what the run has written")
+		case f.shard != "" && (f.table.given() || f.folder.given() && f.out == ""):
+			return usageError("--shard: what a run has replaced, in one shard or in all, is in the undo file of its journal; leave it out")
 		case sample < 0:
 			return usageError("--sample is 0 or more")
 		}
@@ -99,6 +101,7 @@ It ends with exit code 6 when a data key is another one than before.`,
 	fl := c.Flags()
 	fl.StringVar(&f.out, "out", "", "`FILE` that the run has written, or the folder")
 	fl.StringVar(&f.journal, "journal", "", "`FILE` of the run's journal (default: that of --out, or of --dir, with .journal)")
+	fl.StringVar(&f.shard, "shard", "", "`I/N`: the run had it; FILE has the rows of one part of INPUT")
 	fl.BoolVar(&f.unordered, "unordered", false, "the run had --unordered: find the rows by their input_row")
 	fl.IntVar(&f.parallel, "parallel", 16, "`NUMBER` of calls that are under way at once")
 	fl.Int64Var(&sample, "sample", 0, "about how many rows are compared, chosen by chance; `NUMBER` (default: all, 1000 in the standard way)")
@@ -114,6 +117,10 @@ func (f *migrateRun) pairs(ctx context.Context, c *cobra.Command, args []string)
 		return f.tablePairs(ctx)
 	case f.folder.given():
 		return f.folderPairs()
+	}
+	shard, err := f.part()
+	if err != nil {
+		return nil, nil, err
 	}
 	before, err := openInput(ctx, c, args[0])
 	if err != nil {
@@ -135,6 +142,7 @@ func (f *migrateRun) pairs(ctx context.Context, c *cobra.Command, args []string)
 		end()
 		return nil, nil, usageError("output: %w", err)
 	}
+	old = shard.Rows(old)
 	if f.unordered {
 		return migrate.PairNumbered(old, moved), end, nil
 	}
