@@ -13,6 +13,9 @@ import (
 	"time"
 )
 
+// Gathers is how many files have their old content made safe at once before they are replaced.
+func (f *Folder) Gathers() int { return 100 }
+
 // Write replaces files, or writes them into the other folder.
 func (f *Folder) Write(_ context.Context, rows []*Row, outcomes []Outcome) error {
 	if f.out != nil {

@@ -33,6 +33,10 @@ type contextKeeper interface{ keepsContexts() }
 func (f *Files) keepsContexts() {}
 func (e *Exec) keepsContexts()  {}
 
+// gatherer is a medium for which many rows at once are little more work than one: Write gets the rows of several calls,
+// until they are so many.
+type gatherer interface{ Gathers() int }
+
 // ErrNoContexts says that a run was to give rows other contexts where these cannot be written.
 var ErrNoContexts = errors.New("rows cannot be sealed in other encryption contexts here: there is no place to write them")
 

@@ -1,6 +1,7 @@
 package migrate
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"time"
@@ -57,16 +58,44 @@ func (o *order) next(due <-chan time.Time) *batch {
 		}
 		select {
 		case b, more := <-queue:
-			if more {
-				o.open, o.taken = append(o.open, b), b
-			} else {
-				o.closed = true
-			}
+			o.take(b, more)
 		case <-o.woken:
 		case <-due:
 			return nil
 		}
 	}
+}
+
+// join lets batches join b that are written together with it, without waiting for any: until it has so many rows.
+func (o *order) join(b *batch, rows int) {
+	for len(b.rows) < rows {
+		if other := o.takeDone(); other != nil {
+			if other.err != nil {
+				o.giveBack(other)
+				return
+			}
+			b.join(other)
+			continue
+		}
+		if !o.takes() || !o.room() {
+			return
+		}
+		select {
+		case next, more := <-o.queue:
+			o.take(next, more)
+		default:
+			return
+		}
+	}
+}
+
+// take takes what the queue gave.
+func (o *order) take(b *batch, more bool) {
+	if !more {
+		o.closed = true
+		return
+	}
+	o.open, o.taken = append(o.open, b), b
 }
 
 // takeDone takes the first batch that is done out of those that are open.
@@ -83,6 +112,12 @@ func (o *order) takeDone() *batch {
 		}
 	}
 	return nil
+}
+
+// giveBack takes takeDone back.
+func (o *order) giveBack(b *batch) {
+	at, _ := slices.BinarySearchFunc(o.open, b.place, func(b *batch, place int64) int { return cmp.Compare(b.place, place) })
+	o.open = slices.Insert(o.open, at, b)
 }
 
 // takes says that batches are taken from the queue.

@@ -270,6 +270,89 @@ func TestOrderBoundsHowFarRowsGetApart(t *testing.T) {
 	}
 }
 
+// What is done is written together, up to so many rows, and in order where it has one; an error stays for later.
+func TestOrderJoinsBatches(t *testing.T) {
+	for _, unordered := range []bool{false, true} {
+		queue := make(chan *batch, 20)
+		batches := make([]*batch, 10)
+		for i := range batches {
+			b := &batch{place: int64(i + 1), begin: int64(i * 2), end: int64(i*2 + 2), rows: make([]*Row, 2), outcomes: make([]Outcome, 2), others: 1, mark: Mark{Input: int64(i + 1)}, done: make(chan struct{})}
+			b.last = i == 9
+			if i != 4 {
+				close(b.done)
+			}
+			batches[i] = b
+			queue <- b
+		}
+		close(queue)
+		batches[7].err = io.ErrUnexpectedEOF
+		o := newOrder(queue, unordered)
+		b := o.next(nil)
+		if o.join(b, 5); len(b.rows) != 6 || b.others != 3 || b.place != 3 || b.mark.Input != 3 {
+			t.Errorf("unordered %t: the first are %+v", unordered, b)
+		}
+		b = o.next(nil)
+		o.join(b, 100)
+		want := int64(4) // the next is not done
+		if unordered {
+			want = 7
+		}
+		if b.place != want || b.last || len(b.outcomes) != int(want-3)*2-map[bool]int{true: 2}[unordered] {
+			t.Errorf("unordered %t: up to %d, %d outcomes", unordered, b.place, len(b.outcomes))
+		}
+		close(batches[4].done)
+		if b = o.next(nil); b.place != 5 {
+			t.Errorf("unordered %t: %d; want the one that was waited for", unordered, b.place)
+		}
+		if o.join(b, 100); !unordered && b.place != 7 {
+			t.Errorf("in order: up to %d", b.place)
+		}
+		if b = o.next(nil); b.place != 8 || b.err == nil {
+			t.Errorf("unordered %t: %d, %v; want the error", unordered, b.place, b.err)
+		}
+	}
+}
+
+// gathering is a medium that wants many rows at once.
+type gathering struct{ Medium }
+
+func (gathering) Gathers() int { return 50 }
+
+// A run over such a medium ends as any other, however often it is killed.
+func TestGatheringRun(t *testing.T) {
+	input := testInput(400)
+	want, _ := undisturbed(t, input)
+	for seed := range uint64(20) {
+		random := rand.New(rand.NewPCG(seed, 3))
+		folder := t.TempDir()
+		for starts := 0; ; starts++ {
+			killed := errors.New("killed")
+			limit := 1 + random.Int64N(150)
+			cfg := testConfig(t, folder, input, &mirror{batch: 1, before: func(call int64) error {
+				if call >= limit && starts < 6 {
+					return killed
+				}
+				return nil
+			}})
+			cfg.Medium = gathering{cfg.Medium}
+			last, err := Run(t.Context(), cfg)
+			if err == nil {
+				if !last.Done || last.Rows != 400 {
+					t.Fatalf("seed %d: %+v", seed, last)
+				}
+				break
+			}
+			if !errors.Is(err, killed) {
+				t.Fatalf("seed %d, start %d: %v", seed, starts, err)
+			}
+			tear(t, random, folder)
+		}
+		if got, err := os.ReadFile(filepath.Join(folder, "out")); err != nil || !bytes.Equal(got, want) {
+			t.Fatalf("seed %d: the output differs from that of an undisturbed run, %v", seed, err)
+		}
+	}
+}
+
 // The rows of both files are found by their numbers.
 func TestPairNumbered(t *testing.T) {
 	row := func(id int, rest string) string {

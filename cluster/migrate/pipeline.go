@@ -20,6 +20,14 @@ type batch struct {
 	done     chan struct{}
 }
 
+// join takes the rows of another one in, to be written with those of b.
+func (b *batch) join(other *batch) {
+	b.rows, b.outcomes, b.others = append(b.rows, other.rows...), append(b.outcomes, other.outcomes...), b.others+other.others
+	if other.place > b.place {
+		b.place, b.mark, b.last = other.place, other.mark, other.last
+	}
+}
+
 // move reads, moves and writes until the input or ctx ends.
 func (r *run) move(ctx context.Context) error {
 	reading, endReading := context.WithCancel(ctx)

@@ -19,6 +19,9 @@ func (r *run) write(ctx context.Context, o *order) error {
 			end = errors.Join(end, b.err)
 			o.endBefore(b)
 		default:
+			if m, ok := r.cfg.Medium.(gatherer); ok {
+				o.join(b, m.Gathers())
+			}
 			if err := r.writeBatch(ctx, o, b); err != nil {
 				return err
 			}

@@ -130,9 +130,11 @@ func (f *fake) table(t testing.TB) *Table {
 func (f *fake) run(t testing.TB, journal string, way migrate.Way) (migrate.Checkpoint, error) {
 	t.Helper()
 	table := f.table(t)
+	medium := table.Medium(way, migrate.Rules{}, table.Name(), migrate.UndoPath(journal))
+	medium.most = way.Batch() // so that a test knows what is written when
 	return migrate.Run(t.Context(), migrate.Config{
 		Header: migrate.Header{Way: "marker", Input: table.Name()}, Journal: journal, Way: way, Every: 1, Parallel: 1,
-		Medium: table.Medium(way, migrate.Rules{}, table.Name(), migrate.UndoPath(journal)),
+		Medium: medium,
 	})
 }
 

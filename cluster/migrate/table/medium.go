@@ -15,13 +15,14 @@ type Medium struct {
 	rules migrate.Rules
 	input string
 	path  string // of the undo file
+	most  int    // rows that are gathered for a transaction
 	undo  *migrate.Undo
 }
 
 // Medium makes a run's medium. A row that another writer changes meanwhile is moved once more in this way and by these
 // rules, those of the run; they change no context. Input is what the journal's header calls the table.
 func (t *Table) Medium(way migrate.Way, rules migrate.Rules, input, undo string) *Medium {
-	return &Medium{Table: t, way: way, rules: rules, input: input, path: undo}
+	return &Medium{Table: t, way: way, rules: rules, input: input, path: undo, most: gathered}
 }
 
 // Begin goes on behind the last key of the last checkpoint.
@@ -45,6 +46,13 @@ func (m *Medium) Begin(ctx context.Context, h migrate.History) (err error) {
 	}
 	return nil
 }
+
+// gathered is how many rows are written in one transaction where they are not moved together: enough that its end is a
+// small part of it, few enough that no row is locked for long.
+const gathered = 500
+
+// Gathers is how many rows are best written at once.
+func (m *Medium) Gathers() int { return m.most }
 
 // Mark is the key of the last row.
 func (m *Medium) Mark() migrate.Mark { return migrate.Mark{Key: m.last} }
