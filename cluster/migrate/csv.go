@@ -1,8 +1,6 @@
 package migrate
 
 import (
-	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -17,7 +15,7 @@ type CSV struct {
 	separator byte
 	input     *feed
 	header    []string
-	end       []byte // of the lines, as the header has it
+	end       []byte // of the header, and of a last line that has none
 	number    int64
 	line      int64
 
@@ -30,39 +28,16 @@ type CSV struct {
 	fields []field
 }
 
-// columnRole says what the values of a column are.
-type columnRole int
-
-const (
-	roleNone columnRole = iota
-	roleID
-	roleBlob
-	roleContext
-	roleTo
-	roleContextTo
-	roleNumber
-)
-
-// field is one value of a record, as it stands there.
-type field struct{ from, to int }
-
-// record is one line, or several where a value in quotes holds line ends.
-type record struct {
-	row    Row
-	text   []byte // without its end
-	fields []field
-	whole  bool // it has a value for each column
-	lines  int64
-	fault  *RowError
-}
-
 // ErrHeader says that a file has no header that names a column of ciphertexts.
 var ErrHeader = errors.New("the first line does not name the columns")
 
 // NewCSV reads rows from r: the header at once. separator is ',' or a tab.
 func NewCSV(r io.Reader, separator byte, columns Columns) (*CSV, error) {
-	c := &CSV{columns: columns, separator: separator, input: feedOf(r)}
-	head, err := c.readRecord()
+	c := &CSV{columns: columns, separator: separator, input: feedOf(r), end: []byte("\n")}
+	if string(c.input.peek(len(byteOrderMark))) == byteOrderMark {
+		c.input.pass(len(byteOrderMark))
+	}
+	head, err := c.readRecord(0)
 	switch {
 	case err == io.EOF:
 		return nil, fmt.Errorf("%w: the file is empty", ErrHeader)
@@ -71,12 +46,14 @@ func NewCSV(r io.Reader, separator byte, columns Columns) (*CSV, error) {
 	case head.fault != nil:
 		return nil, fmt.Errorf("%w: %s", ErrHeader, head.fault.Reason)
 	}
-	c.line = head.lines
+	c.line, c.end = head.lines, head.ending
+	seen := make(map[string]bool, len(head.fields))
 	for _, f := range head.fields {
 		name := head.value(f)
-		if slices.Contains(c.header, name) {
+		if seen[name] {
 			return nil, fmt.Errorf("%w: %q is there twice", ErrHeader, name)
 		}
+		seen[name] = true
 		c.header = append(c.header, name)
 	}
 	if !slices.Contains(c.header, columns.Blob) {
@@ -89,29 +66,14 @@ func NewCSV(r io.Reader, separator byte, columns Columns) (*CSV, error) {
 // understand says what the columns of the header are.
 func (c *CSV) understand() {
 	for i, name := range c.header {
-		role := roleNone
-		switch name {
-		case c.columns.ID:
-			role = roleID
-		case c.columns.Blob:
-			role = roleBlob
-		case c.columns.Context:
-			role = roleContext
-		case c.columns.To:
-			role = roleTo
-		case c.columns.ContextTo:
-			role = roleContextTo
-		case ColumnInputRow:
-			if c.columns.Numbered {
-				role = roleNumber
-			}
-		}
+		role := c.columns.role(name)
 		c.roles = append(c.roles, role)
-		if role == roleBlob || role == roleContext || role == roleNumber || name == columnFrom || name == columnStatus {
+		switch role {
+		case roleBlob, roleContext, roleFrom, roleStatus, roleNumber:
 			c.replace = append(c.replace, i)
 		}
 	}
-	always := []string{columnFrom, columnStatus}
+	always := []string{ColumnFrom, ColumnStatus}
 	if c.columns.NewContexts || slices.Contains(c.roles, roleContextTo) {
 		always = slices.Insert(always, 0, c.columns.Context)
 	}
@@ -125,21 +87,13 @@ func (c *CSV) understand() {
 	}
 }
 
-// The columns that the output has besides those of the input.
-const (
-	columnFrom   = "from"
-	columnStatus = "status"
-	// ColumnInputRow is there where rows are numbered.
-	ColumnInputRow = "input_row"
-)
-
 // Offset is how many bytes the header and the rows that were read took.
-func (c *CSV) Offset() int64 { return c.input.settled }
+func (c *CSV) Offset() int64 { return c.input.offset() }
 
 // Next returns the next row; [io.EOF] after the last. Empty lines are passed over.
 func (c *CSV) Next() (*Row, error) {
 	for {
-		rec, err := c.readRecord()
+		rec, err := c.readRecord(len(c.header))
 		if err != nil {
 			return nil, err
 		}
@@ -149,7 +103,7 @@ func (c *CSV) Next() (*Row, error) {
 			continue
 		}
 		c.number++
-		rec.row = Row{Number: c.number, Line: at, carried: rec, Fault: rec.fault}
+		rec.row = Row{Number: c.number, Line: at, size: len(rec.text), carried: rec, Fault: rec.fault}
 		row := &rec.row
 		rec.whole = len(rec.fields) == len(c.header)
 		if row.Fault == nil && !rec.whole {
@@ -168,23 +122,27 @@ func (c *CSV) parse(row *Row, rec *record) {
 		if role == roleNone {
 			continue
 		}
-		switch value := rec.bytes(rec.fields[i]); {
-		case role == roleID:
+		switch value := rec.bytes(rec.fields[i]); role {
+		case roleID:
 			row.ID = string(value)
-		case role == roleTo:
+		case roleTo:
 			row.To = string(value)
-		case role == roleBlob && len(value) == 0:
-			row.setFault(fault(FaultNoBlob, "it has no %q", c.columns.Blob))
-		case role == roleBlob:
-			row.setBlobIn(&c.text, value)
-		case role == roleContext:
+		case roleBlob:
+			if len(value) == 0 {
+				row.setFault(fault(FaultNoBlob, "it has no %q", c.columns.Blob))
+			} else {
+				row.setBlobIn(&c.text, value)
+			}
+		case roleContext:
 			if context, ok := row.parseContext(value); ok {
 				row.Context = context
 			}
-		case role == roleNumber:
+		case roleContextTo:
+			if len(value) > 0 {
+				row.setTarget(value)
+			}
+		case roleNumber:
 			row.setInputRow(value)
-		case len(value) > 0:
-			row.setTarget(value)
 		}
 	}
 }
@@ -193,46 +151,37 @@ func (c *CSV) parse(row *Row, rec *record) {
 func (c *CSV) AppendRow(dst []byte, row *Row, o *Outcome) []byte {
 	rec := row.carried.(*record)
 	if !rec.whole {
-		return append(append(dst, rec.text...), c.end...)
+		return append(append(dst, rec.text...), rec.ending...)
 	}
 	at := 0
 	for _, i := range c.replace {
 		f := rec.fields[i]
 		dst = append(dst, rec.text[at:f.from]...)
-		dst = c.appendNew(dst, c.header[i], c.roles[i], row, o, rec.text[f.from:f.to])
+		dst = c.appendNew(dst, c.roles[i], row, o, rec.text[f.from:f.to])
 		at = f.to
 	}
 	dst = append(dst, rec.text[at:]...)
 	for _, name := range c.added {
-		role := roleNone
-		switch name {
-		case c.columns.Context:
-			role = roleContext
-		case ColumnInputRow:
-			role = roleNumber
-		}
 		dst = append(dst, c.separator)
-		dst = c.appendNew(dst, name, role, row, o, nil)
+		dst = c.appendNew(dst, c.columns.role(name), row, o, nil)
 	}
-	return append(dst, c.end...)
+	return append(dst, rec.ending...)
 }
 
 // appendNew appends the value that a column has in the output.
-func (c *CSV) appendNew(dst []byte, name string, role columnRole, row *Row, o *Outcome, stood []byte) []byte {
+func (c *CSV) appendNew(dst []byte, role columnRole, row *Row, o *Outcome, stood []byte) []byte {
 	quoted := len(stood) > 0 && stood[0] == '"'
 	switch {
-	case role == roleContext && (o.Status != Moved || !row.newContext()):
+	case role == roleFrom:
+		return c.appendValue(dst, o.From, quoted)
+	case role == roleStatus:
+		return c.appendValue(dst, string(o.Status), quoted)
+	case role == roleNumber:
+		return c.appendValue(dst, strconv.FormatInt(row.Number, 10), quoted)
+	case o.Status != Moved, role == roleContext && !row.newContext():
 		return append(dst, stood...)
 	case role == roleContext:
 		return c.appendValue(dst, contextText(row.sealing()), quoted)
-	case role == roleNumber:
-		return c.appendValue(dst, strconv.FormatInt(row.Number, 10), quoted)
-	case role != roleBlob && name == columnFrom:
-		return c.appendValue(dst, o.From, quoted)
-	case role != roleBlob:
-		return c.appendValue(dst, string(o.Status), quoted)
-	case o.Status != Moved:
-		return append(dst, stood...)
 	case quoted:
 		dst = append(dst, '"')
 		dst = base64Blob.AppendEncode(dst, o.Blob)
@@ -270,118 +219,4 @@ func (c *CSV) appendValue(dst []byte, value string, quoted bool) []byte {
 		dst = append(dst, value[i])
 	}
 	return append(dst, '"')
-}
-
-// value is a field without its quotes.
-func (r *record) value(f field) string { return string(r.bytes(f)) }
-
-func (r *record) bytes(f field) []byte {
-	text := r.text[f.from:f.to]
-	if len(text) < 2 || text[0] != '"' {
-		return text
-	}
-	if text = text[1 : len(text)-1]; bytes.IndexByte(text, '"') < 0 {
-		return text
-	}
-	return bytes.ReplaceAll(text, []byte(`""`), []byte(`"`))
-}
-
-// readRecord reads up to the end of a record or of the input. One that is too long is passed over, and its text dropped.
-func (c *CSV) readRecord() (*record, error) {
-	if len(c.rows) == 0 {
-		c.rows = make([]record, rowsAtOnce)
-	}
-	r := &c.rows[0]
-	*r = record{}
-	quotes, size := 0, 0
-	for {
-		part, err := c.input.slice()
-		size += len(part)
-		if size <= maxLine {
-			r.text = c.text.keep(r.text, part)
-		}
-		quotes += bytes.Count(part, []byte(`"`))
-		ended := len(part) > 0 && part[len(part)-1] == '\n'
-		if ended {
-			r.lines++
-		}
-		switch {
-		case errors.Is(err, bufio.ErrBufferFull), ended && quotes%2 == 1:
-			continue // a value in quotes goes on
-		case err == io.EOF && size == 0:
-			return nil, io.EOF
-		case err != nil && err != io.EOF:
-			return nil, err
-		}
-		if !ended {
-			r.lines++
-		}
-		c.input.settle()
-		c.rows = c.rows[1:]
-		c.finish(r, size, quotes)
-		return r, nil
-	}
-}
-
-// finish takes the end off a record and splits it.
-func (c *CSV) finish(r *record, size, quotes int) {
-	text := trimEnd(r.text)
-	if c.end == nil {
-		c.end = []byte("\n")
-		if end := r.text[len(text):]; len(end) > 0 {
-			c.end = bytes.Clone(end)
-		}
-	}
-	r.text = text
-	switch {
-	case size > maxLine:
-		r.text, r.fault = nil, fault(FaultSyntax, "it is longer than %d bytes", maxLine)
-	case quotes%2 == 1:
-		r.fault = fault(FaultSyntax, "a quote is not closed")
-	default:
-		c.split(r)
-	}
-}
-
-// split finds the values of a record whose quotes are even in number.
-func (c *CSV) split(r *record) {
-	if cap(c.fields)-len(c.fields) < len(c.header) {
-		c.fields = make([]field, 0, max(1024, len(c.header)))
-	}
-	fields := c.fields[len(c.fields):len(c.fields)]
-	from, inside, good := 0, false, true
-	add := func(to int) {
-		good = good && wellQuoted(r.text[from:to])
-		fields = append(fields, field{from, to})
-		from = to + 1
-	}
-	for i, b := range r.text {
-		switch {
-		case b == '"':
-			inside = !inside
-		case b == c.separator && !inside:
-			add(i)
-		}
-	}
-	add(len(r.text))
-	if !good {
-		r.fault = fault(FaultSyntax, "a quote stands in the middle of a value")
-		return
-	}
-	r.fields = fields[:len(fields):len(fields)]
-	if end := len(c.fields) + len(fields); end <= cap(c.fields) {
-		c.fields = c.fields[:end]
-	}
-}
-
-// wellQuoted says that a value has no quotes, or stands in quotes with each quote inside doubled.
-func wellQuoted(text []byte) bool {
-	if bytes.IndexByte(text, '"') < 0 {
-		return true
-	}
-	if len(text) < 2 || text[0] != '"' || text[len(text)-1] != '"' {
-		return false
-	}
-	inner := text[1 : len(text)-1]
-	return bytes.Count(inner, []byte(`"`)) == 2*bytes.Count(inner, []byte(`""`))
 }

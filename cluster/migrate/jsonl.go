@@ -1,10 +1,11 @@
 package migrate
 
 import (
-	"bufio"
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"strconv"
 
@@ -14,23 +15,11 @@ import (
 // maxLine bounds a row of JSONL, in bytes: far more than a blob and a context can have.
 const maxLine = 1 << 20
 
-// Columns are the names of the members or columns of a row that mean something here. All others are carried through.
-type Columns struct {
-	ID, Blob, Context, To string
-	ContextTo             string // context that the new blob is to be sealed in
-	// NewContexts says that rows may get contexts that the input has no column for: the output has one then.
-	NewContexts bool
-	// Numbered says that the output has the number of each row in the input, as input_row, for it has them in another order.
-	Numbered bool
-}
-
-// DefaultColumns are the names that are meant if nobody says.
-var DefaultColumns = Columns{ID: "id", Blob: "ciphertext", Context: "context", To: "to", ContextTo: "context_to"}
-
 // jsonRow is a row of JSONL, with what it needs to be written again.
 type jsonRow struct {
 	row           Row
 	line          []byte
+	ending        []byte
 	parsed        bool // it is an object that has members
 	blob, context span // the values of these members, if they are there
 	from, status  span
@@ -59,21 +48,21 @@ func NewJSONLines(r io.Reader, columns Columns) *JSONLines {
 }
 
 // Offset is how many bytes the rows that were read took.
-func (j *JSONLines) Offset() int64 { return j.input.settled }
+func (j *JSONLines) Offset() int64 { return j.input.offset() }
 
 // rowsAtOnce is how many rows are made together.
 const rowsAtOnce = 32
 
-// newRow is the next row.
-func (j *JSONLines) newRow(line []byte) *jsonRow {
+// newRow is the next row: a line whose text has so many bytes.
+func (j *JSONLines) newRow(line []byte, text int) *jsonRow {
 	if len(j.rows) == 0 {
 		j.rows = make([]jsonRow, rowsAtOnce)
 	}
 	r := &j.rows[0]
 	j.rows = j.rows[1:]
 	j.number++
-	r.line = line
-	r.row = Row{Number: j.number, Line: j.line, carried: r}
+	r.line, r.ending = line[:text], endOf(line, line[:text])
+	r.row = Row{Number: j.number, Line: j.line, size: len(line), carried: r}
 	return r
 }
 
@@ -81,16 +70,24 @@ func (j *JSONLines) newRow(line []byte) *jsonRow {
 // a Fault, and its line is carried through as it is.
 func (j *JSONLines) Next() (*Row, error) {
 	for {
-		line, cut, err := j.readLine()
-		if err != nil {
+		line, err := j.input.line()
+		if err == errTooLong {
+			return nil, fmt.Errorf("line %d: %w", j.line+1, err)
+		}
+		if err != nil && (err != io.EOF || len(line) == 0) {
 			return nil, err
 		}
-		j.line++
-		if len(line) == 0 && !cut {
+		if j.line++; j.line == 1 {
+			line = bytes.TrimPrefix(line, []byte(byteOrderMark))
+		}
+		text := trimEnd(line)
+		if len(text) == 0 {
+			j.input.settle()
 			continue
 		}
-		r := j.newRow(line)
-		if cut {
+		r := j.newRow(j.text.keep(line), len(text))
+		j.input.settle()
+		if len(text) > maxLine {
 			r.row.Fault = fault(FaultSyntax, "it is longer than %d bytes", maxLine)
 		} else {
 			j.parse(r)
@@ -99,42 +96,24 @@ func (j *JSONLines) Next() (*Row, error) {
 	}
 }
 
-// readLine reads up to a line's end or the end of the input, and returns it without its end. The text of a line that is
-// too long is dropped.
-func (j *JSONLines) readLine() (line []byte, cut bool, err error) {
-	read := false
-	for {
-		part, err := j.input.slice()
-		read = read || len(part) > 0
-		if !cut {
-			line = j.text.keep(line, part)
-		}
-		if len(line) > maxLine+2 {
-			line, cut = nil, true
-		}
-		switch {
-		case errors.Is(err, bufio.ErrBufferFull):
-			continue
-		case err == io.EOF && !read:
-			return nil, false, io.EOF
-		case err != nil && err != io.EOF:
-			return nil, false, err
-		}
-		j.input.settle()
-		return trimEnd(line), cut, nil
-	}
-}
-
 // trimEnd takes the end of a line off, of either kind.
 func trimEnd(text []byte) []byte {
 	n := len(text)
 	if n > 0 && text[n-1] == '\n' {
 		n--
-	}
-	if n > 0 && text[n-1] == '\r' {
-		n--
+		if n > 0 && text[n-1] == '\r' {
+			n--
+		}
 	}
 	return text[:n]
+}
+
+// endOf is how a line ends; the last one may have no end, and gets the usual one.
+func endOf(line, text []byte) []byte {
+	if end := line[len(text):]; len(end) > 0 {
+		return end
+	}
+	return []byte("\n")
 }
 
 // parse reads the members of a row that mean something.
@@ -155,45 +134,40 @@ func (j *JSONLines) parse(r *jsonRow) {
 // parseMember reads one of them.
 func (j *JSONLines) parseMember(r *jsonRow, m member) {
 	row, at := &r.row, span{m.from, m.to}
-	switch string(m.name) {
-	case j.columns.Blob:
+	switch j.columns.role(string(m.name)) {
+	case roleBlob:
 		r.blob = at
 		if text, ok := m.text(); ok {
 			row.setBlobIn(&j.text, text)
 		} else {
 			row.setFault(fault(FaultNoBlob, "%q is not a text", j.columns.Blob))
 		}
-		return
-	case j.columns.ID:
-		text, ok := m.text()
-		if !ok {
-			text = m.value
+	case roleID:
+		if text, ok := m.text(); ok {
+			row.ID = string(text)
+		} else if string(m.value) != "null" { // else it has none
+			row.ID = string(m.value)
 		}
-		row.ID = string(text)
-	case j.columns.Context:
+	case roleContext:
 		r.context = at
 		if context, ok := row.parseContext(m.value); ok {
 			row.Context = context
 		}
-	case j.columns.ContextTo:
+	case roleContextTo:
 		row.setTarget(m.value)
-	case j.columns.To:
+	case roleTo:
 		if text, ok := m.text(); ok {
 			row.To = string(text)
 		} else if string(m.value) != "null" {
 			row.setFault(fault(FaultSyntax, "%q is not a text", j.columns.To))
 		}
-	}
-	switch string(m.name) {
-	case columnFrom:
+	case roleFrom:
 		r.from = at
-	case columnStatus:
+	case roleStatus:
 		r.status = at
-	case ColumnInputRow:
-		if j.columns.Numbered {
-			r.number = at
-			row.setInputRow(m.value)
-		}
+	case roleNumber:
+		r.number = at
+		row.setInputRow(m.value)
 	}
 }
 
@@ -258,7 +232,7 @@ func (r *Row) parseContext(text []byte) (crypto.Context, bool) {
 func (j *JSONLines) AppendRow(dst []byte, row *Row, o *Outcome) []byte {
 	r := row.carried.(*jsonRow)
 	if !r.parsed {
-		return append(append(dst, r.line...), '\n')
+		return append(append(dst, r.line...), r.ending...)
 	}
 	places := [...]span{memberFrom: r.from, memberStatus: r.status, memberBlob: {}, memberContext: {}, memberNumber: r.number}
 	newContext := false
@@ -280,20 +254,20 @@ func (j *JSONLines) AppendRow(dst []byte, row *Row, o *Outcome) []byte {
 		dst = append(appendJSONText(append(dst, ','), j.columns.Context), ':')
 		dst = appendMember(dst, memberContext, row, o)
 	}
-	if r.from == (span{}) && j.columns.Blob != columnFrom {
+	if r.from == (span{}) && j.columns.role(ColumnFrom) == roleFrom {
 		dst = append(dst, `,"from":`...)
 		dst = appendMember(dst, memberFrom, row, o)
 	}
-	if r.status == (span{}) && j.columns.Blob != columnStatus {
+	if r.status == (span{}) && j.columns.role(ColumnStatus) == roleStatus {
 		dst = append(dst, `,"status":`...)
 		dst = appendMember(dst, memberStatus, row, o)
 	}
-	if j.columns.Numbered && r.number == (span{}) && j.columns.Blob != ColumnInputRow {
+	if r.number == (span{}) && j.columns.role(ColumnInputRow) == roleNumber {
 		dst = append(dst, `,"input_row":`...)
 		dst = appendMember(dst, memberNumber, row, o)
 	}
 	dst = append(dst, r.line[r.end:]...)
-	return append(dst, '\n')
+	return append(dst, r.ending...)
 }
 
 // nextPlace is which of the places comes first in the line; -1 if none is left.

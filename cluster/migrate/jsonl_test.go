@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -39,10 +40,10 @@ func TestJSONRowsAreCarriedThrough(t *testing.T) {
 	}
 	moved := &Outcome{Status: Moved, Blob: []byte{1, 2, 3}, From: "a/k/v"}
 	for i, want := range []string{
-		`{"id":"42","ciphertext":"AQID","context":{"app":"pay"},"to":"alias/pay","other": [1, {"x": "\u00e9"}] ,"from":"a/k/v","status":"moved"}`,
-		` {"status":"moved", "n":1.50,"ciphertext" : "AQID","from":"a/k/v"}`,
+		`{"id":"42","ciphertext":"AQID","context":{"app":"pay"},"to":"alias/pay","other": [1, {"x": "\u00e9"}] ,"from":"a/k/v","status":"moved"}` + "\r\n",
+		` {"status":"moved", "n":1.50,"ciphertext" : "AQID","from":"a/k/v"}` + "\n", // a last line gets an end
 	} {
-		if got := string(j.AppendRow(nil, rows[i], moved)); got != want+"\n" {
+		if got := string(j.AppendRow(nil, rows[i], moved)); got != want {
 			t.Errorf("row %d: %s, want %s", i+1, got, want)
 		}
 	}
@@ -67,11 +68,35 @@ func TestFaultsOfJSONRows(t *testing.T) {
 			continue
 		}
 		reason := rows[0].Fault
-		if reason.Code == FaultSyntax && !rows[0].carried.(*jsonRow).parsed && text != long {
+		if reason.Code == FaultSyntax && !rows[0].carried.(*jsonRow).parsed {
 			if got := string(j.AppendRow(nil, rows[0], &Outcome{Status: Failed, Fault: reason})); got != text+"\n" {
 				t.Errorf("%.60s comes out as %.60s", text, got)
 			}
 		}
+	}
+}
+
+// A byte order mark is no part of the first row, a row whose id is null has none, and a line that nobody can read comes out
+// whole however it ends. One that no memory is bounded for ends the input, after the rows before it.
+func TestJSONLinesOfOtherPrograms(t *testing.T) {
+	long := `{"ciphertext":"` + strings.Repeat("A", 3*maxLine) + `"}`
+	j := NewJSONLines(strings.NewReader(byteOrderMark+`{"id":null,"ciphertext":"AAAA"}`+"\r\n"+long+"\r\n"+`{"id":0,"ciphertext":"AAAA"}`+"\n"+strings.Repeat("A", maxCarried+1)), DefaultColumns)
+	var out strings.Builder
+	for number := int64(1); ; number++ {
+		row, err := j.Next()
+		if err != nil {
+			if !errors.Is(err, errTooLong) || !strings.HasPrefix(err.Error(), "line 4: ") || number != 4 {
+				t.Errorf("row %d: %v", number, err)
+			}
+			break
+		}
+		if id := map[int64]string{3: "0"}[number]; row.ID != id || (row.Fault != nil) != (number == 2) {
+			t.Errorf("row %d: id %q, %v", number, row.ID, row.Fault)
+		}
+		out.Write(j.AppendRow(nil, row, &Outcome{Status: Kept}))
+	}
+	if want := `{"id":null,"ciphertext":"AAAA","from":"","status":"kept"}` + "\r\n" + long + "\r\n" + `{"id":0,"ciphertext":"AAAA","from":"","status":"kept"}` + "\n"; out.String() != want {
+		t.Errorf("%d bytes come out, want %d", out.Len(), len(want))
 	}
 }
 
@@ -82,7 +107,7 @@ func TestJSONMembersOfOtherNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := string(j.AppendRow(nil, row, &Outcome{Status: Moved, Blob: []byte{1, 2, 3}, From: "a/k/v"})); row.ID != "x" || got != `{"status":"moved","from":"AQID"}`+"\n" {
+	if got := string(j.AppendRow(nil, row, &Outcome{Status: Moved, Blob: []byte{1, 2, 3}, From: "a/k/v"})); row.ID != "x" || got != `{"status":"x","from":"AQID"}`+"\n" {
 		t.Errorf("id %q, %s", row.ID, got)
 	}
 	var many strings.Builder

@@ -369,8 +369,9 @@ func TestPairNumbered(t *testing.T) {
 		"one more":      {one + "broken\n" + three + four + row(5, `,"input_row":5`), "the output has a row 5"},
 		"another id":    {one + "broken\n" + row(4, `,"input_row":3`) + four, "row 3 is another one in the output"},
 		"no number":     {row(1, "") + "broken\n" + three + four, "row 1 is not in the output"},
-		"broken less":   {one + three + four, "the input has 1, the output 0"},
-		"broken more":   {"broken\n" + one + "broken\n" + three + four, "the input has 1, the output 2"},
+		"broken less":   {one + three + four, "1 rows that cannot be read are in one of them only"},
+		"broken other":  {one + "braken\n" + three + four, "2 rows that cannot be read are in one of them only"},
+		"broken more":   {"broken\n" + one + "broken\n" + three + four, "1 rows that cannot be read are in one of them only"},
 	} {
 		pairs := PairNumbered(NewJSONLines(strings.NewReader(input), numbered), NewJSONLines(strings.NewReader(c.output), numbered))
 		rows := 0
@@ -407,6 +408,42 @@ func TestPairNumberedHoldsSoManyRows(t *testing.T) {
 	pairs := PairNumbered(NewJSONLines(strings.NewReader(input.String()), numbered), NewJSONLines(strings.NewReader(output.String()), numbered))
 	if _, _, err := pairs.Next(t.Context()); !errors.Is(err, ErrRows) || !strings.Contains(err.Error(), "from row 1 on") {
 		t.Error(err)
+	}
+}
+
+// A row with too many values, which the longer header of the output makes a good one of, is still the one that it was.
+func TestPairsOfRowsThatTheOutputCompletes(t *testing.T) {
+	const input = "id,ciphertext\nx,y,AAAA,moved\n2,AAAA\nx,y,AAAA,moved,3\n"
+	for _, c := range []struct {
+		columns Columns
+		output  string
+		ok      bool
+	}{
+		{DefaultColumns, "id,ciphertext,from,status\nx,y,AAAA,moved\n2,BBBB,a/k/v,moved\nx,y,AAAA,moved,3\n", true},
+		{DefaultColumns, "id,ciphertext,from,status\nx,y,BBBB,moved\n2,BBBB,a/k/v,moved\nx,y,AAAA,moved,3\n", false},
+		{numbered, "id,ciphertext,from,status,input_row\nx,y,AAAA,moved\n2,BBBB,a/k/v,moved,2\nx,y,AAAA,moved,3\n", true},
+		{numbered, "id,ciphertext,from,status,input_row\nx,y,AAAA,moved\n2,BBBB,a/k/v,moved,2\nx,y,AAAA,moved,4\n", false},
+	} {
+		before, err := NewCSV(strings.NewReader(input), ',', c.columns)
+		after, err2 := NewCSV(strings.NewReader(c.output), ',', c.columns)
+		if err := errors.Join(err, err2); err != nil {
+			t.Fatal(err)
+		}
+		pairs, rows := PairFormats(before, after), 0
+		if c.columns.Numbered {
+			pairs = PairNumbered(before, after)
+		}
+		for err == nil {
+			if before, after, err := pairs.Next(t.Context()); err == nil {
+				if rows++; (before == after) != (rows != 2) {
+					t.Errorf("row %d: %+v beside %+v", rows, before, after)
+				}
+				continue
+			} else if (err == io.EOF) != c.ok || c.ok && rows != 3 {
+				t.Errorf("%q: %d rows, %v", c.output, rows, err)
+			}
+			break
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package migrate
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -35,9 +36,36 @@ func (p *formatPairs) Next(context.Context) (before, after *Row, err error) {
 		return nil, nil, fmt.Errorf("%w: one of them ends after %d rows", ErrRows, p.rows)
 	case err != nil || afterErr != nil:
 		return nil, nil, errors.Join(err, afterErr)
+	case !wellFormed(before):
+		if !bytes.Equal(carriedText(before), carriedText(after)) {
+			return nil, nil, fmt.Errorf("%w: row %d, which cannot be read, is another one in the output", ErrRows, before.Number)
+		}
+		after = before // what is added to a header may make a good row of it
 	case before.ID != after.ID:
 		return nil, nil, fmt.Errorf("%w: row %d is another one in the output; that of a run with --unordered is verified with --unordered", ErrRows, before.Number)
 	}
 	p.rows++
 	return before, after, nil
+}
+
+// wellFormed says that a row was read well enough for the output to say what came of it; else it is carried through as it is.
+func wellFormed(row *Row) bool {
+	switch r := row.carried.(type) {
+	case *jsonRow:
+		return r.parsed
+	case *record:
+		return r.whole
+	}
+	return false
+}
+
+// carriedText is the text of a row as it stood in its file.
+func carriedText(row *Row) []byte {
+	switch r := row.carried.(type) {
+	case *jsonRow:
+		return r.line
+	case *record:
+		return r.text
+	}
+	return nil
 }

@@ -2,20 +2,25 @@ package migrate
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"io"
 )
 
 // numberedPairs are the rows of two files, of which the second has them in another order and says where each was.
-type numberedPairs struct{ before, after heldRows }
+type numberedPairs struct {
+	before, after heldRows
+	// broken counts the texts of rows that nobody can read, which have no number in the output: how often the input has each
+	// more often than the output, so far. One whose count comes to nothing is forgotten.
+	broken map[string]int64
+}
 
 // heldRows are rows of one side that the other has not come to yet.
 type heldRows struct {
-	format   Format
-	rows     map[int64]*Row // by their numbers in the input
-	read     int64
-	nameless int64 // rows that nobody can read: the output cannot number them
-	ended    bool
+	format Format
+	rows   map[int64]*Row // by their numbers in the input
+	read   int64
+	ended  bool
 }
 
 // maxHeld bounds how many rows of a side are held. A run does not let them get that far apart.
@@ -27,6 +32,7 @@ func PairNumbered(before, after Format) Pairs {
 	return &numberedPairs{
 		before: heldRows{format: before, rows: map[int64]*Row{}},
 		after:  heldRows{format: after, rows: map[int64]*Row{}},
+		broken: map[string]int64{},
 	}
 }
 
@@ -42,11 +48,12 @@ func (p *numberedPairs) Next(context.Context) (before, after *Row, err error) {
 			return nil, nil, err
 		case row == nil:
 			continue
-		case side == &p.before && !takesNumber(row):
-			side.nameless++
-			return row, row, nil
-		case side == &p.after && row.InputRow == 0:
-			side.nameless++
+		case side == &p.before && !wellFormed(row):
+			return row, row, p.countBroken(row, 1)
+		case side == &p.after && (row.InputRow == 0 || len(p.broken) > 0 && p.broken[digest(row)] > 0): // what is added to a header may make a good row of it
+			if err := p.countBroken(row, -1); err != nil {
+				return nil, nil, err
+			}
 			continue
 		}
 		number := row.Number
@@ -115,19 +122,26 @@ func (p *numberedPairs) end() error {
 		return fmt.Errorf("%w: row %d is not in the output", ErrRows, before)
 	case after > 0:
 		return fmt.Errorf("%w: the output has a row %d that the input has not, or has it twice", ErrRows, after)
-	case p.before.nameless != p.after.nameless:
-		return fmt.Errorf("%w: of rows that cannot be read the input has %d, the output %d", ErrRows, p.before.nameless, p.after.nameless)
+	case len(p.broken) > 0:
+		return fmt.Errorf("%w: %d rows that cannot be read are in one of them only", ErrRows, len(p.broken))
 	}
 	return io.EOF
 }
 
-// takesNumber says that a row was read well enough to be given a number in the output.
-func takesNumber(row *Row) bool {
-	switch r := row.carried.(type) {
-	case *jsonRow:
-		return r.parsed
-	case *record:
-		return r.whole
+// countBroken counts a row that nobody can read.
+func (p *numberedPairs) countBroken(row *Row, side int64) error {
+	key := digest(row)
+	if p.broken[key] += side; p.broken[key] == 0 {
+		delete(p.broken, key)
 	}
-	return false
+	if len(p.broken) > maxHeld {
+		return fmt.Errorf("%w: %d rows that cannot be read are in one of them only so far", ErrRows, maxHeld)
+	}
+	return nil
+}
+
+// digest stands for the text of a row.
+func digest(row *Row) string {
+	sum := sha256.Sum256(carriedText(row))
+	return string(sum[:])
 }

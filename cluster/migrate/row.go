@@ -22,6 +22,7 @@ type Row struct {
 	// InputRow is what an output says that the number of this row was; 0 if it says nothing.
 	InputRow int64
 
+	size    int // bytes that the row holds, about
 	carried any // what its format needs to write it again
 }
 
