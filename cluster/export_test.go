@@ -69,6 +69,21 @@ type unchecked struct{}
 func (unchecked) Admit(context.Context, bool) (Ticket, error) { return Ticket{}, nil }
 func (unchecked) Check(Ticket, uint64) error                  { return nil }
 
+// SendAgain has the leader n ask another node whether its log follows on behind its
+// newest snapshot, as it does when an answer was lost.
+func (n *Node) SendAgain(to *Node) (follows bool, err error) {
+	meta, _, err := to.snapshots.newest()
+	if err != nil {
+		return false, err
+	}
+	var answer raft.AppendEntriesResponse
+	err = n.raftNet.AppendEntries(raft.ServerID(to.cfg.NodeID), to.raftNet.LocalAddr(), &raft.AppendEntriesRequest{
+		RPCHeader: raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax, ID: []byte(n.cfg.NodeID), Addr: []byte(n.raftNet.LocalAddr())},
+		Term:      n.raft.CurrentTerm(), PrevLogEntry: meta.Index, PrevLogTerm: meta.Term,
+	}, &answer)
+	return answer.Success, err
+}
+
 // LogBegins is the index of the first entry in the node's log.
 func (n *Node) LogBegins() (uint64, error) { return n.raftStore.FirstIndex() }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -612,4 +613,36 @@ func TestRestartAfterASnapshotBeyondTheLog(t *testing.T) {
 		p.write(1)
 		p.run(i)
 	}
+}
+
+// A node that goes away before the leader has its answer to the first entries
+// after a snapshot gets them again, and no second snapshot.
+func TestFirstEntriesAfterASnapshotMayComeAgain(t *testing.T) {
+	t.Parallel()
+	var keepLog atomic.Int32 // of the node with this number
+	keepLog.Store(-1)
+	p := newPatient(t, clustertest.Options{Configure: func(i int, c *cluster.Config) {
+		shortLogs(i, c)
+		if int32(i) == keepLog.Load() {
+			c.Timing.SnapshotInterval = time.Hour
+		}
+	}})
+	i := p.Follower()
+	p.Kill(i)
+	keepLog.Store(int32(i))
+	p.write(80)
+	p.run(i)
+	p.write(1)
+	p.run(i)
+	p.Kill(i)
+	p.run(i)
+	follows := false
+	for limit := time.Now().Add(10 * time.Second); !follows; time.Sleep(10 * time.Millisecond) {
+		var err error
+		if follows, err = p.Node(p.Leader()).SendAgain(p.Node(i)); time.Now().After(limit) {
+			t.Fatalf("the entries behind the snapshot were not taken again: %v", err)
+		}
+	}
+	p.write(1)
+	p.run(i)
 }

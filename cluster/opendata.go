@@ -28,6 +28,7 @@ func (n *Node) openData(ctx context.Context) (*dataAtStart, error) {
 	if n.snapshots, err = openSnapshots(dir, n.cfg.Disk, newRaftLogger(n.log)); err != nil {
 		return nil, err
 	}
+	n.raftStore.labelled = n.snapshots.labelled
 	if err := n.openState(ctx, d); err != nil {
 		return nil, err
 	}

@@ -34,6 +34,10 @@ type raftStore struct {
 	// not tell the index of its latest configuration. A higher one than the true
 	// one does no harm.
 	newestConfiguration atomic.Uint64
+
+	// labelled returns the term that a snapshot here is labelled with, if one has
+	// this index; nil until the snapshots are open.
+	labelled func(index uint64) (term uint64, ok bool)
 }
 
 // findConfigurations looks for configuration entries from an index on.
@@ -97,7 +101,31 @@ func (s *raftStore) LastIndex() (index uint64, err error) {
 }
 
 func (s *raftStore) GetLog(index uint64, entry *raft.Log) error {
-	return s.do("raft log: read", func() error { return s.backend.GetLog(index, entry) })
+	err := s.do("raft log: read", func() error { return s.backend.GetLog(index, entry) })
+	if err != nil && isMissing(err) && s.endOfSnapshot(index, entry) {
+		return nil
+	}
+	return err
+}
+
+// endOfSnapshot stands in for the last entry that a snapshot covers, where the log
+// begins right behind it. Raft knows its term only while the log is empty: a leader
+// that had no answer to the first entries after a snapshot sends them again, the
+// follower does not find the entry before them, and gets the snapshot, again and
+// again. Only index and term are ever looked at. The first entry of all a leader
+// would send as it is read here.
+func (s *raftStore) endOfSnapshot(index uint64, entry *raft.Log) bool {
+	if s.labelled == nil || index <= 1 {
+		return false
+	}
+	if first, err := s.FirstIndex(); err != nil || first != index+1 {
+		return false
+	}
+	term, ok := s.labelled(index)
+	if ok {
+		*entry = raft.Log{Index: index, Term: term, Type: raft.LogNoop}
+	}
+	return ok
 }
 
 func (s *raftStore) StoreLog(entry *raft.Log) error {

@@ -55,3 +55,41 @@ func TestRaftLogIsEmptiedForASnapshot(t *testing.T) {
 		}
 	}
 }
+
+// Where the log begins right behind a snapshot, Raft asks for the entry before its
+// first one when a leader sends that again.
+func TestRaftLogKnowsTheEntryBeforeItsFirst(t *testing.T) {
+	db, err := raftboltdb.NewBoltStore(filepath.Join(t.TempDir(), "raft.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	s := &raftStore{backend: checkedLog{db}, watch: newWatchdog(time.Minute, nil), fail: func(err error) { t.Error(err) }}
+	labels := map[uint64]uint64{1: 1, 30: 2, 40: 3, 60: 5}
+	s.labelled = func(index uint64) (uint64, bool) { term, ok := labels[index]; return term, ok }
+	for _, tc := range []struct {
+		from, to uint64 // the log
+		known    uint64 // besides; 0: nothing
+	}{
+		{41, 50, 40}, {31, 50, 30}, {35, 50, 0}, {0, 0, 0}, {2, 9, 0},
+	} {
+		for i := tc.from; i > 0 && i <= tc.to; i++ {
+			if err := s.StoreLog(&raft.Log{Index: i, Term: 9}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i := uint64(1); i <= 70; i++ {
+			var entry raft.Log
+			err := s.GetLog(i, &entry)
+			switch {
+			case i == tc.known && (err != nil || entry.Index != i || entry.Term != labels[i]):
+				t.Errorf("log from %d, entry %d: %+v, %v", tc.from, i, entry, err)
+			case i != tc.known && (err == nil) != (i >= tc.from && i <= tc.to):
+				t.Errorf("log from %d, entry %d: %+v, %v", tc.from, i, entry, err)
+			}
+		}
+		if err := s.DeleteRange(1, 70); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -71,6 +71,20 @@ func (s *snapshots) newest() (meta *raft.SnapshotMeta, inside uint64, err error)
 	return list[0], inside, nil
 }
 
+// labelled returns the term of the entry that a snapshot with this index ends with.
+func (s *snapshots) labelled(index uint64) (term uint64, ok bool) {
+	list, err := s.List()
+	if err != nil {
+		return 0, false // the entry is missing, then
+	}
+	for _, meta := range list {
+		if meta.Index == index {
+			return meta.Term, true
+		}
+	}
+	return 0, false
+}
+
 func (s *snapshots) Create(version raft.SnapshotVersion, index, term uint64, configuration raft.Configuration, configurationIndex uint64, transport raft.Transport) (raft.SnapshotSink, error) {
 	if err := s.room(); err != nil {
 		return nil, err
