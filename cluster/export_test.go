@@ -84,6 +84,9 @@ func (n *Node) SendAgain(to *Node) (follows bool, err error) {
 	return answer.Success, err
 }
 
+// TakeSnapshot has Raft make a snapshot.
+func (n *Node) TakeSnapshot() error { return n.raft.Snapshot().Error() }
+
 // LogBegins is the index of the first entry in the node's log.
 func (n *Node) LogBegins() (uint64, error) { return n.raftStore.FirstIndex() }
 

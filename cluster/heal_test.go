@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime/debug"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -644,5 +646,46 @@ func TestFirstEntriesAfterASnapshotMayComeAgain(t *testing.T) {
 		}
 	}
 	p.write(1)
+	p.run(i)
+}
+
+// A node that makes a snapshot while it takes one of the leader's comes to an end
+// with both.
+func TestSnapshotsOfNodeAndLeaderMeet(t *testing.T) {
+	t.Parallel()
+	var p *patient
+	var meeting atomic.Int32 // the node with this number; -1: none
+	meeting.Store(-1)
+	asked := make(chan error, 1)
+	free := func(i int) {
+		// Raft's main goroutine has just begun to take the leader's snapshot.
+		if int32(i) != meeting.Load() || !strings.Contains(string(debug.Stack()), "installSnapshot") || !meeting.CompareAndSwap(int32(i), -1) {
+			return
+		}
+		n := p.Node(i)
+		go func() { asked <- n.TakeSnapshot() }()
+		time.Sleep(300 * time.Millisecond) // until it waits for the main goroutine
+	}
+	p = newPatient(t, clustertest.Options{Configure: func(i int, c *cluster.Config) {
+		shortLogs(i, c)
+		c.Disk.Free = func(string) (uint64, error) {
+			free(i)
+			return 1 << 40, nil
+		}
+	}})
+	i := p.Follower()
+	p.Cut(i)
+	p.write(80)
+	meeting.Store(int32(i))
+	p.Mend(i)
+	ctx := within(t, 30*time.Second)
+	select {
+	case err := <-asked:
+		t.Log("the node's own snapshot:", err)
+	case <-ctx.Done():
+		t.Fatal("the node's own snapshot did not come to an end")
+	}
+	p.run(i)
+	p.write(20)
 	p.run(i)
 }

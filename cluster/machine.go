@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	"github.com/hashicorp/raft"
@@ -42,7 +43,8 @@ type machine struct {
 	applied indexWatch // published once new views show the index
 
 	regionKnown bool
-	handed      uint64 // index of the last entry that Raft handed over
+	handed      uint64        // index of the last entry that Raft handed over
+	lent        *lentSnapshot // the newest that Raft was given
 	broken      atomic.Bool
 }
 
@@ -194,7 +196,8 @@ func (m *machine) Snapshot() (raft.FSMSnapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	return machineSnapshot{sn, m.ctx, m.hurry}, nil
+	m.lent = lendSnapshot(machineSnapshot{sn, m.ctx, m.hurry})
+	return m.lent, nil
 }
 
 // Restore replaces the state by a snapshot, unless the state is ahead of it.
@@ -202,6 +205,9 @@ func (m *machine) Restore(r io.ReadCloser) error {
 	defer r.Close()
 	if m.broken.Load() {
 		return errBroken
+	}
+	if m.lent != nil {
+		m.lent.takeBack()
 	}
 	// Not watched: a copy of the state takes as long as it takes.
 	if err := m.store.Restore(r); err != nil {
@@ -239,6 +245,7 @@ func (m *machine) advance(index uint64) {
 	m.moved()
 }
 
+// machineSnapshot is a snapshot of the state as Raft wants it.
 type machineSnapshot struct {
 	snapshot *store.Snapshot
 	ctx      context.Context // the node's
@@ -252,4 +259,66 @@ func (s machineSnapshot) Persist(sink raft.SnapshotSink) error {
 	return sink.Close()
 }
 
-func (s machineSnapshot) Release() { s.snapshot.Release() }
+// lentSnapshot is one that Raft holds. Between asking for it and writing it Raft
+// waits for its main goroutine. That may be waiting until a snapshot of the
+// leader's is restored, and the restore until nobody reads the state that it
+// replaces: so it takes the snapshot back. One that is being written is given up,
+// too, and waited for, because Raft would label its log with it afterwards.
+type lentSnapshot struct {
+	machineSnapshot
+	cancel context.CancelCauseFunc
+
+	mu       sync.Mutex
+	writing  bool
+	returned chan struct{} // closed when the state is not read any more
+}
+
+// errTakenBack ends a snapshot that a newer one of the leader's has overtaken.
+var errTakenBack = errors.New("cluster: the leader's snapshot came in between")
+
+func lendSnapshot(s machineSnapshot) *lentSnapshot {
+	l := &lentSnapshot{machineSnapshot: s, returned: make(chan struct{})}
+	l.ctx, l.cancel = context.WithCancelCause(s.ctx)
+	return l
+}
+
+func (l *lentSnapshot) Persist(sink raft.SnapshotSink) error {
+	l.mu.Lock()
+	gone := context.Cause(l.ctx)
+	l.writing = gone == nil
+	l.mu.Unlock()
+	if gone != nil {
+		return errors.Join(gone, sink.Cancel())
+	}
+	return l.machineSnapshot.Persist(sink)
+}
+
+// Release is Raft's.
+func (l *lentSnapshot) Release() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.giveBack()
+}
+
+// takeBack returns once the snapshot does not read the state any more.
+func (l *lentSnapshot) takeBack() {
+	l.mu.Lock()
+	l.cancel(errTakenBack)
+	if !l.writing {
+		l.giveBack()
+	}
+	l.mu.Unlock()
+	<-l.returned
+}
+
+// giveBack is called with the lock held, perhaps again.
+func (l *lentSnapshot) giveBack() {
+	select {
+	case <-l.returned:
+		return
+	default:
+	}
+	l.cancel(nil)
+	l.snapshot.Release()
+	close(l.returned)
+}
