@@ -10,7 +10,7 @@ import (
 )
 
 // snapshotSettings make snapshots and short logs frequent.
-var snapshotSettings = []string{"raft.snapshot_threshold=150", "raft.snapshot_interval=1s", "raft.snapshot_max_age=1h", "raft.trailing_logs=20"}
+var snapshotSettings = []string{"raft.snapshot_threshold=150", "raft.snapshot_interval=1s", "raft.snapshot_max_age=1h", "raft.trailing_logs=100"}
 
 // snapshotSteps are the calls by which a follower takes a snapshot, in their
 // order; the kill comes as it enters the call. A file narrows the call down, and
