@@ -64,9 +64,10 @@ func processTime(b *testing.B) time.Duration {
 }
 
 // BenchmarkSlowBatches is what the order of the output costs where one batch in sixteen takes thirty times as long as the
-// others: in order, those behind it wait until it is done once the queue is full.
+// others: in order, those behind it wait until it is done once the queue is full. A run takes some seconds, so that
+// checkpoints, which wait as well, have their part in it.
 func BenchmarkSlowBatches(b *testing.B) {
-	const batches, size = 640, 10
+	const batches, size = 4096, 10
 	input := bytes.Repeat([]byte(`{"ciphertext":"QUFBQQ=="}`+"\n"), batches*size)
 	for _, unordered := range []bool{false, true} {
 		b.Run(fmt.Sprintf("unordered=%t", unordered), func(b *testing.B) {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -179,5 +180,52 @@ func checkListed(t *testing.T, journal string, failed int64) {
 		if n := bytes.Count(line, []byte(`"row":`)); n > maxPending+500 {
 			t.Errorf("a checkpoint names %d rows", n)
 		}
+	}
+}
+
+// weighed is a way and a medium that weigh what is between them.
+type weighed struct {
+	Way
+	Medium
+	mu        sync.Mutex
+	now, most int64 // bytes
+}
+
+func (w *weighed) Move(ctx context.Context, rows []*Row) ([]Outcome, error) {
+	w.weigh(rows, 1)
+	return w.Way.Move(ctx, rows)
+}
+
+func (w *weighed) Write(ctx context.Context, rows []*Row, outcomes []Outcome) error {
+	w.weigh(rows, -1)
+	return w.Medium.Write(ctx, rows, outcomes)
+}
+
+func (w *weighed) weigh(rows []*Row, side int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, row := range rows {
+		w.now += side * int64(len(row.carried.(*jsonRow).line))
+	}
+	w.most = max(w.most, w.now)
+}
+
+// What the rows under way hold is bounded in bytes, however long they are, and the first waits for none behind it.
+func TestRowsUnderWayAreBounded(t *testing.T) {
+	line := []byte(`{"ciphertext":"QUFBQQ==","note":"` + strings.Repeat("n", maxLine-100) + `"}` + "\n")
+	const rows = 150
+	var input []io.Reader
+	for range rows {
+		input = append(input, bytes.NewReader(line))
+	}
+	first := &held{Way: &mirror{batch: 50}, release: make(chan struct{})}
+	time.AfterFunc(200*time.Millisecond, func() { close(first.release) }) // meanwhile those behind it come as far as they can
+	w := &weighed{Way: first, Medium: NewStream(io.MultiReader(input...), io.Discard, jsonLines)}
+	last, err := Run(t.Context(), Config{Header: testHeader, Way: w, Medium: w, Parallel: 64})
+	if err != nil || last.Counts.Moved != rows {
+		t.Fatalf("%+v, %v", last, err)
+	}
+	if w.most > roomBytes || w.most < maxLine {
+		t.Errorf("%d bytes were under way", w.most)
 	}
 }

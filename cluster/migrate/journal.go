@@ -74,8 +74,9 @@ type Failure struct {
 
 const (
 	maxFailureID     = 256 // bytes of an id that a failure names
-	maxFailureReason = 1024
-	// maxPending bounds the failures of one checkpoint, but for those of its last batch, and so its line.
+	maxFailureReason = 256
+	// maxPending is how many failures ask for a checkpoint. In a run that need not keep its order it has at most maxAhead more, and
+	// in any run those of a batch more: so its line is bounded.
 	maxPending = 5000
 	// MaxListed bounds the failures that a [History] lists. [EachFailure] goes through all of them.
 	MaxListed = 10_000

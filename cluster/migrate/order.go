@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// maxAhead is how many rows may be written before one that comes earlier in the input, in a run that need not keep its order. It
-// bounds what [PairNumbered] has to hold.
-const maxAhead = 50_000
+// maxAhead is how many rows may be written before one that comes earlier in the input, in a run that need not keep its order,
+// but for those of the last batch. It bounds what [PairNumbered] has to hold, and how many failures a checkpoint can have.
+const maxAhead = 10_000
 
 // order says which batch is written next: the first that is open or, where the order is free, any that is done. A checkpoint
 // says how many rows from the beginning are written: there is none as long as a batch is written and an earlier one is not.
@@ -20,8 +20,9 @@ type order struct {
 
 	open    []*batch // taken and not written, in the order of the input
 	taken   *batch   // the last that was
+	rows    int64    // in all that were taken
 	written int64    // the last place of which a batch is written
-	pausing bool     // nothing more is taken until all that is open is written
+	pausing bool     // for a checkpoint: only what comes before what is written is written
 	closed  bool     // nothing is left in the queue
 	stop    int64    // batches from this place on are not written
 }
@@ -95,13 +96,15 @@ func (o *order) take(b *batch, more bool) {
 		o.closed = true
 		return
 	}
+	b.before = o.rows
+	o.rows += int64(len(b.rows))
 	o.open, o.taken = append(o.open, b), b
 }
 
 // takeDone takes the first batch that is done out of those that are open.
 func (o *order) takeDone() *batch {
 	for i, b := range o.open {
-		if b.place >= o.stop {
+		if b.place >= o.stop || o.pausing && b.place > o.written {
 			break
 		}
 		select {
@@ -124,9 +127,7 @@ func (o *order) giveBack(b *batch) {
 func (o *order) takes() bool { return !o.closed && !o.pausing && o.stop == math.MaxInt64 }
 
 // room says that one more may be open.
-func (o *order) room() bool {
-	return len(o.open) == 0 || o.taken.end-o.open[0].begin < o.ahead
-}
+func (o *order) room() bool { return len(o.open) == 0 || o.rows-o.open[0].before < o.ahead }
 
 // waits says that a batch is open that will be written.
 func (o *order) waits() bool { return len(o.open) > 0 && o.open[0].place < o.stop }

@@ -228,7 +228,7 @@ func TestOrderBoundsHowFarRowsGetApart(t *testing.T) {
 	const size = 500
 	queue := make(chan *batch, 1000)
 	for i := range int64(cap(queue)) {
-		b := &batch{place: i + 1, begin: i * size, end: (i + 1) * size, done: make(chan struct{})}
+		b := &batch{place: i + 1, rows: make([]*Row, size), done: make(chan struct{})}
 		if i > 0 {
 			close(b.done)
 		}
@@ -238,14 +238,14 @@ func TestOrderBoundsHowFarRowsGetApart(t *testing.T) {
 	close(due)
 	o := newOrder(queue, true)
 	written := 0
-	for b := o.next(nil); b != nil && len(o.open) > 0 && o.taken.end-o.open[0].begin < maxAhead; b = o.next(nil) {
+	for b := o.next(nil); b != nil && len(o.open) > 0 && o.room(); b = o.next(nil) {
 		written++
 	}
-	if got := o.taken.end; got != maxAhead || written != maxAhead/size-2 {
+	if got := o.rows; got != maxAhead || written != maxAhead/size-2 {
 		t.Errorf("%d rows taken, %d batches written", got, written)
 	}
 	for range 3 {
-		if b := o.next(due); b != nil && o.taken.end > maxAhead {
+		if b := o.next(due); b != nil && o.rows > maxAhead {
 			t.Fatalf("batch %d was taken", b.place)
 		}
 	}
@@ -276,7 +276,7 @@ func TestOrderJoinsBatches(t *testing.T) {
 		queue := make(chan *batch, 20)
 		batches := make([]*batch, 10)
 		for i := range batches {
-			b := &batch{place: int64(i + 1), begin: int64(i * 2), end: int64(i*2 + 2), rows: make([]*Row, 2), outcomes: make([]Outcome, 2), others: 1, mark: Mark{Input: int64(i + 1)}, done: make(chan struct{})}
+			b := &batch{place: int64(i + 1), rows: make([]*Row, 2), outcomes: make([]Outcome, 2), others: 1, mark: Mark{Input: int64(i + 1)}, done: make(chan struct{})}
 			b.last = i == 9
 			if i != 4 {
 				close(b.done)
@@ -475,5 +475,81 @@ func TestNumberedCSV(t *testing.T) {
 		if row, err := back.Next(); err != nil || row.InputRow != 1 {
 			t.Errorf("read again: %+v, %v", row, err)
 		}
+	}
+}
+
+// A run that ends before its input does waits for no more of it, and says once why.
+func TestRunEndsWhileTheInputWaits(t *testing.T) {
+	for _, unordered := range []bool{false, true} {
+		reader, writer := io.Pipe()
+		go func() { _, _ = writer.Write(bytes.Repeat([]byte("broken\n"), 30)) }() // and then nothing; an error is the end of the test
+		cfg := unorderedConfig(t, t.TempDir(), nil, &mirror{batch: 5})
+		cfg.Unordered, cfg.MaxFailures = unordered, 3
+		cfg.Medium = NewStream(reader, io.Discard, jsonLines)
+		cfg.Journal = ""
+		cfg.Stop = func() { _ = reader.CloseWithError(io.ErrClosedPipe) }
+		if last, err := Run(t.Context(), cfg); !errors.Is(err, ErrTooManyFailures) || last.Counts.Failed < 4 {
+			t.Errorf("unordered %t: %+v, %v", unordered, last, err)
+		}
+
+		lost := errors.New("no node answers")
+		cfg = unorderedConfig(t, t.TempDir(), testInput(3000), &mirror{batch: 5, before: func(int64) error { return lost }})
+		cfg.Unordered, cfg.Parallel = unordered, 16
+		if _, err := Run(t.Context(), cfg); !errors.Is(err, lost) || strings.Count(err.Error(), lost.Error()) != 1 {
+			t.Errorf("unordered %t: %v", unordered, err)
+		}
+	}
+}
+
+// Where nobody goes on behind a checkpoint, all that was written counts.
+func TestUnorderedStreamCountsWhatItWrote(t *testing.T) {
+	var out bytes.Buffer
+	way := &held{Way: &mirror{batch: 10}, release: make(chan struct{}), err: errors.New("no node answers")}
+	cfg := Config{Header: testHeader, Way: way, Unordered: true}
+	written := 0
+	cfg.Medium = &watched{Medium: NewStream(bytes.NewReader(testInput(100)), &out, jsonLines), wrote: func(rows []*Row) {
+		if written == 0 {
+			close(way.release)
+		}
+		written += len(rows)
+	}}
+	last, err := Run(t.Context(), cfg)
+	if !errors.Is(err, way.err) || last.Rows == 0 || int(last.Rows) != written || bytes.Count(out.Bytes(), []byte("\n")) != written {
+		t.Errorf("%d rows, %d written, %v", last.Rows, written, err)
+	}
+}
+
+// When a checkpoint is due nothing is written any more but what it waits for.
+func TestOrderPauses(t *testing.T) {
+	queue := make(chan *batch, 10)
+	batches := make([]*batch, 6)
+	for i := range batches {
+		batches[i] = &batch{place: int64(i + 1), rows: make([]*Row, 1), done: make(chan struct{})}
+		queue <- batches[i]
+	}
+	o := newOrder(queue, true)
+	for _, i := range []int{2, 3} { // the first two are not done
+		close(batches[i].done)
+		b := o.next(nil)
+		o.written = max(o.written, b.place)
+	}
+	o.pausing = !o.whole()
+	close(batches[4].done)
+	close(batches[1].done)
+	if b := o.next(nil); b != batches[1] || o.whole() {
+		t.Errorf("batch %d, whole %t; want the second", b.place, o.whole())
+	}
+	due := make(chan time.Time)
+	close(due)
+	if b := o.next(due); b != nil {
+		t.Errorf("batch %d was written though a checkpoint is due", b.place)
+	}
+	close(batches[0].done)
+	if b := o.next(nil); b != batches[0] || !o.whole() {
+		t.Errorf("batch %d, whole %t; want the first, and then a checkpoint", b.place, o.whole())
+	}
+	o.pausing = false
+	if b := o.next(nil); b != batches[4] {
+		t.Errorf("batch %d; want the fifth", b.place)
 	}
 }

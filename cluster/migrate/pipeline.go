@@ -9,9 +9,9 @@ import (
 // batch is a piece of the input on its way.
 type batch struct {
 	place    int64 // 1 for the first, and so on
-	begin    int64 // number of the last row before it
-	end      int64 // of its last row
+	before   int64 // how many rows of this shard were taken before it
 	rows     []*Row
+	bytes    int64 // that the rows hold, about
 	others   int64 // rows between them that are of other shards
 	outcomes []Outcome
 	mark     Mark  // its end
@@ -22,7 +22,8 @@ type batch struct {
 
 // join takes the rows of another one in, to be written with those of b.
 func (b *batch) join(other *batch) {
-	b.rows, b.outcomes, b.others = append(b.rows, other.rows...), append(b.outcomes, other.outcomes...), b.others+other.others
+	b.rows, b.outcomes = append(b.rows, other.rows...), append(b.outcomes, other.outcomes...)
+	b.others, b.bytes = b.others+other.others, b.bytes+other.bytes
 	if other.place > b.place {
 		b.place, b.mark, b.last = other.place, other.mark, other.last
 	}
@@ -39,8 +40,14 @@ func (r *run) move(ctx context.Context) error {
 		defer close(finished)
 		r.fill(ctx, reading, moving, queue, o.wake)
 	}()
-	err := r.write(ctx, o)
-	endReading() // nothing is waited for that will not be written
+	stop := func() {
+		endReading() // nothing is waited for that will not be written
+		if r.cfg.Stop != nil {
+			r.cfg.Stop()
+		}
+	}
+	err := r.write(ctx, o, stop)
+	stop()
 	endMoving()
 	o.drop()
 	<-finished
@@ -60,7 +67,7 @@ func (r *run) fill(ctx, reading, moving context.Context, queue chan<- *batch, do
 			return
 		}
 		ended := b.last || b.err != nil // from here on the batch is its mover's until done is closed
-		if pace.take(reading) != nil {
+		if r.room.Acquire(reading, b.bytes) != nil || pace.take(reading) != nil {
 			return
 		}
 		go func() {
@@ -83,34 +90,43 @@ func (r *run) fill(ctx, reading, moving context.Context, queue chan<- *batch, do
 	}
 }
 
+const (
+	// roomBytes bounds what all rows under way hold together, about, and so the memory that a run takes.
+	roomBytes = 64 << 20
+	// maxBatchBytes is what the rows of one batch hold, but for the last.
+	maxBatchBytes = 4 << 20
+)
+
+// held is what a row takes in memory, about.
+func (r *Row) held() int64 { return int64(r.size + len(r.Blob) + 512) }
+
 // maxPassed bounds the rows of other shards that a batch passes over, so that there are checkpoints meanwhile.
 const maxPassed = 50_000
 
 // readBatch reads the rows of one call. An error, and the end, come behind the rows before them.
 func (r *run) readBatch(ctx context.Context) *batch {
-	b := &batch{begin: r.read, end: r.read, done: make(chan struct{})}
+	b := &batch{done: make(chan struct{})}
 	if r.cfg.Gate != nil {
 		if b.err = r.cfg.Gate(ctx); b.err != nil {
 			return b
 		}
 	}
-	for r.readErr == nil && len(b.rows) < max(r.cfg.Way.Batch(), 1) && b.others < maxPassed {
+	for r.readErr == nil && len(b.rows) < max(r.cfg.Way.Batch(), 1) && b.bytes < maxBatchBytes && b.others < maxPassed {
 		row, err := r.cfg.Medium.Next(ctx)
 		if err != nil {
 			r.readErr = err
 			break
 		}
-		if len(b.rows) == 0 && b.others == 0 {
-			b.begin = row.Number - 1
-		}
-		r.read, b.end = row.Number, row.Number
+		r.read = row.Number
 		if r.cfg.Shard.has(row) {
 			r.cfg.Rules.Apply(row)
 			b.rows = append(b.rows, row)
+			b.bytes += row.held()
 		} else {
 			b.others++
 		}
 	}
+	b.bytes = min(b.bytes, roomBytes)
 	switch b.last = r.readErr == io.EOF; {
 	case b.last || len(b.rows) > 0 || b.others > 0:
 		b.mark = r.cfg.Medium.Mark()

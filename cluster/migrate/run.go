@@ -5,6 +5,8 @@ import (
 	"errors"
 	"os"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 )
 
 // Way moves rows. It is safe for concurrent use.
@@ -35,6 +37,8 @@ type Config struct {
 	Unordered bool
 	// Gate, if not nil, is called before each batch is read, and holds the run until it returns. An error ends the run.
 	Gate func(ctx context.Context) error
+	// Stop, if not nil, is called when no more rows are needed, perhaps again: a read of the input that is under way may end.
+	Stop func()
 	// Every is the longest time between checkpoints; default 1 s.
 	Every time.Duration
 	// MaxFailures ends the run when more rows have failed; 0: no bound.
@@ -73,7 +77,7 @@ func Run(ctx context.Context, cfg Config) (last Checkpoint, err error) {
 	if cfg.Every <= 0 {
 		cfg.Every = time.Second
 	}
-	r := &run{cfg: cfg}
+	r := &run{cfg: cfg, room: semaphore.NewWeighted(roomBytes)}
 	if err := r.open(ctx); err != nil || r.last.Done {
 		return r.last, err
 	}
@@ -89,6 +93,7 @@ type run struct {
 	cfg     Config
 	journal *Journal // nil: none is kept
 	last    Checkpoint
+	room    *semaphore.Weighted // bytes of the rows under way
 
 	read    int64 // number of the last row that this start has read
 	readErr error // why there are no more: io.EOF, or what is wrong

@@ -59,6 +59,7 @@ func (v *verification) read(ctx context.Context, pairs Pairs, choose func() bool
 		case !choose():
 			continue
 		}
+		before.carried, after.carried = nil, nil // what else stands in the rows need not wait for an answer
 		if err := hand(before, after); err != nil {
 			return err
 		}

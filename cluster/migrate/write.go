@@ -7,17 +7,19 @@ import (
 	"time"
 )
 
-// write writes batches as order says, and makes what was written durable now and then, and at the end.
-func (r *run) write(ctx context.Context, o *order) error {
+// write writes batches as order says, and makes what was written durable now and then, and at the end. It calls stop once it
+// knows that it ends before the input does.
+func (r *run) write(ctx context.Context, o *order, stop func()) error {
 	next := time.Now().Add(r.cfg.Every)
-	var end error // why it ends before the input does
+	var end error // why it does
 	for !o.ended() {
 		b := r.nextBatch(o, next)
 		switch {
 		case b == nil:
 		case b.err != nil:
-			end = errors.Join(end, b.err)
+			end = b.err // of several that of the earliest row
 			o.endBefore(b)
+			stop()
 		default:
 			if m, ok := r.cfg.Medium.(gatherer); ok {
 				o.join(b, m.Gathers())
@@ -28,12 +30,13 @@ func (r *run) write(ctx context.Context, o *order) error {
 			if r.tooMany() && end == nil {
 				end = fmt.Errorf("%w: %d of %d", ErrTooManyFailures, r.at.Counts.Failed, r.at.Counts.own())
 				o.end()
+				stop()
 			}
 		}
 		if len(r.failures) < maxPending && time.Now().Before(next) {
 			continue
 		}
-		if o.pausing = !o.whole(); o.pausing {
+		if o.pausing = !r.counts(o); o.pausing {
 			continue
 		}
 		if err := r.checkpoint(); err != nil {
@@ -41,7 +44,7 @@ func (r *run) write(ctx context.Context, o *order) error {
 		}
 		next = time.Now().Add(r.cfg.Every)
 	}
-	if o.whole() { // else an earlier row was not moved, and those behind it are moved once more
+	if r.counts(o) { // else an earlier row was not moved, and those behind it are moved once more
 		if err := r.checkpoint(); err != nil {
 			return errors.Join(end, err)
 		}
@@ -54,6 +57,9 @@ func (r *run) write(ctx context.Context, o *order) error {
 	}
 	return end
 }
+
+// counts says that a checkpoint can count what was written. Without a journal nobody goes on behind it.
+func (r *run) counts(o *order) bool { return r.journal == nil || o.whole() }
 
 // nextBatch returns the next batch that is done, nil after the last or when what was written is to become durable.
 func (r *run) nextBatch(o *order, next time.Time) *batch {
@@ -78,6 +84,7 @@ func (r *run) writeBatch(ctx context.Context, o *order, b *batch) error {
 	if err := r.cfg.Medium.Write(context.WithoutCancel(ctx), b.rows, b.outcomes); err != nil {
 		return err
 	}
+	r.room.Release(b.bytes)
 	for i, row := range b.rows {
 		outcome := &b.outcomes[i]
 		r.at.Counts.add(countOf(outcome.Status))

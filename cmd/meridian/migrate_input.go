@@ -17,13 +17,15 @@ type rowInput struct {
 	source io.Reader
 	file   *os.File // nil for standard input
 	size   int64    // bytes; 0 where nobody knows
+	stop   func()   // ends a read under way, where it may wait for long
 	read   atomic.Int64
 }
 
 // openInput opens what INPUT names. Standard input can be waited for as long as ctx goes on.
 func openInput(ctx context.Context, c *cobra.Command, path string) (*rowInput, error) {
 	if path == stdStream {
-		return &rowInput{source: newPatientReader(ctx, c.InOrStdin())}, nil
+		reading, stop := context.WithCancel(ctx)
+		return &rowInput{source: newPatientReader(reading, c.InOrStdin()), stop: stop}, nil
 	}
 	file, err := os.Open(path)
 	if err != nil {
@@ -45,6 +47,9 @@ func (in *rowInput) Read(p []byte) (int, error) {
 
 // Close closes a file.
 func (in *rowInput) Close() error {
+	if in.stop != nil {
+		in.stop()
+	}
 	if in.file == nil {
 		return nil
 	}

@@ -168,7 +168,7 @@ func (f *migrateRun) run(c *cobra.Command, path string) error {
 	p := f.output.printer(c)
 	cfg := migrate.Config{
 		Header: f.header(path, way), Journal: f.journalPath(), Way: way, Tool: versionText(), Parallel: f.parallel,
-		Rules: way.rules, Regions: []*migrate.Region{way.from, way.to}, Gate: f.times.gate(p), Unordered: f.unordered,
+		Rules: way.rules, Regions: []*migrate.Region{way.from, way.to}, Gate: f.times.gate(p), Unordered: f.unordered, Stop: input.stop,
 	}
 	if cfg.MaxFailures, cfg.MaxFailureRate, err = parseMaxFailures(f.most); err != nil {
 		return err
