@@ -89,20 +89,35 @@ func (f *Files) create() (err error) {
 	if f.file, err = os.OpenFile(f.path, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
 		return err
 	}
+	if err := f.lock(); err != nil {
+		return err
+	}
 	info, err := f.file.Stat()
 	if err != nil {
 		return err
 	}
 	if info.Size() > 0 {
-		return fmt.Errorf("%s: %w, and there is no journal of a run that wrote it", f.path, os.ErrExist)
+		return fmt.Errorf("%s: %w, and there is no journal of a run that wrote it: give another name, or delete it", f.path, os.ErrExist)
 	}
 	return syncFolder(f.path)
+}
+
+// lock keeps the output for this process.
+func (f *Files) lock() error {
+	err := lock(f.file)
+	if errors.Is(err, ErrInUse) {
+		return fmt.Errorf("%s: %w", f.path, ErrOutputInUse)
+	}
+	return err
 }
 
 // resume cuts the output back to the last checkpoint.
 func (f *Files) resume(ctx context.Context, h History) (err error) {
 	last := h.Last()
 	if f.file, err = os.OpenFile(f.path, os.O_RDWR, 0); err != nil {
+		return err
+	}
+	if err := f.lock(); err != nil {
 		return err
 	}
 	info, err := f.file.Stat()

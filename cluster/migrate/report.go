@@ -41,8 +41,10 @@ type Report struct {
 	Codes    []CodeCount `json:"failed_by_code"` // the most first
 	Failures []Failure   `json:"failed"`         // the first of them
 
-	Input  Digested `json:"input"`  // what was read of it
-	Output Digested `json:"output"` // as it is now
+	Input Digested `json:"input"` // what was read of it
+	// InPlace says that rows were replaced where they are. Output is the undo file then.
+	InPlace bool     `json:"in_place,omitempty"`
+	Output  Digested `json:"output"` // as it is now
 }
 
 // KeyCount is what came of rows of one version of a key.
@@ -92,7 +94,11 @@ func NewReport(ctx context.Context, journal string, header Header, h History, fa
 		}
 	}
 	var err error
-	r.Output, err = digestOutput(ctx, header.Output, last)
+	output := header.Output
+	if output == "" { // rows were replaced where they are; what they were is beside the journal
+		r.InPlace, output = true, UndoPath(journal)
+	}
+	r.Output, err = digestOutput(ctx, output, last)
 	return r, err
 }
 

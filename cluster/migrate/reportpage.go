@@ -55,10 +55,14 @@ func (r Report) facts() [][]string {
 	if r.Plaintext {
 		outside = "yes: data keys were in clear in the memory of the mover"
 	}
+	output := "output"
+	if r.InPlace {
+		output = "replaced in place, undo file"
+	}
 	return [][]string{
 		{"state", state}, {"way", r.Way}, {"plaintext outside", outside},
 		{"rows", count(r.Rows)}, {"moved", count(r.Counts.Moved)}, {"kept", count(r.Counts.Kept)}, {"skipped", count(r.Counts.Skipped)}, {"failed", count(r.Counts.Failed)},
-		{"began", clock(r.Began)}, {"ended", clock(r.Ended)}, {"input", r.Input.fact()}, {"output", r.Output.fact()},
+		{"began", clock(r.Began)}, {"ended", clock(r.Ended)}, {"input", r.Input.fact()}, {output, r.Output.fact()},
 	}
 }
 

@@ -387,3 +387,28 @@ func TestStoppedRunThatWaits(t *testing.T) {
 		t.Errorf("%+v, %v", last, err)
 	}
 }
+
+// Two runs with one output are kept apart, also before anything is in it.
+func TestOutputIsOneRuns(t *testing.T) {
+	folder := t.TempDir()
+	began, release := make(chan struct{}), make(chan struct{})
+	first := testConfig(t, folder, testInput(20), &mirror{batch: 10, before: func(call int64) error {
+		if call == 1 {
+			close(began)
+		}
+		<-release
+		return nil
+	}})
+	done := make(chan error, 1)
+	go func() { _, err := Run(t.Context(), first); done <- err }()
+	<-began
+	second := testConfig(t, folder, testInput(20), &mirror{batch: 10})
+	second.Journal += "2"
+	if last, err := Run(t.Context(), second); !errors.Is(err, ErrOutputInUse) {
+		t.Errorf("%+v, %v", last, err)
+	}
+	close(release)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}

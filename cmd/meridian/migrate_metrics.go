@@ -34,6 +34,9 @@ func (f *metricsFlag) start(p *printer, cfg *migrate.Config) (*metricsFile, erro
 	if f.path == "" {
 		return nil, nil
 	}
+	if err := checkMetricsFile(f.path); err != nil {
+		return nil, err
+	}
 	m := &metricsFile{path: f.path, printer: p, regions: cfg.Regions, registry: prometheus.NewRegistry()}
 	gauge := func(name, help string) prometheus.Gauge {
 		g := prometheus.NewGauge(prometheus.GaugeOpts{Name: "meridian_migrate_" + name, Help: help})

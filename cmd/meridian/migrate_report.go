@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"os"
 
 	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
@@ -41,6 +42,9 @@ and the digests of input and output. It asks no region, and is not signed.`,
 		if err != nil {
 			return err
 		}
+		if err := differ([]namedFile{{"JOURNAL", args[0]}, {"its undo file", migrate.UndoPath(args[0])}, {"the input", header.Input}, {"the output", header.Output}, {"--out", out}}); err != nil {
+			return err
+		}
 		report, err := migrate.NewReport(ctx, args[0], header, history, failures)
 		switch {
 		case err != nil && ctx.Err() != nil:
@@ -69,6 +73,9 @@ func writeReport(p *printer, path string, report migrate.Report) error {
 	if path == "" || path == stdStream {
 		_, err = p.out.Write(text.Bytes())
 		return err
+	}
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() { // a pipe or a device is written to, not replaced
+		return os.WriteFile(path, text.Bytes(), 0o600)
 	}
 	return renameio.WriteFile(path, text.Bytes(), 0o600)
 }

@@ -145,7 +145,7 @@ func (f *migrateRun) addWayTo(c *cobra.Command) {
 }
 
 func (f *migrateRun) run(c *cobra.Command, path string) error {
-	if err := f.check(c); err != nil {
+	if err := errors.Join(f.check(c), f.checkPaths(path)); err != nil {
 		return err
 	}
 	ctx, stop := interruptible(c.Context())

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"meridian/cluster/migrate"
+)
+
+// namedFile is a file of a command line, and what it is for.
+type namedFile struct{ use, path string }
+
+// differ refuses two uses of one file: what is written for the one would be gone for the other.
+func differ(files []namedFile) error {
+	for i, a := range files {
+		for _, b := range files[:i] {
+			if sameFile(a.path, b.path) {
+				return usageError("%s and %s are one file, %s: give them different names", b.use, a.use, a.path)
+			}
+		}
+	}
+	return nil
+}
+
+// sameFile says that two names are of one file, there or not. Of names that cannot be looked at it says no.
+func sameFile(a, b string) bool {
+	if a == "" || b == "" || a == stdStream || b == stdStream {
+		return false
+	}
+	aInfo, aErr := os.Stat(a)
+	bInfo, bErr := os.Stat(b)
+	if aErr == nil && bErr == nil {
+		return os.SameFile(aInfo, bInfo)
+	}
+	a, aErr = resolved(a)
+	b, bErr = resolved(b)
+	return aErr == nil && bErr == nil && a == b
+}
+
+// resolved is the absolute name of a file that need not be there, without links above it.
+func resolved(path string) (string, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	folder, err := filepath.EvalSymlinks(filepath.Dir(path))
+	return filepath.Join(folder, filepath.Base(path)), err
+}
+
+// checkPaths refuses a run that would write one of its files over another.
+func (f *migrateRun) checkPaths(input string) error {
+	if f.program.given() || f.table.given() {
+		input = ""
+	}
+	files := []namedFile{{"INPUT", input}, {"--out", f.out}, {"--journal", f.journalPath()}, {"--metrics-textfile", f.metrics.path}}
+	if journal := f.journalPath(); journal != "" {
+		files = append(files, namedFile{"the undo file of --journal", migrate.UndoPath(journal)})
+	}
+	if err := differ(files); err != nil {
+		return err
+	}
+	for _, dir := range []string{f.folder.dir, f.out} {
+		if f.folder.given() && f.metrics.path != "" && dir != "" && insideOf(f.metrics.path, dir) {
+			return usageError("--metrics-textfile: %s is in %s, whose files are data keys", f.metrics.path, dir)
+		}
+	}
+	return nil
+}
+
+// insideOf says that a file is in a folder or below it.
+func insideOf(path, dir string) bool {
+	path, err := resolved(path)
+	dir, dirErr := resolved(dir)
+	rel, relErr := filepath.Rel(dir, path)
+	return err == nil && dirErr == nil && relErr == nil && rel != ".." && !strings.HasPrefix(rel, "../")
+}
+
+// checkMetricsFile refuses to replace a file that holds something else than the metrics of a run.
+func checkMetricsFile(path string) error {
+	text, err := readStart(path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && (len(text) == 0 || bytes.Contains(text, []byte("meridian_migrate_"))) {
+		return nil
+	}
+	if err == nil {
+		err = fmt.Errorf("%s holds something else than metrics of a run, and would be replaced: give another name", path)
+	}
+	return usageError("--metrics-textfile: %w", err)
+}
+
+// readStart reads the beginning of a file, which has to be a regular one.
+func readStart(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is no regular file", path)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	text := make([]byte, 4096)
+	n, err := file.Read(text)
+	if n > 0 || info.Size() == 0 {
+		err = nil
+	}
+	return text[:n], err
+}
