@@ -17,7 +17,7 @@ type Medium interface {
 	Next(ctx context.Context) (*Row, error)
 	// Mark says how far Next has come, to be kept in the checkpoint that covers these rows. The goroutine that reads asks.
 	Mark() Mark
-	// Write takes rows with their outcomes, in the order of Next, from another goroutine than Next. It may turn an outcome
+	// Write takes rows with their outcomes, in the order of Next unless the run is to have none, from another goroutine than Next. It may turn an outcome
 	// into Failed, as where another writer changed the row meanwhile.
 	Write(ctx context.Context, rows []*Row, outcomes []Outcome) error
 	// Sync makes durable what was written before, and says how many bytes the output has (0 where there is none).

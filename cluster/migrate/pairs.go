@@ -42,7 +42,7 @@ func (p *formatPairs) Next(context.Context) (before, after *Row, err error) {
 		}
 		after = before // what is added to a header may make a good row of it
 	case before.ID != after.ID:
-		return nil, nil, fmt.Errorf("%w: row %d is another one in the output; that of a run with --unordered is verified with --unordered", ErrRows, before.Number)
+		return nil, nil, fmt.Errorf("%w: row %d is another one in the output", ErrRows, before.Number)
 	}
 	p.rows++
 	return before, after, nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"time"
@@ -75,6 +76,9 @@ It ends with exit code 6 when a data key is another one than before.`,
 		if err != nil {
 			return err
 		}
+		if err := f.asRun(f.output.printer(c)); err != nil {
+			return err
+		}
 		pairs, end, err := f.pairs(ctx, c, args)
 		if err != nil {
 			return err
@@ -101,13 +105,39 @@ It ends with exit code 6 when a data key is another one than before.`,
 	fl := c.Flags()
 	fl.StringVar(&f.out, "out", "", "`FILE` that the run has written, or the folder")
 	fl.StringVar(&f.journal, "journal", "", "`FILE` of the run's journal (default: that of --out, or of --dir, with .journal)")
-	fl.StringVar(&f.shard, "shard", "", "`I/N`: the run had it; FILE has the rows of one part of INPUT")
-	fl.BoolVar(&f.unordered, "unordered", false, "the run had --unordered: find the rows by their input_row")
+	fl.StringVar(&f.shard, "shard", "", "`I/N`: the run had it, and FILE has the rows of one part of INPUT (default: as the run's journal says)")
+	fl.BoolVar(&f.unordered, "unordered", false, "the run had it: find the rows by their input_row (default: as the run's journal says)")
 	fl.IntVar(&f.parallel, "parallel", 16, "`NUMBER` of calls that are under way at once")
 	fl.Int64Var(&sample, "sample", 0, "about how many rows are compared, chosen by chance; `NUMBER` (default: all, 1000 in the standard way)")
 	fl.BoolVar(&all, "all", false, "compare every row that was moved")
 	fl.BoolVar(&open, "open", false, "let data keys be in clear in the memory of this process")
 	return c
+}
+
+// asRun finds in the journal what the run had, where it is beside the output, and says if the run is not done.
+func (f *migrateRun) asRun(p *printer) error {
+	if f.table.given() || f.folder.given() {
+		return nil
+	}
+	header, history, err := migrate.ReadJournal(f.journalPath())
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && f.journal == "":
+		return nil // the output may have come from another machine
+	case errors.Is(err, fs.ErrNotExist):
+		return &exitError{exitNotFound, err}
+	case err != nil:
+		return err
+	}
+	if f.shard == "" {
+		f.shard = header.Options["shard"]
+	}
+	if header.Options["unordered"] != "" {
+		f.unordered, f.columns.Numbered = true, true
+	}
+	if last := history.Last(); !last.Done && !p.quiet {
+		fmt.Fprintf(p.err, "the run is not done: %s rows are\n", grouped(uint64(last.Rows)))
+	}
+	return nil
 }
 
 // pairs are the rows before and after the run.
