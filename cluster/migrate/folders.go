@@ -10,6 +10,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"unicode/utf8"
 
 	"meridian/crypto"
@@ -215,7 +216,7 @@ func (f *Folder) read(row *Row, file *folderFile) (refused *RowError) {
 // readContext reads the context beside a file, if there is one.
 func (f *Folder) readContext(row *Row, file *folderFile) (refused *RowError) {
 	info, err := f.root.Lstat(row.ID + contextEnd)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENAMETOOLONG) { // such a name no file has
 		return nil
 	}
 	if err != nil {

@@ -508,3 +508,17 @@ func TestFolderTo(t *testing.T) {
 		}
 	}
 }
+
+// A name that leaves no room for the end of a context's name is that of a file without one.
+func TestFolderWithALongName(t *testing.T) {
+	base := t.TempDir()
+	name := strings.Repeat("n", 251) + ".dek"
+	writeFiles(t, filepath.Join(base, "keys"), map[string]string{name: encoded("blob a")})
+	cfg, _ := folderConfig(t, base, &marker{mirror{batch: 2}})
+	if last, err := Run(t.Context(), cfg); err != nil || last.Counts != (Counts{Moved: 1}) {
+		t.Fatalf("%+v, %v", last, err)
+	}
+	if got := readFiles(t, filepath.Join(base, "keys")); len(got) != 1 || got[name] != encoded("kblob a") {
+		t.Errorf("%q", got)
+	}
+}
