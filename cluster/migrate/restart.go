@@ -5,12 +5,17 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 )
 
 // SetAside gives the files of a run that was begun other names, for one that begins again: NAME becomes NAME.N, with the
 // lowest N that none of them has yet. Files are the journal, what is beside it, and the output if it is one. It returns
 // the new names, none if there was nothing. Errors: [ErrInUse], and what the disk says.
 func SetAside(journal, output string) (names []string, err error) {
+	journal = filepath.Clean(journal)
+	if output != "" { // NAME/ of a folder is NAME
+		output = filepath.Clean(output)
+	}
 	unlock, err := lockIfThere(journal)
 	if err != nil {
 		return nil, err

@@ -36,6 +36,12 @@ func TestSetAside(t *testing.T) {
 			t.Errorf("%s: %q, %v", name, got, err)
 		}
 	}
+	if err := os.Mkdir(at("moved"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if names, err := SetAside(at("journal"), at("moved")+"//"); err != nil || !slices.Equal(names, []string{at("moved.1")}) {
+		t.Errorf("of a folder that is named with slashes: %v, %v", names, err)
+	}
 	j, err := CreateJournal(at("journal"), testHeader)
 	if err != nil {
 		t.Fatal(err)

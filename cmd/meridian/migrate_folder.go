@@ -101,6 +101,7 @@ func (f *folderFlags) checkDir() error {
 	if _, err := path.Match(f.glob, ""); err != nil || f.glob == "" {
 		return usageError("--glob PATTERN says which files of --dir, such as '*.dek'")
 	}
+	f.dir = filepath.Clean(f.dir) // DIR/ and DIR are one folder, and one run
 	return nil
 }
 
@@ -150,6 +151,9 @@ func (f *migrateRun) findJournal() error {
 func (f *migrateRun) checkFolder() error {
 	if f.folder.given() && f.toStdout() {
 		return usageError("--out -: the files of --dir go to a folder, or without --out they are replaced where they are")
+	}
+	if f.folder.given() && f.out != "" {
+		f.out = filepath.Clean(f.out)
 	}
 	return f.findJournal()
 }
