@@ -82,15 +82,11 @@ func (f *Folder) writeOut(rows []*Row, outcomes []Outcome) error {
 		if err := f.makeFolder(path.Dir(row.ID)); err != nil {
 			return err
 		}
-		for at, content := range map[string][]byte{row.ID: file.after(&outcomes[i]), row.ID + contextEnd: file.context} {
-			if content == nil {
-				continue
-			}
-			made, _, err := writeBeside(f.out, at, content, file.info, false)
-			if err == nil {
-				err = f.out.Rename(made, at)
-			}
-			if err != nil {
+		if err := f.put(row.ID, file.after(&outcomes[i]), file.info); err != nil {
+			return err
+		}
+		if c := file.context; c != nil {
+			if err := f.put(row.ID+contextEnd, c.content, c.info); err != nil {
 				return err
 			}
 		}
@@ -99,7 +95,16 @@ func (f *Folder) writeOut(rows []*Row, outcomes []Outcome) error {
 	return nil
 }
 
-// makeFolder makes a folder of the output and those above it, with the modes that they have in the input.
+// put writes a file of the output.
+func (f *Folder) put(at string, content []byte, like fs.FileInfo) error {
+	made, _, err := writeBeside(f.out, at, content, like, false)
+	if err != nil {
+		return err
+	}
+	return f.out.Rename(made, at)
+}
+
+// makeFolder makes a folder of the output and those above it, with the modes and owners that they have in the input.
 func (f *Folder) makeFolder(at string) error {
 	if at == "." || f.dirty[at] {
 		return nil
@@ -107,15 +112,18 @@ func (f *Folder) makeFolder(at string) error {
 	if err := f.makeFolder(path.Dir(at)); err != nil {
 		return err
 	}
-	mode := fs.FileMode(0o700)
-	if info, err := f.root.Lstat(at); err == nil { // it may be gone by now
-		mode = info.Mode().Perm() | 0o700
-	}
-	if err := f.out.Mkdir(at, mode); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := f.out.Mkdir(at, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	f.dirty[path.Dir(at)] = true
-	return nil
+	info, err := f.root.Lstat(at)
+	if err != nil { // it is gone by now
+		return nil
+	}
+	if is, ok := info.Sys().(*syscall.Stat_t); ok {
+		_ = f.out.Lchown(at, int(is.Uid), int(is.Gid)) // who may not give it away keeps it, as with files
+	}
+	return f.out.Chmod(at, info.Mode()&keptModes|0o700) // no umask, but the run has to get in
 }
 
 // writeBeside writes a file that is to take a name, on disk with mode, owner and time of change of another, and returns
@@ -161,5 +169,8 @@ func beLike(file *os.File, like fs.FileInfo, keepOwner bool) (*RowError, error) 
 			return fault(FaultFile, "its owner and group cannot be kept: %v", err), nil
 		}
 	}
-	return nil, file.Chmod(like.Mode() & (fs.ModePerm | fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky))
+	return nil, file.Chmod(like.Mode() & keptModes)
 }
+
+// keptModes is what is kept of a mode.
+const keptModes = fs.ModePerm | fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky

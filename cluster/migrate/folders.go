@@ -58,7 +58,13 @@ type folderFile struct {
 	info    fs.FileInfo
 	content []byte // nil if it is not to be read
 	form    blobForm
-	context []byte // of the file beside it, if there is one
+	context *folderContext // nil: there is no file of it
+}
+
+// folderContext is the file NAME.context beside a file.
+type folderContext struct {
+	info    fs.FileInfo
+	content []byte
 }
 
 // NewFolder makes the medium; it looks at nothing yet.
@@ -222,10 +228,12 @@ func (f *Folder) readContext(row *Row, file *folderFile) (refused *RowError) {
 	if err != nil {
 		return fault(FaultContext, "%v", err)
 	}
-	if file.context, refused = readSmall(f.root, row.ID+contextEnd, info, 4*crypto.MaxContextBytes); refused != nil {
+	content, refused := readSmall(f.root, row.ID+contextEnd, info, 4*crypto.MaxContextBytes)
+	if refused != nil {
 		return fault(FaultContext, "the file of its context: %s", refused.Reason)
 	}
-	row.Context, _ = row.parseContext(file.context)
+	file.context = &folderContext{info, content}
+	row.Context, _ = row.parseContext(content)
 	return row.Fault
 }
 

@@ -365,6 +365,44 @@ func TestFolderToAnother(t *testing.T) {
 	}
 }
 
+// What a run writes elsewhere is as open as what it read, whatever the umask: files, their contexts and folders.
+func TestFolderToAnotherKeepsModes(t *testing.T) {
+	base := t.TempDir()
+	dir, out := filepath.Join(base, "keys"), filepath.Join(base, "moved")
+	writeFiles(t, dir, map[string]string{"s/t/a.dek": encoded("blob a"), "s/t/a.dek.context": "{}"})
+	modes := map[string]fs.FileMode{"s": fs.ModeDir | 0o777, "s/t": fs.ModeDir | 0o570, "s/t/a.dek": 0o600, "s/t/a.dek.context": 0o664}
+	for name, mode := range modes {
+		at := filepath.Join(dir, name)
+		if err := errors.Join(os.Chmod(at, mode), os.Chtimes(at, aPast, aPast.Add(time.Duration(len(name))*time.Hour))); err != nil {
+			t.Fatal(err)
+		}
+		if os.Geteuid() == 0 {
+			if err := os.Chown(at, 12345, 23456); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	t.Cleanup(func() { _ = os.Chmod(filepath.Join(dir, "s/t"), 0o700) }) // so that it can be deleted
+	modes["s/t"] |= 0o700                                                // else nobody could write there
+	cfg, _ := folderConfig(t, base, &marker{mirror{batch: 1}})
+	cfg.Medium = NewFolder(FolderConfig{Dir: dir, Glob: "*.dek", Out: out, Journal: cfg.Journal, Input: testHeader.Input})
+	if last, err := Run(t.Context(), cfg); err != nil || last.Counts != (Counts{Moved: 1}) {
+		t.Fatalf("%+v, %v", last, err)
+	}
+	for name, mode := range modes {
+		info, err := os.Stat(filepath.Join(out, name))
+		if err != nil || info.Mode() != mode {
+			t.Errorf("%s: %v, want %v, %v", name, info.Mode(), mode, err)
+		}
+		if s := info.Sys().(*syscall.Stat_t); os.Geteuid() == 0 && (s.Uid != 12345 || s.Gid != 23456) {
+			t.Errorf("%s: owner %d, group %d", name, s.Uid, s.Gid)
+		}
+		if want := aPast.Add(time.Duration(len(name)) * time.Hour); !info.IsDir() && !info.ModTime().Equal(want) {
+			t.Errorf("%s: %v, want %v", name, info.ModTime(), want)
+		}
+	}
+}
+
 // Folders that would be mixed up, and patterns that are none, are refused before anything is written.
 func TestFolderRefuses(t *testing.T) {
 	base := t.TempDir()
