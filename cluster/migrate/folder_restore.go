@@ -8,12 +8,25 @@ import (
 	"path"
 )
 
+// reserve opens the folder if it is not, and keeps others away from it until it is closed.
+func (f *Folder) reserve() error {
+	if err := f.openOnce(); err != nil {
+		return err
+	}
+	return f.keep()
+}
+
+func (f *Folder) openOnce() error {
+	if f.root != nil {
+		return nil
+	}
+	return f.Open()
+}
+
 // Restore puts Before back where After still is.
 func (f *Folder) Restore(ctx context.Context, changes []Change, dry bool) ([]Found, error) {
-	if f.root == nil {
-		if err := f.Open(); err != nil {
-			return nil, err
-		}
+	if err := f.openOnce(); err != nil {
+		return nil, err
 	}
 	found := make([]Found, len(changes))
 	for i, c := range changes {

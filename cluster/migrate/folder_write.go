@@ -50,7 +50,7 @@ func (f *Folder) Write(_ context.Context, rows []*Row, outcomes []Outcome) error
 
 // replace makes After of a file that is still Before. info says what else it is.
 func (f *Folder) replace(c Change, info fs.FileInfo) (*RowError, error) {
-	made, refused, err := writeBeside(f.root, c.Key, c.After, info, true)
+	made, refused, err := f.writeBeside(f.root, c.Key, c.After, info, true)
 	if refused != nil || err != nil {
 		return refused, err
 	}
@@ -97,7 +97,7 @@ func (f *Folder) writeOut(rows []*Row, outcomes []Outcome) error {
 
 // put writes a file of the output.
 func (f *Folder) put(at string, content []byte, like fs.FileInfo) error {
-	made, _, err := writeBeside(f.out, at, content, like, false)
+	made, _, err := f.writeBeside(f.out, at, content, like, false)
 	if err != nil {
 		return err
 	}
@@ -127,11 +127,9 @@ func (f *Folder) makeFolder(at string) error {
 }
 
 // writeBeside writes a file that is to take a name, on disk with mode, owner and time of change of another, and returns
-// the name that it has until then: the same one at each start, so that a kill leaves no heap of them. An owner that cannot
-// be given is refused where it has to be kept.
-func writeBeside(root *os.Root, name string, content []byte, like fs.FileInfo, keepOwner bool) (made string, refused *RowError, err error) {
-	sum := sha256.Sum256([]byte(path.Base(name)))
-	made = path.Join(path.Dir(name), newPrefix+hex.EncodeToString(sum[:8]))
+// the name that it has until then. An owner that cannot be given is refused where it has to be kept.
+func (f *Folder) writeBeside(root *os.Root, name string, content []byte, like fs.FileInfo, keepOwner bool) (made string, refused *RowError, err error) {
+	made = f.newName(name)
 	if err := root.Remove(made); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", nil, err
 	}
@@ -153,6 +151,13 @@ func writeBeside(root *os.Root, name string, content []byte, like fs.FileInfo, k
 		return "", refused, errors.Join(err, root.Remove(made))
 	}
 	return made, nil, nil
+}
+
+// newName is the name of a file until it takes another one. It is the same at each start of a run, so that a kill leaves no
+// heap of them, and another run over the folder has another.
+func (f *Folder) newName(name string) string {
+	sum := sha256.Sum256([]byte(f.run + "\x00" + path.Base(name)))
+	return path.Join(path.Dir(name), newPrefix+hex.EncodeToString(sum[:8]))
 }
 
 // beLike gives a file owner, group and mode of another.

@@ -25,6 +25,7 @@ type FolderConfig struct {
 	// Journal is the path of the run's journal, beside which a run in place keeps what it replaces. Input is what the
 	// journal's header calls the folder.
 	Journal, Input string
+	Shared         bool           // the run is of a shard: those of others may write to the same folder meanwhile
 	Context        crypto.Context // of files that have no file NAME.context beside them, with a JSON object
 	To             string         // the key that they are to be sealed under; empty: the mapping says
 }
@@ -38,11 +39,14 @@ const FaultFile = "File"
 // whatever else is no regular file, is a row that fails if the pattern matches it. A file gets its new blob by one rename
 // of a file that is on disk, with mode, owner, group and time of change as they were; one whose owner cannot be kept stays
 // as it is. One that does not hold any more what was read stays as well: only a writer in the moment between that look and
-// the rename is not seen. Other hard links keep the old blob, and extended attributes are not carried over.
+// the rename is not seen. Other hard links keep the old blob, and extended attributes are not carried over. The folder that
+// is written to is locked: no other run and no rollback of this machine gets to it meanwhile.
 type Folder struct {
 	cfg  FolderConfig
+	run  string // what tells its files from those of other runs
 	root *os.Root
 	out  *os.Root // nil in place
+	lock *os.File // of the folder that is written to
 	undo *Undo    // nil if not in place
 	walk *folderWalk
 	most int // bytes of a file that is read
@@ -69,7 +73,11 @@ type folderContext struct {
 
 // NewFolder makes the medium; it looks at nothing yet.
 func NewFolder(cfg FolderConfig) *Folder {
-	return &Folder{cfg: cfg, most: maxFile, dirty: map[string]bool{}}
+	run, err := filepath.Abs(cfg.Journal)
+	if err != nil { // nobody knows where this is
+		run = cfg.Journal
+	}
+	return &Folder{cfg: cfg, run: run, most: maxFile, dirty: map[string]bool{}}
 }
 
 // Open opens the folder to read its rows, without a run.
@@ -95,12 +103,28 @@ func (f *Folder) Begin(_ context.Context, h History) error {
 	if f.cfg.Out != "" {
 		return f.openOut(h)
 	}
-	var err error
+	err := f.keep()
+	if err != nil {
+		return err
+	}
 	if h.Begun {
 		f.undo, err = OpenUndo(UndoPath(f.cfg.Journal), f.cfg.Input, last.Output)
 	} else {
 		f.undo, err = CreateUndo(UndoPath(f.cfg.Journal), f.cfg.Input)
 	}
+	return err
+}
+
+// keep keeps others away from the folder that is written to, until it is closed.
+func (f *Folder) keep() (err error) {
+	if f.lock != nil {
+		return nil
+	}
+	root := f.root
+	if f.out != nil {
+		root = f.out
+	}
+	f.lock, err = lockFolder(root, f.cfg.Shared)
 	return err
 }
 
@@ -117,7 +141,10 @@ func (f *Folder) openOut(h History) (err error) {
 			return err
 		}
 	}
-	if f.out, err = os.OpenRoot(f.cfg.Out); err != nil || h.Begun {
+	if f.out, err = os.OpenRoot(f.cfg.Out); err != nil {
+		return err
+	}
+	if err := f.keep(); err != nil || h.Begun {
 		return err
 	}
 	folder, err := f.out.Open(".")
@@ -299,6 +326,9 @@ func (f *Folder) Close() error {
 	}
 	if f.undo != nil {
 		errs = append(errs, f.undo.Close())
+	}
+	if f.lock != nil {
+		errs = append(errs, f.lock.Close())
 	}
 	return errors.Join(errs...)
 }

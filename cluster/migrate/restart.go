@@ -10,7 +10,7 @@ import (
 
 // SetAside gives the files of a run that was begun other names, for one that begins again: NAME becomes NAME.N, with the
 // lowest N that none of them has yet. Files are the journal, what is beside it, and the output if it is one. It returns
-// the new names, none if there was nothing. Errors: [ErrInUse], and what the disk says.
+// the new names, none if there was nothing. Errors: [ErrInUse], [ErrFolderInUse], and what the disk says.
 func SetAside(journal, output string) (names []string, err error) {
 	journal = filepath.Clean(journal)
 	if output != "" { // NAME/ of a folder is NAME
@@ -21,6 +21,11 @@ func SetAside(journal, output string) (names []string, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
+	release, err := lockIfFolder(output)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, release()) }()
 	for n := 1; ; n++ {
 		aside := fmt.Sprintf("%s.%d", journal, n)
 		moves := [][2]string{{journal, aside}, {UndoPath(journal), UndoPath(aside)}}
@@ -35,6 +40,23 @@ func SetAside(journal, output string) (names []string, err error) {
 			return rename(moves)
 		}
 	}
+}
+
+// lockIfFolder keeps an output for this process if it is a folder: a run with another journal may write there.
+func lockIfFolder(output string) (unlock func() error, err error) {
+	unlock = func() error { return nil }
+	if info, err := os.Stat(output); err != nil || !info.IsDir() { // whatever is wrong, renaming it says so
+		return unlock, nil
+	}
+	root, err := os.OpenRoot(output)
+	if err != nil {
+		return nil, err
+	}
+	folder, err := lockFolder(root, false)
+	if err = errors.Join(err, root.Close()); err != nil {
+		return nil, err
+	}
+	return folder.Close, nil
 }
 
 // lockIfThere keeps a journal for this process.

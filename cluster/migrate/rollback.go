@@ -37,6 +37,9 @@ type Restorer interface {
 	Restore(ctx context.Context, changes []Change, dry bool) ([]Found, error)
 }
 
+// reserver is a place that no run and no other rollback may change meanwhile.
+type reserver interface{ reserve() error }
+
 // Rollback is what came of taking a run back.
 type Rollback struct {
 	Changes  int64 `json:"changes"`   // in the undo file
@@ -52,8 +55,9 @@ const restoreBatch = 500
 
 // RollBack puts back what a run has replaced, as its undo file says, whether the run is done or not. The run cannot go on
 // afterwards. It may be ended at any moment and started again. With dry nothing is changed. Memory grows with the rows that
-// others have changed, and with nothing else. Errors: [ErrInUse] while the run goes on, [ErrUndoDamaged] if the file has no
-// header, [ErrOtherRun], the restorer's, the disk's. Progress, if not nil, is called now and then.
+// others have changed, and with nothing else. Errors: [ErrInUse] while the run goes on, [ErrFolderInUse] while another one
+// goes on over the same folder, [ErrUndoDamaged] if the file has no header, [ErrOtherRun], the restorer's, the disk's.
+// Progress, if not nil, is called now and then.
 func RollBack(ctx context.Context, path, input string, to Restorer, dry bool, progress func(Rollback)) (*Rollback, error) {
 	r, header, err := ReadUndo(path)
 	if err != nil {
@@ -64,6 +68,11 @@ func RollBack(ctx context.Context, path, input string, to Restorer, dry bool, pr
 		return nil, fmt.Errorf("%w: %s is of a run over %q, not %q", ErrOtherRun, path, header.Input, input)
 	}
 	if !dry {
+		if place, ok := to.(reserver); ok { // first: a rollback that is refused here was none
+			if err := place.reserve(); err != nil {
+				return nil, err
+			}
+		}
 		release, err := beginRollback(path)
 		if err != nil {
 			return nil, err

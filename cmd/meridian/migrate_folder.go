@@ -159,11 +159,12 @@ func (f *migrateRun) checkFolder() error {
 }
 
 // folderMedium is the folder of a run.
-func (f *migrateRun) folderMedium() (migrate.Medium, error) {
+func (f *migrateRun) folderMedium(shard migrate.Shard) (migrate.Medium, error) {
 	cfg, err := f.folder.config(f.out, f.journal)
 	if err != nil {
 		return nil, err
 	}
+	cfg.Shared = shard.Count > 1
 	return migrate.NewFolder(cfg), nil
 }
 

@@ -25,8 +25,9 @@ func runHeader(journal string) (migrate.Header, error) {
 func ofFolder(h migrate.Header) bool { return h.Options[globOption] != "" }
 
 // folderOfRun opens the folder that a run has changed in place.
-func folderOfRun(h migrate.Header) (*migrate.Folder, error) {
-	folder, err := openFolder(migrate.FolderConfig{Dir: h.Input, Glob: h.Options[globOption]})
+func folderOfRun(h migrate.Header, journal string) (*migrate.Folder, error) {
+	shard, _ := migrate.ParseShard(h.Options[shardOption]) // none is all of it
+	folder, err := openFolder(migrate.FolderConfig{Dir: h.Input, Glob: h.Options[globOption], Journal: journal, Shared: shard.Count > 1})
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &exitError{exitNotFound, fmt.Errorf("%w: the journal names the folder as it was given to the run, so start this where that was started", err)}
 	}

@@ -96,7 +96,7 @@ func (f *rollbackFlags) restorer(ctx context.Context, h migrate.Header) (to migr
 	case !ofFolder(h):
 		return nil, nil, usageError("this run gave its rows to a program (%s): what that has replaced it alone can put back", h.Input)
 	}
-	folder, err := folderOfRun(h)
+	folder, err := folderOfRun(h, f.journal)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -120,6 +120,8 @@ func rollbackProgress(p *printer) func(migrate.Rollback) {
 // rollbackError says how far a rollback came that is not done.
 func rollbackError(r *migrate.Rollback, err error) error {
 	switch {
+	case errors.Is(err, migrate.ErrFolderInUse):
+		return usageError("%w", err)
 	case r == nil, errors.Is(err, migrate.ErrInUse), errors.Is(err, migrate.ErrOtherRun):
 		return err
 	case errors.Is(err, context.Canceled):

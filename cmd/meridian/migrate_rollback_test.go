@@ -1,7 +1,12 @@
 package main
 
 import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"meridian/cluster/migrate"
@@ -39,4 +44,35 @@ func TestWhatARollbackPutsBack(t *testing.T) {
 	if _, _, err := f.restorer(t.Context(), migrate.Header{Input: t.TempDir() + "/none", Options: folder}); exitOf(err) != exitNotFound {
 		t.Errorf("a folder that is gone: %v", err)
 	}
+}
+
+// Who comes to a folder that another run has is told so as one who has mistaken a command line.
+func TestFolderInUse(t *testing.T) {
+	inUse := fmt.Errorf("keys: %w", migrate.ErrFolderInUse)
+	p := &printer{out: io.Discard, err: io.Discard}
+	for what, err := range map[string]error{
+		"a run":                   (&migrateRun{}).report(p, migrate.WayNative, migrate.Checkpoint{}, inUse),
+		"a rollback":              rollbackError(nil, inUse),
+		"a run that begins again": restartInUse(t, p),
+	} {
+		if exitOf(err) != exitUsage || !strings.Contains(err.Error(), "start again when it has ended") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+// restartInUse begins again where the folder of the output is locked.
+func restartInUse(t *testing.T, p *printer) error {
+	t.Helper()
+	out := t.TempDir()
+	folder, err := os.Open(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer folder.Close()
+	if err := syscall.Flock(int(folder.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	f := &migrateRun{out: out, restart: true, journal: filepath.Join(t.TempDir(), "journal")}
+	return f.setAside(p)
 }

@@ -183,7 +183,7 @@ func (f *migrateRun) run(c *cobra.Command, path string) error {
 	case f.program.given():
 		cfg.Medium = migrate.NewExec(f.program.command, f.columns, c.ErrOrStderr())
 	case f.folder.given():
-		if cfg.Medium, err = f.folderMedium(); err != nil {
+		if cfg.Medium, err = f.folderMedium(cfg.Shard); err != nil {
 			return err
 		}
 	default:
@@ -296,6 +296,9 @@ func (f *migrateRun) setAside(p *printer) error {
 		return nil
 	}
 	names, err := migrate.SetAside(f.journalPath(), f.out)
+	if errors.Is(err, migrate.ErrFolderInUse) {
+		return usageError("--restart: %w", err)
+	}
 	if err != nil {
 		return failAfter(err, "--restart: ")
 	}
@@ -316,11 +319,14 @@ func (f *migrateRun) journalPath() string {
 	return f.out + ".journal"
 }
 
+// shardOption is the option of a journal's header that tells of a shard.
+const shardOption = "shard"
+
 // header is what makes this run the one that it is.
 func (f *migrateRun) header(input string, way *openedWay) migrate.Header {
 	options := maps.Clone(way.options)
 	options["format"], options["compression"] = f.formatOf(input), f.compression
-	options["shard"], options["compared ids"] = f.shard, strconv.FormatInt(f.ids, 10)
+	options[shardOption], options["compared ids"] = f.shard, strconv.FormatInt(f.ids, 10)
 	if f.folder.given() {
 		maps.Copy(options, f.folder.options())
 	}
@@ -338,7 +344,7 @@ func (f *migrateRun) report(p *printer, way string, last migrate.Checkpoint, run
 		switch {
 		case errors.Is(runErr, migrate.ErrStopped), errors.Is(runErr, context.Canceled):
 			return &exitError{exitInterrupted, fmt.Errorf("stopped after %s rows; %s", grouped(uint64(last.Rows)), f.goesOn())}
-		case errors.Is(runErr, migrate.ErrOtherRun), errors.Is(runErr, migrate.ErrInputChanged), errors.Is(runErr, os.ErrExist), errors.Is(runErr, migrate.ErrHeader), errors.Is(runErr, migrate.ErrNoContexts):
+		case errors.Is(runErr, migrate.ErrOtherRun), errors.Is(runErr, migrate.ErrInputChanged), errors.Is(runErr, os.ErrExist), errors.Is(runErr, migrate.ErrHeader), errors.Is(runErr, migrate.ErrNoContexts), errors.Is(runErr, migrate.ErrFolderInUse):
 			return usageError("%w", runErr)
 		case errors.Is(runErr, migrate.ErrTooManyFailures):
 			err = &exitError{exitFailedRows, runErr}

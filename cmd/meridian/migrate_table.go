@@ -154,7 +154,7 @@ func tableError(err error) error {
 func (f *migrateRun) tableHeader(name string, way *openedWay) migrate.Header {
 	options := maps.Clone(way.options)
 	maps.Copy(options, f.table.options())
-	options["shard"] = f.shard
+	options[shardOption] = f.shard
 	return migrate.Header{Way: way.name, From: f.sides.from, To: f.sides.to, Input: name, Options: options}
 }
 
