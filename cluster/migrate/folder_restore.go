@@ -48,11 +48,16 @@ func (f *Folder) restore(c Change, dry bool) (Found, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return FoundNone, nil
 	}
+	if err != nil && denied(err) {
+		return FoundRefused, nil
+	}
 	if err != nil {
 		return "", err
 	}
 	content, refused := readSmall(f.root, c.Key, info, maxReplaced)
 	switch {
+	case refused != nil && refused.Code == FaultFile && info.Mode().IsRegular(): // nobody has changed what it is
+		return FoundRefused, nil
 	case refused != nil:
 		return FoundOther, nil
 	case bytes.Equal(content, c.Before):

@@ -55,7 +55,8 @@ func newFolderWalk(root *os.Root, glob, after string) *folderWalk {
 	return w
 }
 
-// next returns the next file that the pattern matches, whatever it is; [io.EOF] after the last.
+// next returns the next file that the pattern matches, whatever it is; [io.EOF] after the last. With a [*RowError] it returns
+// a folder that this user may not read, and goes on behind it.
 func (w *folderWalk) next() (string, fs.FileInfo, error) {
 	for len(w.stack) > 0 {
 		level := &w.stack[len(w.stack)-1]
@@ -65,7 +66,7 @@ func (w *folderWalk) next() (string, fs.FileInfo, error) {
 				continue
 			}
 			if err := w.load(level); err != nil {
-				return "", nil, err
+				return w.leave(err)
 			}
 			continue
 		}
@@ -76,7 +77,7 @@ func (w *folderWalk) next() (string, fs.FileInfo, error) {
 		switch {
 		case errors.Is(err, fs.ErrNotExist): // somebody took it away
 		case err != nil:
-			return "", nil, err
+			return w.leave(err)
 		case info.IsDir():
 			w.stack = append(w.stack, folderLevel{path: at})
 		case w.matches(at):
@@ -84,6 +85,23 @@ func (w *folderWalk) next() (string, fs.FileInfo, error) {
 		}
 	}
 	return "", nil, io.EOF
+}
+
+// leave leaves the folder that it is in if what is wrong is that this user may not read it, or may see no more than names.
+// Without the first folder there is nothing to go on with.
+func (w *folderWalk) leave(err error) (string, fs.FileInfo, error) {
+	last := len(w.stack) - 1
+	if last == 0 || !denied(err) {
+		return "", nil, err
+	}
+	at := w.stack[last].path
+	w.stack = w.stack[:last]
+	return at, nil, fault(FaultFile, "the folder cannot be read: %v", err)
+}
+
+// denied says that it is not the disk that is broken: this user may not do that.
+func denied(err error) bool {
+	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)
 }
 
 // matches says that a file is meant.

@@ -50,6 +50,14 @@ func (f *Folder) Write(_ context.Context, rows []*Row, outcomes []Outcome) error
 
 // replace makes After of a file that is still Before. info says what else it is.
 func (f *Folder) replace(c Change, info fs.FileInfo) (*RowError, error) {
+	refused, err := f.tryReplace(c, info)
+	if err != nil && denied(err) {
+		return fault(FaultFile, "it cannot be replaced: %v", err), nil
+	}
+	return refused, err
+}
+
+func (f *Folder) tryReplace(c Change, info fs.FileInfo) (*RowError, error) {
 	made, refused, err := f.writeBeside(f.root, c.Key, c.After, info, true)
 	if refused != nil || err != nil {
 		return refused, err
@@ -65,7 +73,7 @@ func (f *Folder) replace(c Change, info fs.FileInfo) (*RowError, error) {
 		return fault(FaultChanged, "another writer changed it meanwhile; that stays"), f.root.Remove(made)
 	}
 	if err := f.root.Rename(made, c.Key); err != nil {
-		return nil, err
+		return nil, errors.Join(err, f.root.Remove(made))
 	}
 	f.dirty[path.Dir(c.Key)] = true
 	return nil, nil

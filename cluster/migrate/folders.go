@@ -187,13 +187,14 @@ func apart(dir, out string) error {
 	return nil
 }
 
-// Next returns the next file.
+// Next returns the next file, or a folder that cannot be read.
 func (f *Folder) Next(ctx context.Context) (*Row, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	at, info, err := f.walk.next()
-	if err != nil {
+	var unread *RowError
+	if err != nil && !errors.As(err, &unread) {
 		return nil, err
 	}
 	f.number++
@@ -202,6 +203,10 @@ func (f *Folder) Next(ctx context.Context) (*Row, error) {
 	row := &Row{Number: f.number, ID: at, Context: f.cfg.Context, To: f.cfg.To, carried: file}
 	if !utf8.ValidString(at) {
 		row.setFault(fault(FaultFile, "its name is not UTF-8"))
+		return row, nil
+	}
+	if unread != nil {
+		row.setFault(unread)
 		return row, nil
 	}
 	if row.Fault = f.read(row, file); row.Fault == nil {

@@ -26,7 +26,7 @@ const (
 	FoundBefore Found = "before" // what was there before the change
 	FoundOther  Found = "other"  // something else, which stays
 	FoundNone   Found = "none"   // nothing: the row is gone
-	// FoundRefused: what the change put there, and it cannot be taken back now.
+	// FoundRefused: what the change put there, and it cannot be taken back now; or it cannot even be looked at.
 	FoundRefused Found = "refused"
 )
 
@@ -121,7 +121,7 @@ func (l leftRow) failure(key string) Failure {
 	case FoundNone:
 		f.Reason = "another writer has deleted it since"
 	case FoundRefused:
-		f.Code, f.Reason = FaultRefused, "it is locked, or what was there before is refused; it can be tried again"
+		f.Code, f.Reason = FaultRefused, "it is locked, may not be read or written, or what was there before is refused; it can be tried again"
 	}
 	return f
 }
