@@ -179,6 +179,10 @@ func checkFolderRollback(t *testing.T, base string, before map[string]string) {
 			t.Errorf("rollback %d: %+v, want %+v", i, r, want)
 		}
 	}
+	cfg, _ := folderConfig(t, base, &marker{})
+	if last, err := Run(t.Context(), cfg); !errors.Is(err, ErrRolledBack) || last.Done { // it was done before
+		t.Errorf("%+v, %v", last, err)
+	}
 	after := readFiles(t, base)
 	for name, was := range before {
 		if name != "keys/raw.dek" && after[name] != was {

@@ -25,14 +25,16 @@ type Report struct {
 	To      string            `json:"to"`
 	Options map[string]string `json:"options"`
 	// Plaintext says whether data keys were in clear outside of both regions, in the memory of the mover.
-	Plaintext bool      `json:"plaintext_outside"`
-	Done      bool      `json:"done"`
-	Rows      int64     `json:"rows"`
-	Counts    Counts    `json:"counts"`
-	Began     time.Time `json:"began,omitzero"` // the first start
-	Ended     time.Time `json:"ended,omitzero"` // the last checkpoint
-	Starts    []Start   `json:"starts"`
-	Traffic   []Traffic `json:"traffic"` // over all starts
+	Plaintext bool `json:"plaintext_outside"`
+	Done      bool `json:"done"`
+	// RolledBack says that old blobs were put back since, all or some of them.
+	RolledBack bool      `json:"rolled_back"`
+	Rows       int64     `json:"rows"`
+	Counts     Counts    `json:"counts"`
+	Began      time.Time `json:"began,omitzero"` // the first start
+	Ended      time.Time `json:"ended,omitzero"` // the last checkpoint
+	Starts     []Start   `json:"starts"`
+	Traffic    []Traffic `json:"traffic"` // over all starts
 
 	Sources []KeyCount   `json:"sources"` // rows by the version of a key that they were sealed under
 	Targets []KeyCount   `json:"targets"` // rows that were moved, by the one that they are sealed under now
@@ -94,12 +96,31 @@ func NewReport(ctx context.Context, journal string, header Header, h History, fa
 		}
 	}
 	var err error
+	if r.RolledBack, err = RolledBack(journal, header, h); err != nil {
+		return r, err
+	}
 	output := header.Output
 	if output == "" { // rows were replaced where they are; what they were is beside the journal
 		r.InPlace, output = true, UndoPath(journal)
 	}
 	r.Output, err = digestOutput(ctx, output, last)
+	if r.RolledBack && r.Output.Bytes > last.Output {
+		r.Output.Problem = "" // each rollback has added a line
+	}
 	return r, err
+}
+
+// State says in words how a run stands.
+func State(done, rolledBack bool) string {
+	switch {
+	case rolledBack && done:
+		return "done, and taken back by a rollback"
+	case rolledBack:
+		return "not done, and taken back by a rollback"
+	case done:
+		return "done"
+	}
+	return "not done: the same command goes on"
 }
 
 // keyCounts adds groups up by one of their keys.

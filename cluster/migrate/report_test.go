@@ -101,3 +101,41 @@ func TestReportOfPlaintext(t *testing.T) {
 		t.Errorf("%s, %v", page.String(), err)
 	}
 }
+
+// A report of a run that was taken back says so.
+func TestReportOfARollback(t *testing.T) {
+	base := t.TempDir()
+	writeFiles(t, filepath.Join(base, "keys"), map[string]string{"a.dek": encoded("blob a")})
+	cfg, _ := folderConfig(t, base, &marker{})
+	cfg.Header.Output = ""
+	if _, err := Run(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	check := func(back bool, state string) {
+		t.Helper()
+		header, h, err := ReadJournal(cfg.Journal)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := NewReport(t.Context(), cfg.Journal, header, h, 10)
+		if err != nil || r.RolledBack != back || r.Output.Problem != "" || r.Output.Digest == "" {
+			t.Errorf("%+v, %v", r, err)
+		}
+		var page strings.Builder
+		if err := r.Markdown(&page); err != nil || !strings.Contains(page.String(), "| state | "+state+" |") {
+			t.Errorf("%s, %v", page.String(), err)
+		}
+		if text, err := json.Marshal(r); err != nil || !strings.Contains(string(text), fmt.Sprintf(`"rolled_back":%v`, back)) {
+			t.Errorf("%s, %v", text, err)
+		}
+	}
+	check(false, "done")
+	_, f := folderConfig(t, base, nil)
+	if _, err := RollBack(t.Context(), UndoPath(cfg.Journal), cfg.Header.Input, f, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	check(true, "done, and taken back by a rollback")
+}

@@ -47,10 +47,6 @@ func (r Report) Markdown(w io.Writer) error {
 
 // facts are what the first table says.
 func (r Report) facts() [][]string {
-	state := "done"
-	if !r.Done {
-		state = "not done: the same command goes on"
-	}
 	outside := "no: data keys left a region only encrypted for the other one"
 	if r.Plaintext {
 		outside = "yes: data keys were in clear in the memory of the mover"
@@ -60,7 +56,7 @@ func (r Report) facts() [][]string {
 		output = "replaced in place, undo file"
 	}
 	return [][]string{
-		{"state", state}, {"way", r.Way}, {"plaintext outside", outside},
+		{"state", State(r.Done, r.RolledBack)}, {"way", r.Way}, {"plaintext outside", outside},
 		{"rows", count(r.Rows)}, {"moved", count(r.Counts.Moved)}, {"kept", count(r.Counts.Kept)}, {"skipped", count(r.Counts.Skipped)}, {"failed", count(r.Counts.Failed)},
 		{"began", clock(r.Began)}, {"ended", clock(r.Ended)}, {"input", r.Input.fact()}, {output, r.Output.fact()},
 	}

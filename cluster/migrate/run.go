@@ -64,8 +64,8 @@ var (
 
 // Run moves every row of the medium, or goes on where an earlier run of the same kind ended. It returns the last
 // checkpoint, with an error if the run is not done. When ctx ends it finishes the batches under way first. Errors:
-// [ErrStopped], [ErrTooManyFailures], [ErrNoContexts], [ErrInputChanged], [ErrOtherRun], [ErrJournalDamaged], the way's,
-// the medium's, the disk's.
+// [ErrStopped], [ErrTooManyFailures], [ErrNoContexts], [ErrInputChanged], [ErrOtherRun], [ErrRolledBack],
+// [ErrJournalDamaged], the way's, the medium's, the disk's.
 func Run(ctx context.Context, cfg Config) (last Checkpoint, err error) {
 	defer func() { err = errors.Join(err, cfg.Medium.Close()) }()
 	if _, keeps := cfg.Medium.(contextKeeper); !keeps && len(cfg.Rules.Contexts) > 0 {
@@ -116,13 +116,22 @@ func (r *run) open(ctx context.Context) (err error) {
 		return err
 	}
 	if r.last = history.Last(); r.last.Done {
-		return r.journal.Close()
+		return errors.Join(r.stillDone(history), r.journal.Close())
 	}
 	if err := r.cfg.Medium.Begin(ctx, history); err != nil {
 		return errors.Join(err, r.journal.Close())
 	}
 	r.at = r.last
 	return r.start()
+}
+
+// stillDone refuses a run that was done and then taken back: its rows are not moved.
+func (r *run) stillDone(h History) error {
+	back, err := RolledBack(r.cfg.Journal, r.cfg.Header, h)
+	if back {
+		r.last.Done, err = false, errors.Join(ErrRolledBack, err)
+	}
+	return err
 }
 
 // create begins a run. The medium comes first, so that a journal always has its output.

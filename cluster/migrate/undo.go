@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"os"
 	"unicode/utf8"
@@ -62,7 +63,7 @@ var (
 	// ErrUndoDamaged says that a file of changes holds what no run has written.
 	ErrUndoDamaged = errors.New("the undo file is damaged")
 	// ErrRolledBack says that changes of a run were taken back, so that it cannot go on.
-	ErrRolledBack = errors.New("this run was rolled back; a new one, with another journal, moves the rows again")
+	ErrRolledBack = errors.New("this run was rolled back; a new one, with another journal or --restart, moves the rows again")
 )
 
 // UndoPath is where a run keeps its changes: beside its journal.
@@ -238,6 +239,33 @@ func (u *Undo) Size() int64 { return u.synced }
 
 // Close closes the file. What was not synced is not in it.
 func (u *Undo) Close() error { return u.file.Close() }
+
+// RolledBack says whether changes of a run were taken back, all or some of them. A run that changes nothing in its input has
+// no undo file, and never was.
+func RolledBack(journal string, run Header, h History) (bool, error) {
+	r, header, err := ReadUndo(UndoPath(journal))
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, ErrUndoDamaged): // without a header nothing can be taken back
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	defer r.Close()
+	if header.Input != run.Input { // it is of another run
+		return false, nil
+	}
+	info, err := r.file.Stat()
+	if covered := h.Last().Output; err == nil && covered > r.used && covered <= info.Size() {
+		err = r.seek(covered) // a rollback is behind all changes
+	}
+	for err == nil || errors.Is(err, ErrUndoDamaged) {
+		_, err = r.Next()
+	}
+	if err == io.EOF {
+		err = nil
+	}
+	return r.back, err
+}
 
 // UndoReader reads the changes of a run, in the order in which they were made. Another process may be writing them.
 type UndoReader struct {

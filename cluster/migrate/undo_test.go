@@ -231,6 +231,58 @@ func TestUndoOfAnotherRun(t *testing.T) {
 	}
 }
 
+// Whether a run was rolled back is known however much of its changes the journal covers, and whatever is damaged.
+func TestRolledBack(t *testing.T) {
+	run := Header{Input: "table"}
+	is := func(path string, run Header, covered int64) bool {
+		t.Helper()
+		back, err := RolledBack(strings.TrimSuffix(path, ".undo"), run, History{Checkpoints: []Checkpoint{{Output: covered, Done: true}}})
+		if err != nil {
+			t.Error(err)
+		}
+		return back
+	}
+	written, ends := writeUndo(t, 3)
+	path := UndoPath(filepath.Join(t.TempDir(), "journal"))
+	if is(path, run, ends[3]) {
+		t.Error("a run without an undo file")
+	}
+	if err := os.Rename(written, path); err != nil {
+		t.Fatal(err)
+	}
+	for _, covered := range []int64{0, ends[1], ends[3], ends[3] + 1} {
+		if is(path, run, covered) {
+			t.Errorf("before it, %d bytes are covered", covered)
+		}
+	}
+	if release, err := beginRollback(path); err != nil {
+		t.Fatal(err)
+	} else {
+		release()
+	}
+	for _, covered := range []int64{0, ends[1], ends[3], ends[3] + 1000} {
+		if !is(path, run, covered) {
+			t.Errorf("behind it, %d bytes are covered", covered)
+		}
+	}
+	if is(path, Header{Input: "another"}, 0) {
+		t.Error("another run")
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range []int64{ends[1] + 10, 10} { // in a change, and in the header: then no rollback could have begun
+		text[at]++
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if is(path, run, 0) != (at != 10) {
+			t.Errorf("damage at %d", at)
+		}
+	}
+}
+
 // Keys that JSON cannot hold and lines that are too long are refused, and leave the file as it was.
 func TestUndoLimits(t *testing.T) {
 	path, ends := writeUndo(t, 0)

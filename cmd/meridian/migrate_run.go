@@ -59,6 +59,8 @@ type migrateView struct {
 	// Checkpoint is the time of the last one; what was written before it is safe.
 	Checkpoint string `json:"checkpoint,omitempty"`
 	Others     int64  `json:"others,omitempty"` // rows of other shards
+	// RolledBack says that old ciphertexts were put back since, all or some of them.
+	RolledBack bool `json:"rolled_back"`
 	// Failures name the rows that were not moved, the first 10,000.
 	Failures []migrate.Failure `json:"failures,omitempty"`
 }
@@ -344,7 +346,7 @@ func (f *migrateRun) report(p *printer, way string, last migrate.Checkpoint, run
 		switch {
 		case errors.Is(runErr, migrate.ErrStopped), errors.Is(runErr, context.Canceled):
 			return &exitError{exitInterrupted, fmt.Errorf("stopped after %s rows; %s", grouped(uint64(last.Rows)), f.goesOn())}
-		case errors.Is(runErr, migrate.ErrOtherRun), errors.Is(runErr, migrate.ErrInputChanged), errors.Is(runErr, os.ErrExist), errors.Is(runErr, migrate.ErrHeader), errors.Is(runErr, migrate.ErrNoContexts), errors.Is(runErr, migrate.ErrFolderInUse):
+		case errors.Is(runErr, migrate.ErrOtherRun), errors.Is(runErr, migrate.ErrInputChanged), errors.Is(runErr, os.ErrExist), errors.Is(runErr, migrate.ErrHeader), errors.Is(runErr, migrate.ErrNoContexts), errors.Is(runErr, migrate.ErrFolderInUse), errors.Is(runErr, migrate.ErrRolledBack):
 			return usageError("%w", runErr)
 		case errors.Is(runErr, migrate.ErrTooManyFailures):
 			err = &exitError{exitFailedRows, runErr}
@@ -401,10 +403,6 @@ func viewOf(journal string, header migrate.Header, last migrate.Checkpoint, hist
 const shownFailures = 20
 
 func (v migrateView) table(w io.Writer) {
-	state := "done"
-	if !v.Done {
-		state = "not done: the same command goes on"
-	}
 	fmt.Fprintf(w, "rows %s: moved %s, kept %s, ", grouped(uint64(v.Rows)), grouped(uint64(v.Moved)), grouped(uint64(v.Kept)))
 	if v.Skipped > 0 {
 		fmt.Fprintf(w, "skipped %s, ", grouped(uint64(v.Skipped)))
@@ -416,7 +414,7 @@ func (v migrateView) table(w io.Writer) {
 	if v.Others > 0 {
 		fmt.Fprintf(w, ", of other shards %s", grouped(uint64(v.Others)))
 	}
-	fmt.Fprintf(w, "; %s\n", state)
+	fmt.Fprintf(w, "; %s\n", migrate.State(v.Done, v.RolledBack))
 	for _, failure := range v.Failures[:min(len(v.Failures), shownFailures)] {
 		fmt.Fprintln(w, failureLine(failure))
 	}

@@ -4,6 +4,8 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
+
+	"meridian/cluster/migrate"
 )
 
 func newMigrateStatusCommand() *cobra.Command {
@@ -21,6 +23,9 @@ func newMigrateStatusCommand() *cobra.Command {
 				return err
 			}
 			v := viewOf(args[0], header, history.Last(), history)
+			if v.RolledBack, err = migrate.RolledBack(args[0], header, history); err != nil {
+				return err
+			}
 			return output.printer(c).value(v, func(w io.Writer) { v.table(w) })
 		},
 	}
