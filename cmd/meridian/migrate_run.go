@@ -180,7 +180,7 @@ func (f *migrateRun) run(c *cobra.Command, path string) error {
 	}
 	switch {
 	case rows != nil:
-		cfg.Header = f.tableHeader(rows.Name(), way)
+		cfg.Header = f.tableHeader(rows.Name(), rows.KeyOrder(), way)
 		cfg.Medium = rows.Medium(way, way.rules, rows.Name(), migrate.UndoPath(f.journal))
 	case f.program.given():
 		cfg.Medium = migrate.NewExec(f.program.command, f.columns, c.ErrOrStderr())

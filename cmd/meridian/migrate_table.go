@@ -151,10 +151,10 @@ func tableError(err error) error {
 }
 
 // tableHeader is what makes a run over a table the one that it is.
-func (f *migrateRun) tableHeader(name string, way *openedWay) migrate.Header {
+func (f *migrateRun) tableHeader(name, order string, way *openedWay) migrate.Header {
 	options := maps.Clone(way.options)
 	maps.Copy(options, f.table.options())
-	options[shardOption] = f.shard
+	options["order of keys"], options[shardOption] = order, f.shard
 	return migrate.Header{Way: way.name, From: f.sides.from, To: f.sides.to, Input: name, Options: options}
 }
 

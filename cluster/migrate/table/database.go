@@ -62,7 +62,8 @@ const (
 type layout struct {
 	name     string // quoted, with its schema
 	keyKind  kind
-	blobKind kind  // kindText: in Base64; kindBytes: as it is
-	most     int64 // characters or bytes that fit the blob's column; 0: enough
-	rows     int64 // about so many; -1: nobody knows
+	order    string // what decides about the order of keys: kind, and collation of a text
+	blobKind kind   // kindText: in Base64; kindBytes: as it is
+	most     int64  // characters or bytes that fit the blob's column; 0: enough
+	rows     int64  // about so many; -1: nobody knows
 }

@@ -48,6 +48,7 @@ type mySQLColumn struct {
 	kind      string // data type
 	whole     string // with its attributes
 	nullable  bool
+	collation string
 	most      int64 // characters, or bytes of a binary one
 	generated bool
 }
@@ -99,7 +100,7 @@ WHERE table_schema = ? AND table_name = ? ORDER BY CAST(table_schema AS BINARY) 
 
 func (i *mySQLInspection) columns(ctx context.Context) (map[string]mySQLColumn, error) {
 	rows, err := i.db.QueryContext(ctx, `
-SELECT column_name, data_type, column_type, is_nullable = 'YES', COALESCE(character_maximum_length, 0),
+SELECT column_name, data_type, column_type, is_nullable = 'YES', COALESCE(collation_name, ''), COALESCE(character_maximum_length, 0),
 	COALESCE(generation_expression, '') <> '' FROM information_schema.columns WHERE table_schema = ? AND table_name = ?`, i.schema, i.name)
 	if err != nil {
 		return nil, err
@@ -108,7 +109,7 @@ SELECT column_name, data_type, column_type, is_nullable = 'YES', COALESCE(charac
 	for rows.Next() {
 		var name string
 		var c mySQLColumn
-		if err := rows.Scan(&name, &c.kind, &c.whole, &c.nullable, &c.most, &c.generated); err != nil {
+		if err := rows.Scan(&name, &c.kind, &c.whole, &c.nullable, &c.collation, &c.most, &c.generated); err != nil {
 			return nil, errors.Join(err, rows.Close())
 		}
 		c.kind = strings.ToLower(c.kind)
@@ -121,15 +122,16 @@ SELECT column_name, data_type, column_type, is_nullable = 'YES', COALESCE(charac
 func (i *mySQLInspection) checkKey(ctx context.Context, key mySQLColumn) error {
 	switch key.kind {
 	case "tinyint", "smallint", "mediumint", "int", "bigint":
+		i.layout.order = "integer"
 		if i.layout.keyKind = kindInteger; strings.Contains(key.whole, "unsigned") {
 			i.layout.keyKind = kindUnsigned
 		}
 	case "uuid":
-		i.layout.keyKind = kindUUID
+		i.layout.keyKind, i.layout.order = kindUUID, key.whole // MariaDB has had two orders of them
 	case "char", "varchar":
-		i.layout.keyKind = kindText
+		i.layout.keyKind, i.layout.order = kindText, "text in collation "+key.collation
 	case "binary", "varbinary":
-		i.layout.keyKind = kindBytes
+		i.layout.keyKind, i.layout.order = kindBytes, "bytes"
 	default:
 		return fmt.Errorf("%w: the key column %q is of type %s; want an integer, uuid, char, varchar, binary or varbinary", ErrUnfit, i.spec.Key, key.kind)
 	}

@@ -35,6 +35,7 @@ type postgresInspection struct {
 	table     uint32 // oid
 	keyType   string // of SQL
 	collation string // of the unique index, quoted
+	ordering  uint32 // oid of the collation; 0: none
 }
 
 // postgresColumn is a column.
@@ -128,10 +129,10 @@ func (i *postgresInspection) checkKey(ctx context.Context, key postgresColumn) e
 	i.keyType = key.kind
 	err := i.db.QueryRowContext(ctx, `
 SELECT coalesce((SELECT quote_ident(n.nspname) || '.' || quote_ident(c.collname) FROM pg_collation AS c JOIN pg_namespace AS n ON n.oid = c.collnamespace
-	WHERE c.oid = x.indcollation[0]), '')
+	WHERE c.oid = x.indcollation[0]), ''), x.indcollation[0]
 FROM pg_index AS x
 WHERE x.indrelid = $1 AND x.indisunique AND x.indisvalid AND x.indimmediate AND x.indpred IS NULL AND x.indnkeyatts = 1 AND x.indkey[0] = $2
-ORDER BY x.indisprimary DESC, x.indexrelid LIMIT 1`, i.table, key.number).Scan(&i.collation)
+ORDER BY x.indisprimary DESC, x.indexrelid LIMIT 1`, i.table, key.number).Scan(&i.collation, &i.ordering)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return i.notUnique(ctx)
@@ -140,7 +141,39 @@ ORDER BY x.indisprimary DESC, x.indexrelid LIMIT 1`, i.table, key.number).Scan(&
 	case !key.notNull:
 		return fmt.Errorf("%w: the key column %q may be NULL, and such rows would never be found; declare it NOT NULL", ErrUnfit, i.spec.Key)
 	}
-	return nil
+	return i.findOrder(ctx, key.kind)
+}
+
+// findOrder says what the order of the keys depends on. That of a text is decided by its collation and, behind the name, by
+// the version of the library that compares; of the default collation the database says which it is.
+func (i *postgresInspection) findOrder(ctx context.Context, kind string) error {
+	if i.layout.order = map[string]string{"int2": "integer", "int4": "integer", "int8": "integer", "varchar": "text"}[kind]; i.layout.order == "" {
+		i.layout.order = kind
+	}
+	if i.layout.keyKind != kindText {
+		return nil
+	}
+	var version int
+	if err := i.db.QueryRowContext(ctx, "SELECT current_setting('server_version_num')::int").Scan(&version); err != nil {
+		return err
+	}
+	ofDefault := "(SELECT pg_collation_actual_version(l.oid) FROM pg_collation AS l WHERE l.collprovider = 'c' AND l.collcollate = d.datcollate LIMIT 1)"
+	if version >= 150000 {
+		ofDefault = "pg_database_collation_actual_version(d.oid)"
+	}
+	var collation string
+	err := i.db.QueryRowContext(ctx, `
+SELECT concat_ws(', ', k.name, 'provider ' || k.provider, 'locale ' || k.locale, 'rules ' || k.rules, 'version ' || nullif(k.version, ''),
+	CASE WHEN NOT c.collisdeterministic THEN 'not deterministic' END)
+FROM pg_collation AS c CROSS JOIN pg_database AS d CROSS JOIN to_jsonb(c) AS cc CROSS JOIN to_jsonb(d) AS dd CROSS JOIN LATERAL (
+	SELECT $2 AS name, cc->>'collprovider' AS provider, coalesce(cc->>'colllocale', cc->>'colliculocale', cc->>'collcollate') AS locale,
+		cc->>'collicurules' AS rules, pg_collation_actual_version(c.oid) AS version WHERE c.collprovider <> 'd'
+	UNION ALL
+	SELECT $2, coalesce(dd->>'datlocprovider', 'c'), coalesce(dd->>'datlocale', dd->>'daticulocale', dd->>'datcollate'),
+		dd->>'daticurules', `+ofDefault+` WHERE c.collprovider = 'd'
+) AS k WHERE c.oid = $1 AND d.datname = current_database()`, i.ordering, i.collation).Scan(&collation)
+	i.layout.order += " in collation " + collation
+	return err
 }
 
 // notUnique says what is wrong with a key.

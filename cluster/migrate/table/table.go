@@ -61,6 +61,10 @@ func Open(ctx context.Context, source *Source, spec Spec) (*Table, error) {
 // Name names database and table, without user and password.
 func (t *Table) Name() string { return t.source.String() + " " + t.layout.name }
 
+// KeyOrder says what decides about the order of the keys. A run goes on behind a key, so a run in another order is another run:
+// it would pass over rows.
+func (t *Table) KeyOrder() string { return t.layout.order }
+
 // Rows is about how many rows the table has; -1 if the database does not know.
 func (t *Table) Rows() int64 { return t.layout.rows }
 
