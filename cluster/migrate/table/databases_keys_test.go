@@ -96,6 +96,25 @@ func TestKeyTypes(t *testing.T) {
 	}
 }
 
+// A database that is not in UTF-8 gets conditions, keys and blobs in its own encoding.
+func TestOtherEncoding(t *testing.T) {
+	s := servers(t)["postgres"].in(t, "latin", "ENCODING 'LATIN1' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'")
+	s.create(t, "käys", "id text PRIMARY KEY, b text, note text")
+	s.exec(t, `INSERT INTO "käys" VALUES ('ä', 'YWJj', 'Müller'), ('z', 'YWJj', convert_from('\x4dc383c2bc6c6c6572', 'UTF8'))`) // the UTF-8 of the first, as text
+	table := s.open(t, Spec{Table: "käys", Key: "id", Blob: "b", Where: "note = 'Müller'"})
+	var keys []string
+	for row, err := table.Next(t.Context()); err != io.EOF; row, err = table.Next(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys = append(keys, row.ID)
+	}
+	if !slices.Equal(keys, []string{"ä"}) {
+		t.Errorf("read %q", keys)
+	}
+	swapEach(t, s.open(t, Spec{Table: "käys", Key: "id", Blob: "b"}), []string{"ä", "z"})
+}
+
 // swapEach changes every row at once, twice, and puts it back.
 func swapEach(t *testing.T, table *Table, keys []string) {
 	t.Helper()

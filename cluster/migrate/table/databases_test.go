@@ -6,6 +6,7 @@ import (
 	"context"
 	"database/sql"
 	"os"
+	"strings"
 	"testing"
 )
 
@@ -45,6 +46,25 @@ func servers(t testing.TB) map[string]*server {
 		found[name] = s
 	}
 	return found
+}
+
+// in is the server with another database of it, made with options.
+func (s *server) in(t testing.TB, name, options string) *server {
+	t.Helper()
+	s.exec(t, "CREATE DATABASE "+name+" "+options)
+	t.Cleanup(func() { s.exec(t, "DROP DATABASE "+name) })
+	other := &server{url: strings.Replace(s.url, "/postgres?", "/"+name+"?", 1), quote: s.quote}
+	source, err := ParseSource(other.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other.db = source.openPostgres()
+	t.Cleanup(func() {
+		if err := other.db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return other
 }
 
 // exec runs SQL.

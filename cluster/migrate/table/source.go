@@ -65,7 +65,22 @@ func parsePostgres(text string) (*Source, error) {
 	if cfg.RuntimeParams["application_name"] == "" {
 		cfg.RuntimeParams["application_name"] = applicationName
 	}
+	if err := setEncoding(cfg.RuntimeParams); err != nil {
+		return nil, err
+	}
 	return &Source{postgres: cfg}, nil
+}
+
+// setEncoding has the server take our SQL as what it is, UTF-8. It would take it as text in the encoding of the database: a
+// condition with umlauts would meet other rows.
+func setEncoding(params map[string]string) error {
+	const name = "client_encoding"
+	switch strings.ToUpper(strings.ReplaceAll(params[name], "-", "")) {
+	case "", "UTF8", "UNICODE":
+		params[name] = "UTF8"
+		return nil
+	}
+	return errors.New("parameters of the URL: client_encoding can be UTF8 alone; the encoding of the database may be any")
 }
 
 // applicationName is what the administrator of the database sees.

@@ -76,6 +76,16 @@ func TestMySQLParameters(t *testing.T) {
 	}
 }
 
+// PostgreSQL takes what is sent as UTF-8, whatever the database has.
+func TestPostgresEncoding(t *testing.T) {
+	for text, fits := range map[string]bool{"": true, "?client_encoding=utf-8": true, "?client_encoding=UTF8": true, "?client_encoding=latin1": false, "?client_encoding=auto": false} {
+		s, err := ParseSource("postgres://app@host/keys" + text)
+		if (err == nil) != fits || fits && s.postgres.RuntimeParams["client_encoding"] != "UTF8" {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
 func TestHasPassword(t *testing.T) {
 	for text, want := range map[string]bool{
 		"postgres://app@host/keys":                 false,
