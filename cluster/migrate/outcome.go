@@ -8,7 +8,8 @@ const (
 	Moved Status = "moved"
 	// Kept: the row was sealed under the destination's key already, and is as it was.
 	Kept Status = "kept"
-	// Skipped: the row is of a key whose rows are not to be moved, and is as it was.
+	// Skipped: the row is of a key whose rows are not to be moved, or one of a table that does not meet its condition any
+	// more, and is as it was.
 	Skipped Status = "skipped"
 	// Failed: the row could not be moved, and is as it was.
 	Failed Status = "failed"

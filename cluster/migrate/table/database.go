@@ -15,13 +15,20 @@ type database interface {
 	// find returns the rows of keys that are there, by key.
 	find(ctx context.Context, keys []string) (map[string]record, error)
 	// swap puts the blob After where Before is, in one transaction, and says of each change whether it was made. No key is
-	// there twice. After an error none was made, or all that could be: nobody knows.
-	swap(ctx context.Context, changes []migrate.Change) ([]bool, error)
+	// there twice. A guarded one wants the row to meet the condition as well, and to name the same destination. After an
+	// error none was made, or all that could be: nobody knows.
+	swap(ctx context.Context, changes []change, guarded bool) ([]bool, error)
 	// tryWrite finds out whether the server and the user's rights allow swap, and writes nothing.
 	tryWrite(ctx context.Context) error
 	// judge says what an error means.
 	judge(err error) trouble
 	close() error
+}
+
+// change is what is to be written into a row.
+type change struct {
+	migrate.Change
+	to string // the destination that the row named when it was read
 }
 
 // record is a row as the database has it.
@@ -31,6 +38,7 @@ type record struct {
 	blob    []byte // empty if it is larger than maxColumn; text in Base64 if the column is text
 	context *string
 	to      *string
+	meets   bool // the condition
 }
 
 // maxColumn bounds what is read of a column, in bytes: more than any blob or context has.

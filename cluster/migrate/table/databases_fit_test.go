@@ -213,13 +213,13 @@ type planned struct {
 func (t *Table) plans(tb testing.TB, key string) []planned {
 	switch db := t.db.(type) {
 	case *postgres:
-		return []planned{{db.first, nil}, {db.next, []any{key}}, {db.byKeys, []any{[]string{key}}}, {db.change, []any{[]string{key}, []string{"a"}, []string{"b"}}}}
+		return []planned{{db.first, nil}, {db.next, []any{key}}, {db.byKeys, []any{[]string{key}}}, {db.guarded, []any{[]string{key}, []string{"a"}, []string{"b"}, []string{""}}}}
 	case *mySQL:
 		value, err := db.keyValue(key)
 		if err != nil {
 			tb.Fatal(err)
 		}
-		return []planned{{db.first, nil}, {db.next, []any{value}}, {db.byKeys + "(?, ?)", []any{value, value}}, {strings.TrimSuffix(db.change, ";"), []any{"b", value, "a"}}}
+		return []planned{{db.first, nil}, {db.next, []any{value}}, {db.byKeys + "(?, ?)", []any{value, value}}, {strings.TrimSuffix(db.guarded, ";"), []any{"b", value, "a"}}}
 	}
 	return nil
 }

@@ -122,18 +122,18 @@ func swapEach(t *testing.T, table *Table, keys []string) {
 	if err != nil || len(records) != len(keys) {
 		t.Fatalf("found %v of %q, %v", records, keys, err)
 	}
-	var changes, back []migrate.Change
+	var changes, back []change
 	for i, key := range keys {
 		row := table.row(records[key], 1)
 		after := fmt.Appendf(nil, "\x00'after\\ %d", i)
-		changes = append(changes, migrate.Change{Key: key, Before: row.Blob, After: after})
-		back = append(back, migrate.Change{Key: key, Before: after, After: row.Blob})
+		changes = append(changes, change{Change: migrate.Change{Key: key, Before: row.Blob, After: after}})
+		back = append(back, change{Change: migrate.Change{Key: key, Before: after, After: row.Blob}})
 	}
 	for round, step := range []struct {
-		changes []migrate.Change
+		changes []change
 		made    bool
 	}{{changes, true}, {changes, false}, {back, true}, {back, false}} {
-		results, err := table.swapAll(t.Context(), step.changes)
+		results, err := table.swapAll(t.Context(), step.changes, true)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,6 +3,7 @@
 package table
 
 import (
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -19,11 +20,11 @@ func TestBlobsAreComparedExactly(t *testing.T) {
 		s.create(t, "exact", "id int PRIMARY KEY, b "+column)
 		s.exec(t, "INSERT INTO exact VALUES (1, 'yWJJ'), (2, 'YWJj'), (3, 'YWJj ')") // abc is YWJj
 		table := s.open(t, Spec{Table: "exact", Key: "id", Blob: "b"})
-		var changes []migrate.Change
+		var changes []change
 		for _, key := range []string{"1", "2", "3", "4"} {
-			changes = append(changes, migrate.Change{Key: key, Before: []byte("abc"), After: []byte("new")})
+			changes = append(changes, change{Change: migrate.Change{Key: key, Before: []byte("abc"), After: []byte("new")}})
 		}
-		results, err := table.swapAll(t.Context(), changes)
+		results, err := table.swapAll(t.Context(), changes, true)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -32,6 +33,43 @@ func TestBlobsAreComparedExactly(t *testing.T) {
 				t.Errorf("%s, row %s: %+v, want %s", name, changes[i].Key, r, want)
 			}
 		}
+	}
+}
+
+// A row that does not meet the condition any more, or names another destination than it did, is not written, and is when a
+// run is taken back. Columns may have any name.
+func TestGuardedWrites(t *testing.T) {
+	for name, s := range servers(t) {
+		t.Run(name, func(t *testing.T) {
+			s.create(t, "guarded", "k int PRIMARY KEY, v text, n int, o varchar(40)")
+			s.exec(t, "INSERT INTO guarded VALUES (1, 'YWJj', 1, 'x'), (2, 'YWJj', 0, 'x'), (3, 'YWJj', NULL, 'x'), (4, 'YWJj', 1, 'X'), (5, 'YWJj', 1, NULL)")
+			table := s.open(t, Spec{Table: "guarded", Key: "k", Blob: "v", To: "o", Where: "n > 0 AND o IS NULL OR n > 0 AND o <> 'why? -- ' -- or not"})
+			if err := table.TryWrite(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			var changes []change
+			for i, to := range []string{"x", "x", "x", "x", ""} {
+				changes = append(changes, change{migrate.Change{Key: fmt.Sprint(i + 1), Before: []byte("abc"), After: []byte("new")}, to})
+			}
+			for i, want := range []string{"true after false", "false before true", "false before true", "false before false", "true after false"} {
+				changed, err := table.swapAll(t.Context(), changes[i:i+1], true)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := fmt.Sprint(changed[0].made, " ", changed[0].found, " ", changed[0].outside); got != want || changed[0].refused != nil {
+					t.Errorf("row %d: %s, want %s", i+1, got, want)
+				}
+			}
+			changed, err := table.swapAll(t.Context(), changes, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, c := range changed {
+				if c.made != (i > 0 && i < 4) {
+					t.Errorf("row %d, without the condition: %+v", i+1, c)
+				}
+			}
+		})
 	}
 }
 

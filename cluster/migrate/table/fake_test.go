@@ -15,8 +15,10 @@ type fake struct {
 	mu   sync.Mutex // of a statement
 	rows map[string]record
 	size int // of a page
+	// outside are the rows that do not meet the condition any more.
+	outside map[string]bool
 	// before is called before each swap; what it returns is the answer.
-	before func(call int, changes []migrate.Change) error
+	before func(call int, changes []change) error
 	// after is called behind each swap that was made; what it returns is the answer.
 	after func(call int) error
 	calls int
@@ -57,13 +59,14 @@ func (f *fake) find(_ context.Context, keys []string) (map[string]record, error)
 	found := map[string]record{}
 	for _, key := range keys {
 		if r, there := f.rows[key]; there {
+			r.meets = !f.outside[key]
 			found[key] = r
 		}
 	}
 	return found, nil
 }
 
-func (f *fake) swap(_ context.Context, changes []migrate.Change) ([]bool, error) {
+func (f *fake) swap(_ context.Context, changes []change, guarded bool) ([]bool, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.calls++
@@ -74,8 +77,10 @@ func (f *fake) swap(_ context.Context, changes []migrate.Change) ([]bool, error)
 	}
 	made := make([]bool, len(changes))
 	for i, c := range changes {
-		if r, there := f.rows[c.Key]; there && string(r.blob) == string(c.Before) {
-			f.put(c.Key, string(c.After))
+		r, there := f.rows[c.Key]
+		if there && string(r.blob) == string(c.Before) && (!guarded || !f.outside[c.Key] && valueOf(r.to) == c.to) {
+			r.blob, r.size = c.After, int64(len(c.After))
+			f.rows[c.Key] = r
 			made[i] = true
 		}
 	}
@@ -85,6 +90,14 @@ func (f *fake) swap(_ context.Context, changes []migrate.Change) ([]bool, error)
 		}
 	}
 	return made, nil
+}
+
+// valueOf is a text, empty for NULL.
+func valueOf(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
 }
 
 func (f *fake) put(key, blob string) {
@@ -109,7 +122,7 @@ func (f *fake) close() error { return nil }
 
 // newFake makes rows with keys 01, 02 and so on.
 func newFake(blobs ...string) *fake {
-	f := &fake{rows: map[string]record{}, size: 3}
+	f := &fake{rows: map[string]record{}, outside: map[string]bool{}, size: 3}
 	for i, blob := range blobs {
 		f.put(string([]byte{'0' + byte((i+1)/10), '0' + byte((i+1)%10)}), blob)
 	}

@@ -91,7 +91,7 @@ func TestResume(t *testing.T) {
 						return nil
 					}
 				case "before the swap":
-					f.before = func(call int, _ []migrate.Change) error {
+					f.before = func(call int, _ []change) error {
 						if call == stop {
 							return broken
 						}
@@ -154,7 +154,7 @@ func rollBack(t *testing.T, f *fake, journal string, want migrate.Rollback, blob
 // Other writers win: what they wrote is moved in its turn, and fails if they are there again, or the row is gone.
 func TestOtherWriters(t *testing.T) {
 	f := newFake("a", "b", "c", "d", "e", "f")
-	f.before = func(call int, _ []migrate.Change) error {
+	f.before = func(call int, _ []change) error {
 		switch call {
 		case 1: // the batch
 			f.put("01", "A")
@@ -189,6 +189,45 @@ func TestOtherWriters(t *testing.T) {
 	rollBack(t, f, journal, migrate.Rollback{Restored: 1, Left: 5}, "A", "moved:C", "bad D", "E2", "f2")
 }
 
+// A row that does not meet the condition any more stays as it is, and one that names another destination meanwhile goes
+// there; a run that is taken back does not ask for either.
+func TestConditionMeanwhile(t *testing.T) {
+	f := newFake("a", "b", "c", "d")
+	to := "alias/new"
+	f.before = func(call int, _ []change) error {
+		switch call {
+		case 1: // the batch
+			f.outside["01"] = true
+			r := f.rows["02"]
+			r.to = &to
+			f.rows["02"] = r
+			f.put("03", "C")
+		case 2: // those that were changed
+			f.outside["03"] = true
+		}
+		return nil
+	}
+	var went []string
+	way := few{batch: 10, before: func(rows []*migrate.Row) error {
+		for _, row := range rows {
+			went = append(went, row.ID+" "+row.To)
+		}
+		return nil
+	}}
+	journal := journalPath(t)
+	last, err := f.run(t, journal, way)
+	if err != nil || last.Counts != (migrate.Counts{Moved: 2, Skipped: 2}) {
+		t.Fatalf("%+v, %v", last, err)
+	}
+	f.is(t, "a", "moved:b", "C", "moved:d")
+	if want := []string{"01 ", "02 ", "03 ", "04 ", "02 alias/new", "03 "}; !slices.Equal(went, want) {
+		t.Errorf("moved %q, want %q", went, want)
+	}
+	f.before = nil
+	f.outside["04"] = true
+	rollBack(t, f, journal, migrate.Rollback{Restored: 2}, "a", "b", "C", "d")
+}
+
 // A commit whose answer was lost counts as what it did.
 func TestLostAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -211,7 +250,7 @@ func TestLostAnswer(t *testing.T) {
 func TestServerAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake("a", "b", "c")
-		f.before = func(int, []migrate.Change) error { return errLost }
+		f.before = func(int, []change) error { return errLost }
 		journal := journalPath(t)
 		last, err := f.run(t, journal, few{batch: 2})
 		var answer *Error
@@ -229,7 +268,7 @@ func TestServerAway(t *testing.T) {
 func TestRowsThatFailAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake("a", "b", "c", "d")
-		f.before = func(_ int, changes []migrate.Change) error {
+		f.before = func(_ int, changes []change) error {
 			for _, c := range changes {
 				switch c.Key {
 				case "02":
@@ -291,7 +330,7 @@ func TestPages(t *testing.T) {
 // Pairs are the blobs before and after the run; rows that others have changed are counted apart.
 func TestPairs(t *testing.T) {
 	f := newFake("a", "moved:b", "c", "d", "e", "f")
-	f.before = func(call int, _ []migrate.Change) error {
+	f.before = func(call int, _ []change) error {
 		if call == 1 {
 			f.put("03", "C")
 		}

@@ -11,8 +11,6 @@ import (
 	"strings"
 
 	"github.com/go-sql-driver/mysql"
-
-	"meridian/cluster/migrate"
 )
 
 // mySQL is a table in MySQL or MariaDB.
@@ -20,8 +18,9 @@ type mySQL struct {
 	db     *sql.DB
 	many   *sql.DB // takes several statements at once
 	layout layout
-	// The SQL. byKeys ends before the list of keys; change is one statement.
-	first, next, byKeys, change string
+	// The SQL. byKeys ends before the list of keys; change and guarded are one statement.
+	first, next, byKeys, change, guarded string
+	guards                               bool // guarded takes the destination as well
 }
 
 const mySQLQuote = '`'
@@ -51,11 +50,17 @@ func (m *mySQL) prepare(spec Spec) {
 	if spec.Where != "" {
 		where = "(\n" + spec.Where + "\n)" // on lines of its own: it may end with a comment
 	}
-	list, table := strings.Join(columns, ", "), m.layout.name
-	m.first = fmt.Sprintf("SELECT %s FROM %s AS t WHERE %s ORDER BY %s LIMIT %d", list, table, where, key, spec.Page)
-	m.next = fmt.Sprintf("SELECT %s FROM %s AS t WHERE %s > ? AND %s ORDER BY %s LIMIT %d", list, table, key, where, key, spec.Page)
-	m.byKeys = fmt.Sprintf("SELECT %s FROM %s AS t WHERE %s IN ", list, table, key)
-	m.change = fmt.Sprintf("UPDATE %s AS t SET %s = ? WHERE %s = ? AND %s = ?;", table, blob, key, exact)
+	list, table := strings.Join(columns, ", ")+", ", m.layout.name
+	m.first = fmt.Sprintf("SELECT %sTRUE FROM %s AS t WHERE %s ORDER BY %s LIMIT %d", list, table, where, key, spec.Page)
+	m.next = fmt.Sprintf("SELECT %sTRUE FROM %s AS t WHERE %s > ? AND %s ORDER BY %s LIMIT %d", list, table, key, where, key, spec.Page)
+	m.byKeys = fmt.Sprintf("SELECT %sCASE WHEN %s THEN TRUE ELSE FALSE END FROM %s AS t WHERE %s IN ", list, where, table, key)
+	m.change = fmt.Sprintf("UPDATE %s AS t SET %s = ? WHERE %s = ? AND %s = ?", table, blob, key, exact)
+	m.guarded = m.change + " AND " + where
+	if spec.To != "" {
+		m.guarded += " AND CAST(CONVERT(COALESCE(" + quoted(spec.To) + ", '') USING utf8mb4) AS BINARY) = ?"
+		m.guards = true
+	}
+	m.change, m.guarded = m.change+";", m.guarded+";"
 }
 
 // keyValue is a key as a parameter of its column's type, so that its index is used.
@@ -109,7 +114,7 @@ func (m *mySQL) records(ctx context.Context, query string, args ...any) ([]recor
 const maxStatements = 1 << 20
 
 // swap sends one statement a row, many at a time: each finds its row by the unique key, and so locks that row and no other.
-func (m *mySQL) swap(ctx context.Context, changes []migrate.Change) ([]bool, error) {
+func (m *mySQL) swap(ctx context.Context, changes []change, guarded bool) ([]bool, error) {
 	conn, err := m.many.Conn(ctx)
 	if err != nil {
 		return nil, err
@@ -122,7 +127,7 @@ func (m *mySQL) swap(ctx context.Context, changes []migrate.Change) ([]bool, err
 			return errors.New("the driver takes no several statements")
 		}
 		var err error
-		if made, err = m.transaction(ctx, exec, changes); err == nil {
+		if made, err = m.transaction(ctx, exec, changes, guarded); err == nil {
 			return nil
 		}
 		if _, undone := exec.ExecContext(ctx, "ROLLBACK", nil); undone != nil {
@@ -133,13 +138,13 @@ func (m *mySQL) swap(ctx context.Context, changes []migrate.Change) ([]bool, err
 	return made, err
 }
 
-func (m *mySQL) transaction(ctx context.Context, exec driver.ExecerContext, changes []migrate.Change) ([]bool, error) {
+func (m *mySQL) transaction(ctx context.Context, exec driver.ExecerContext, changes []change, guarded bool) ([]bool, error) {
 	if _, err := exec.ExecContext(ctx, "START TRANSACTION", nil); err != nil {
 		return nil, err
 	}
 	made := make([]bool, 0, len(changes))
 	for len(made) < len(changes) {
-		statements, args, err := m.statements(changes[len(made):])
+		statements, n, args, err := m.statements(changes[len(made):], guarded)
 		if err != nil {
 			return nil, err
 		}
@@ -148,7 +153,7 @@ func (m *mySQL) transaction(ctx context.Context, exec driver.ExecerContext, chan
 			return nil, err
 		}
 		each, ok := answer.(mysql.Result)
-		if !ok || len(each.AllRowsAffected()) != len(args)/3 {
+		if !ok || len(each.AllRowsAffected()) != n {
 			return nil, errors.New("the driver does not tell what each statement did")
 		}
 		for _, n := range each.AllRowsAffected() {
@@ -159,28 +164,35 @@ func (m *mySQL) transaction(ctx context.Context, exec driver.ExecerContext, chan
 	return made, err
 }
 
-// statements writes the first changes, at least one, as many as are sent at once.
-func (m *mySQL) statements(changes []migrate.Change) (string, []driver.NamedValue, error) {
-	var args []driver.NamedValue
-	size, n := 0, 0
+// statements writes the first changes, at least one, as many as are sent at once, and says how many.
+func (m *mySQL) statements(changes []change, guarded bool) (text string, n int, args []driver.NamedValue, err error) {
+	statement := m.change
+	if guarded {
+		statement = m.guarded
+	}
+	size := 0
 	for _, c := range changes {
-		if size += len(m.change) + 2*len(c.Key) + 2*len(c.Before) + 2*len(c.After) + 64; size > maxStatements && n > 0 { // of bytes any may be escaped
+		if size += len(statement) + 2*len(c.Key) + 2*len(c.Before) + 2*len(c.After) + 2*len(c.to) + 64; size > maxStatements && n > 0 { // of bytes any may be escaped
 			break
 		}
 		key, err := m.keyValue(c.Key)
 		if err != nil {
-			return "", nil, err
+			return "", 0, nil, err
 		}
 		var before, after any = c.Before, c.After
 		if m.layout.blobKind == kindText {
 			before, after = encode(c.Before), encode(c.After)
 		}
-		for _, value := range []any{after, key, before} {
+		values := []any{after, key, before}
+		if guarded && m.guards {
+			values = append(values, c.to)
+		}
+		for _, value := range values {
 			args = append(args, driver.NamedValue{Ordinal: len(args) + 1, Value: value})
 		}
 		n++
 	}
-	return strings.Repeat(m.change, n), args, nil
+	return strings.Repeat(statement, n), n, args, nil
 }
 
 // judge goes by the number of the error.

@@ -234,7 +234,11 @@ func (m *mySQL) tryWrite(ctx context.Context) error {
 	}
 	key, err := m.keyValue(map[kind]string{kindInteger: "0", kindUnsigned: "0", kindUUID: "00000000-0000-0000-0000-000000000000"}[m.layout.keyKind])
 	if err == nil {
-		err = m.explain(ctx, strings.TrimSuffix(m.change, ";"), []byte{}, key, []byte{})
+		values := []any{[]byte{}, key, []byte{}}
+		if m.guards {
+			values = append(values, "")
+		}
+		err = m.explain(ctx, strings.TrimSuffix(m.guarded, ";"), values...)
 	}
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", m.layout.name, err)

@@ -8,8 +8,6 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
-
-	"meridian/cluster/migrate"
 )
 
 // postgres is a table in PostgreSQL.
@@ -17,7 +15,7 @@ type postgres struct {
 	db     *sql.DB
 	layout layout
 	// The SQL, which depends on the types of the columns.
-	first, next, byKeys, change string
+	first, next, byKeys, change, guarded string
 }
 
 const postgresQuote = '"'
@@ -58,14 +56,21 @@ func (p *postgres) prepare(spec Spec, keyType, collation string) {
 	if spec.Where != "" {
 		where = "(\n" + spec.Where + "\n)" // on lines of its own: it may end with a comment
 	}
-	list, table := strings.Join(columns, ", "), p.layout.name
-	p.first = fmt.Sprintf("SELECT %s FROM %s AS t WHERE %s ORDER BY %s LIMIT %d", list, table, where, ordered, spec.Page)
-	p.next = fmt.Sprintf("SELECT %s FROM %s AS t WHERE %s > %s AND %s ORDER BY %s LIMIT %d",
+	list, table := strings.Join(columns, ", ")+", ", p.layout.name
+	p.first = fmt.Sprintf("SELECT %strue FROM %s AS t WHERE %s ORDER BY %s LIMIT %d", list, table, where, ordered, spec.Page)
+	p.next = fmt.Sprintf("SELECT %strue FROM %s AS t WHERE %s > %s AND %s ORDER BY %s LIMIT %d",
 		list, table, ordered, p.layout.keyKind.typed("$1::text", keyType), where, ordered, spec.Page)
-	p.byKeys = fmt.Sprintf("SELECT %s FROM unnest($1::text[]) AS v(k) JOIN %s AS t ON %s = %s",
-		list, table, ordered, p.layout.keyKind.typed("v.k", keyType))
-	p.change = fmt.Sprintf("UPDATE %s AS t SET %s = v.n FROM unnest($1::text[], $2::%s, $3::%s) AS v(k, o, n) WHERE %s = %s AND %s = v.o RETURNING v.k",
-		table, quoteName(spec.Blob, postgresQuote), array, array, ordered, p.layout.keyKind.typed("v.k", keyType), exact)
+	// What is given has names that no table has: those in the condition are of the table alone.
+	const given, k, o, n, to = `"meridian v"("meridian k", "meridian o", "meridian n", "meridian to")`, `"meridian k"`, `"meridian o"`, `"meridian n"`, `"meridian to"`
+	matches := ordered + " = " + p.layout.keyKind.typed(k, keyType)
+	p.byKeys = fmt.Sprintf(`SELECT %scoalesce(%s, false) FROM unnest($1::text[]) AS "meridian v"(%s) JOIN %s AS t ON %s`, list, where, k, table, matches)
+	p.change = fmt.Sprintf("UPDATE %s AS t SET %s = %s FROM unnest($1::text[], $2::%s, $3::%s, $4::text[]) AS %s WHERE %s AND %s = %s",
+		table, quoteName(spec.Blob, postgresQuote), n, array, array, given, matches, exact, o)
+	p.guarded = p.change + " AND " + where
+	if spec.To != "" {
+		p.guarded += fmt.Sprintf(` AND coalesce(%s::text, '') COLLATE "C" = %s`, quoted(spec.To), to)
+	}
+	p.change, p.guarded = p.change+" RETURNING "+k, p.guarded+" RETURNING "+k
 }
 
 func (p *postgres) page(ctx context.Context, after *string) ([]record, error) {
@@ -89,7 +94,7 @@ func (p *postgres) records(ctx context.Context, query string, args ...any) ([]re
 
 // swap is one statement. Rows that another writer holds it waits for a while; where that writer changes them, it sees the
 // change and leaves them alone (READ COMMITTED).
-func (p *postgres) swap(ctx context.Context, changes []migrate.Change) ([]bool, error) {
+func (p *postgres) swap(ctx context.Context, changes []change, guarded bool) ([]bool, error) {
 	tx, err := p.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
 	if err != nil {
 		return nil, err
@@ -99,12 +104,16 @@ func (p *postgres) swap(ctx context.Context, changes []migrate.Change) ([]bool, 
 		return nil, err
 	}
 	places := make(map[string]int, len(changes))
-	keys := make([]string, len(changes))
+	keys, to := make([]string, len(changes)), make([]string, len(changes))
 	for i, c := range changes {
-		keys[i], places[c.Key] = c.Key, i
+		keys[i], to[i], places[c.Key] = c.Key, c.to, i
+	}
+	query := p.change
+	if guarded {
+		query = p.guarded
 	}
 	before, after := p.layout.values(changes)
-	rows, err := tx.QueryContext(ctx, p.change, keys, before, after)
+	rows, err := tx.QueryContext(ctx, query, keys, before, after, to)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +132,7 @@ func (p *postgres) swap(ctx context.Context, changes []migrate.Change) ([]bool, 
 }
 
 // values are the blobs of changes as the column has them.
-func (l *layout) values(changes []migrate.Change) (before, after any) {
+func (l *layout) values(changes []change) (before, after any) {
 	if l.blobKind == kindBytes {
 		b, a := make([][]byte, len(changes)), make([][]byte, len(changes))
 		for i, c := range changes {

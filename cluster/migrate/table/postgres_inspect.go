@@ -234,7 +234,7 @@ func (p *postgres) tryWrite(ctx context.Context) error {
 	if readOnly {
 		return fmt.Errorf("%w: this server takes no writes, as a replica does", ErrUnfit)
 	}
-	if err := p.explain(ctx, p.change, []string{}, p.layout.none(), p.layout.none()); err != nil {
+	if err := p.explain(ctx, p.guarded, []string{}, p.layout.none(), p.layout.none(), []string{}); err != nil {
 		return fmt.Errorf("writing %s: %w", p.layout.name, err)
 	}
 	return nil

@@ -12,12 +12,12 @@ import (
 	"unicode/utf8"
 )
 
-// readRecords reads all rows of a query for key, size, blob, context and to, and closes it.
+// readRecords reads all rows of a query for key, size, blob, context, to and whether it meets the condition, and closes it.
 func readRecords(rows *sql.Rows) ([]record, error) {
 	var found []record
 	for rows.Next() {
 		var r record
-		if err := rows.Scan(&r.key, &r.size, &r.blob, &r.context, &r.to); err != nil {
+		if err := rows.Scan(&r.key, &r.size, &r.blob, &r.context, &r.to, &r.meets); err != nil {
 			return nil, errors.Join(err, rows.Close())
 		}
 		if !utf8.ValidString(r.key) {

@@ -17,18 +17,18 @@ func (t *Table) Restore(ctx context.Context, changes []migrate.Change, dry bool)
 		return nil, err
 	}
 	found := make([]migrate.Found, len(changes))
-	var back []migrate.Change
+	var back []change
 	var places []int
 	for i, c := range changes {
 		if found[i] = t.compare(c, records); found[i] == migrate.FoundAfter {
-			back = append(back, migrate.Change{Row: c.Row, Key: c.Key, Before: c.After, After: c.Before})
+			back = append(back, change{Change: migrate.Change{Row: c.Row, Key: c.Key, Before: c.After, After: c.Before}})
 			places = append(places, i)
 		}
 	}
 	if dry || len(back) == 0 {
 		return found, nil
 	}
-	results, err := t.swapAll(ctx, back)
+	results, err := t.swapAll(ctx, back, false)
 	if err != nil {
 		return nil, failure(t.db, "writing the table", err)
 	}

@@ -10,13 +10,14 @@ import (
 type swapped struct {
 	made    bool              // by this call
 	found   migrate.Found     // what is there: After also where an earlier attempt had put it there
+	outside bool              // the row does not meet the condition, any more
 	refused *migrate.RowError // by the database, for good; found says nothing then
 }
 
 // swapAll makes changes, all at once if the database takes them so, else each by itself: what is wrong with one row stops
 // no other. An error says that nobody knows which were made.
-func (t *Table) swapAll(ctx context.Context, changes []migrate.Change) ([]swapped, error) {
-	results, err := t.swapOnce(ctx, changes)
+func (t *Table) swapAll(ctx context.Context, changes []change, guarded bool) ([]swapped, error) {
+	results, err := t.swapOnce(ctx, changes, guarded)
 	if err == nil {
 		return results, nil
 	}
@@ -31,7 +32,7 @@ func (t *Table) swapAll(ctx context.Context, changes []migrate.Change) ([]swappe
 	}
 	results = results[:0]
 	for i := range changes {
-		one, err := t.swapAll(ctx, changes[i:i+1])
+		one, err := t.swapAll(ctx, changes[i:i+1], guarded)
 		if err != nil {
 			return nil, err
 		}
@@ -42,7 +43,7 @@ func (t *Table) swapAll(ctx context.Context, changes []migrate.Change) ([]swappe
 
 // swapOnce makes changes in one transaction, again while the database is busy or away. Where a change was not made it looks
 // what is there.
-func (t *Table) swapOnce(ctx context.Context, changes []migrate.Change) ([]swapped, error) {
+func (t *Table) swapOnce(ctx context.Context, changes []change, guarded bool) ([]swapped, error) {
 	tries := batchTries
 	if len(changes) == 1 {
 		tries = rowTries
@@ -50,7 +51,7 @@ func (t *Table) swapOnce(ctx context.Context, changes []migrate.Change) ([]swapp
 	made, err := again(ctx, t.db, tries, func() ([]bool, error) {
 		ctx, cancel := context.WithTimeout(ctx, statementTime)
 		defer cancel()
-		return t.db.swap(ctx, changes)
+		return t.db.swap(ctx, changes, guarded)
 	})
 	if err != nil {
 		return nil, err
@@ -71,7 +72,8 @@ func (t *Table) swapOnce(ctx context.Context, changes []migrate.Change) ([]swapp
 	}
 	for i, c := range changes {
 		if !made[i] {
-			results[i].found = t.compare(c, records)
+			r, there := records[c.Key]
+			results[i].found, results[i].outside = t.compare(c.Change, records), there && !r.meets
 		}
 	}
 	return results, nil

@@ -7,7 +7,8 @@ import (
 )
 
 // Write puts the new blobs where the old ones still are. A row that another writer has changed since it was read is read
-// again, moved and written once more; one that is changed then as well, or deleted, fails.
+// again, moved and written once more; one that is changed then as well, or deleted, fails. One that does not meet the
+// condition any more is left as it is.
 func (m *Medium) Write(ctx context.Context, rows []*migrate.Row, outcomes []migrate.Outcome) error {
 	changed, err := m.replace(ctx, rows, outcomes)
 	if err != nil || len(changed) == 0 {
@@ -41,10 +42,16 @@ func failed(o migrate.Outcome, why *migrate.RowError) migrate.Outcome {
 	return migrate.Outcome{Status: migrate.Failed, From: o.From, Fault: why}
 }
 
+// leftOut is the outcome of a row that stays because it does not meet the condition any more.
+func leftOut(o migrate.Outcome) migrate.Outcome {
+	return migrate.Outcome{Status: migrate.Skipped, From: o.From}
+}
+
 // replace writes what was moved, its old blobs into the undo file first. It returns the places of rows in which neither
 // blob is found, and turns what the database refuses into failures.
 func (m *Medium) replace(ctx context.Context, rows []*migrate.Row, outcomes []migrate.Outcome) (changed []int, err error) {
-	var changes []migrate.Change
+	var changes []change
+	var undo []migrate.Change
 	var places []int
 	for i, row := range rows {
 		o := &outcomes[i]
@@ -55,19 +62,20 @@ func (m *Medium) replace(ctx context.Context, rows []*migrate.Row, outcomes []mi
 			*o = failed(*o, refused)
 			continue
 		}
-		changes = append(changes, migrate.Change{Row: row.Number, Key: row.ID, Before: row.Blob, After: o.Blob})
+		c := change{migrate.Change{Row: row.Number, Key: row.ID, Before: row.Blob, After: o.Blob}, row.To}
+		changes, undo = append(changes, c), append(undo, c.Change)
 		places = append(places, i)
 	}
 	if len(changes) == 0 {
 		return nil, nil
 	}
-	if err := m.undo.Append(changes...); err != nil {
+	if err := m.undo.Append(undo...); err != nil {
 		return nil, err
 	}
 	if err := m.undo.Sync(); err != nil {
 		return nil, err
 	}
-	results, err := m.swapAll(ctx, changes)
+	results, err := m.swapAll(ctx, changes, true)
 	if err != nil {
 		return nil, failure(m.db, "writing the table", err)
 	}
@@ -77,7 +85,10 @@ func (m *Medium) replace(ctx context.Context, rows []*migrate.Row, outcomes []mi
 			outcomes[places[i]] = failed(outcomes[places[i]], r.refused)
 		case r.found == migrate.FoundNone:
 			outcomes[places[i]] = failed(outcomes[places[i]], migrate.FaultOf(migrate.FaultChanged, "another writer deleted the row meanwhile"))
-		case r.found != migrate.FoundAfter:
+		case r.found == migrate.FoundAfter:
+		case r.outside:
+			outcomes[places[i]] = leftOut(outcomes[places[i]])
+		default:
 			changed = append(changed, places[i])
 		}
 	}
@@ -98,6 +109,10 @@ func (m *Medium) reread(ctx context.Context, rows []*migrate.Row, outcomes []mig
 		r, there := records[keys[i]]
 		if !there {
 			outcomes[place] = failed(outcomes[place], migrate.FaultOf(migrate.FaultChanged, "another writer deleted the row meanwhile"))
+			continue
+		}
+		if !r.meets {
+			outcomes[place] = leftOut(outcomes[place])
 			continue
 		}
 		fresh, places = append(fresh, m.row(r, rows[place].Number)), append(places, place)
