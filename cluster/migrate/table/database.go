@@ -48,11 +48,12 @@ const maxColumn = 64 << 10
 type trouble int
 
 const (
-	troubleOther  trouble = iota // the run ends
-	troubleLost                  // the connection, or the server for a while
-	troubleBusy                  // other writers: deadlock, serialization, a lock that was waited for in vain
-	troubleRow                   // with the values of a row
-	troubleDenied                // rights, or who asks
+	troubleOther   trouble = iota // the run ends
+	troubleLost                   // the connection, or the server for a while
+	troubleBusy                   // other writers: deadlock, serialization, a lock that was waited for in vain
+	troubleRow                    // with the values of a row
+	troubleDenied                 // rights, or who asks; triggers say so too
+	troubleUnknown                // of the statement: with a row, as triggers have codes of their own, or with all of them
 )
 
 // kind is what a column holds, as far as it matters.

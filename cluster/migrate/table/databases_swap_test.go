@@ -112,6 +112,68 @@ func TestRowsThatCannotBeWritten(t *testing.T) {
 	}
 }
 
+// A trigger that raises an error with any code fails its row alone, and the others are written.
+func TestTriggersThatRaise(t *testing.T) {
+	for name, raises := range map[string][]string{
+		"postgres": {"'LH001'", "'insufficient_privilege'", "'42703'", "'XX000'"},
+		"mysql":    {"'45000' SET MYSQL_ERRNO = 31001", "'42000' SET MYSQL_ERRNO = 1142", "'HY000' SET MYSQL_ERRNO = 1105"},
+	} {
+		s := servers(t)[name]
+		for _, raise := range raises {
+			t.Run(name+" "+raise, func(t *testing.T) {
+				s.create(t, "raising", "id int PRIMARY KEY, b text")
+				s.exec(t, "INSERT INTO raising VALUES (1, 'YWJj'), (2, 'YWJj'), (3, 'YWJj')")
+				if name == "postgres" {
+					s.trigger(t, "raising", "BEFORE", "IF NEW.id = 2 THEN RAISE EXCEPTION 'on hold' USING ERRCODE = "+raise+"; END IF; RETURN NEW;")
+				} else {
+					s.trigger(t, "raising", "BEFORE", "IF NEW.id = 2 THEN SIGNAL SQLSTATE "+raise+"; END IF;")
+				}
+				table := s.open(t, Spec{Table: "raising", Key: "id", Blob: "b"})
+				results, err := table.swapAll(t.Context(), threeChanges(), true)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for i, r := range results {
+					if (r.refused != nil) != (i == 1) || r.made == (i == 1) {
+						t.Errorf("row %d: %+v", i+1, r)
+					}
+				}
+			})
+		}
+	}
+}
+
+// threeChanges are of the rows 1, 2 and 3, from abc to new.
+func threeChanges() []change {
+	var changes []change
+	for _, key := range []string{"1", "2", "3"} {
+		changes = append(changes, change{Change: migrate.Change{Key: key, Before: []byte("abc"), After: []byte("new")}})
+	}
+	return changes
+}
+
+// What ends the rights to write, or the column, ends the run and fails no row.
+func TestWritesThatEnd(t *testing.T) {
+	for name, s := range servers(t) {
+		t.Run(name, func(t *testing.T) {
+			s.create(t, "ending", "id int PRIMARY KEY, b text, c text")
+			s.exec(t, "INSERT INTO ending VALUES (1, 'YWJj', ''), (2, 'YWJj', ''), (3, 'YWJj', '')")
+			to := map[string]string{"postgres": "mover", "mysql": "mover@localhost"}[name]
+			mover := s.asUser(t, "mover", "GRANT SELECT, UPDATE ON ending TO "+to)
+			table := mover.open(t, Spec{Table: "ending", Key: "id", Blob: "b"})
+			s.exec(t, "REVOKE UPDATE ON ending FROM "+to)
+			if results, err := table.swapAll(t.Context(), threeChanges(), true); err == nil || table.db.judge(err) != troubleDenied {
+				t.Errorf("no right to write: %+v, %v", results, err)
+			}
+			s.exec(t, "GRANT UPDATE ON ending TO "+to)
+			s.exec(t, "ALTER TABLE ending DROP COLUMN b")
+			if results, err := table.swapAll(t.Context(), threeChanges(), true); err == nil {
+				t.Errorf("no column: %+v", results)
+			}
+		})
+	}
+}
+
 // What is in the other columns is read with the row; what no row of ours has is refused without being read whole.
 func TestColumns(t *testing.T) {
 	for name, s := range servers(t) {

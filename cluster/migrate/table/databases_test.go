@@ -84,6 +84,17 @@ func (s *server) create(t testing.TB, name, columns string) {
 	t.Cleanup(func() { s.exec(t, "DROP TABLE "+quoted) })
 }
 
+// trigger has statements run for each row of a table that is updated.
+func (s *server) trigger(t testing.TB, table, when, body string) {
+	t.Helper()
+	if s.quote == mySQLQuote {
+		s.exec(t, "CREATE TRIGGER "+table+"_"+when+" "+when+" UPDATE ON "+table+" FOR EACH ROW BEGIN "+body+" END")
+		return
+	}
+	s.exec(t, "CREATE OR REPLACE FUNCTION "+table+"_"+when+"() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "+body+" END $$")
+	s.exec(t, "CREATE TRIGGER "+table+"_"+when+" "+when+" UPDATE ON "+table+" FOR EACH ROW EXECUTE FUNCTION "+table+"_"+when+"()")
+}
+
 // open opens a table that has to be fit.
 func (s *server) open(t testing.TB, spec Spec) *Table {
 	t.Helper()

@@ -20,15 +20,17 @@ type fake struct {
 	// before is called before each swap; what it returns is the answer.
 	before func(call int, changes []change) error
 	// after is called behind each swap that was made; what it returns is the answer.
-	after func(call int) error
-	calls int
-	reads int
+	after  func(call int) error
+	barred error // what tryWrite says
+	calls  int
+	reads  int
 }
 
 var (
 	errBusy = errors.New("deadlock")
 	errLost = errors.New("connection lost")
 	errRow  = errors.New("violates a constraint")
+	errCode = errors.New("a code of its own")
 )
 
 func (f *fake) page(_ context.Context, after *string) ([]record, error) {
@@ -104,7 +106,7 @@ func (f *fake) put(key, blob string) {
 	f.rows[key] = record{key: key, size: int64(len(blob)), blob: []byte(blob)}
 }
 
-func (f *fake) tryWrite(context.Context) error { return nil }
+func (f *fake) tryWrite(context.Context) error { return f.barred }
 
 func (f *fake) judge(err error) trouble {
 	switch {
@@ -114,6 +116,8 @@ func (f *fake) judge(err error) trouble {
 		return troubleLost
 	case errors.Is(err, errRow):
 		return troubleRow
+	case errors.Is(err, errCode):
+		return troubleUnknown
 	}
 	return troubleOther
 }

@@ -294,6 +294,32 @@ func TestRowsThatFailAlone(t *testing.T) {
 	})
 }
 
+// An error that nobody knows is of a row if the table can be written besides, and ends the run if it cannot.
+func TestUnknownErrors(t *testing.T) {
+	f := newFake("a", "b", "c", "d")
+	f.before = func(_ int, changes []change) error {
+		for _, c := range changes {
+			if c.Key == "02" {
+				return errCode
+			}
+		}
+		return nil
+	}
+	journal := journalPath(t)
+	last, err := f.run(t, journal, few{batch: 10})
+	if err != nil || last.Counts != (migrate.Counts{Moved: 3, Failed: 1}) {
+		t.Fatalf("%+v, %v", last, err)
+	}
+	if got, want := failures(t, journal), []string{"2 02 RefusedByServer"}; !slices.Equal(got, want) {
+		t.Errorf("failures %q, want %q", got, want)
+	}
+	f.is(t, "moved:a", "b", "moved:c", "moved:d")
+	f.barred = errors.New("the column is gone")
+	if last, err = f.run(t, journalPath(t), few{batch: 10}); !errors.Is(err, f.barred) || last.Done {
+		t.Errorf("%+v, %v", last, err)
+	}
+}
+
 // A blob that has no room in its column is not cut off: up to its limit, and not one past it.
 func TestColumnTooShort(t *testing.T) {
 	for _, test := range []struct {

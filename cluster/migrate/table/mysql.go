@@ -207,14 +207,16 @@ func (m *mySQL) judge(err error) trouble {
 	switch answer.Number {
 	case 1205, 1213, 1020: // lock wait timeout, deadlock, record has changed since last read
 		return troubleBusy
-	case 1040, 1053, 1077, 1079, 1080, 1152, 1158, 1159, 1160, 1161, 1203, 1317, 1927: // too many connections, shutdown, aborted, network, killed
+	case 1040, 1047, 1053, 1077, 1079, 1080, 1152, 1158, 1159, 1160, 1161, 1203, 1317, 1927: // too many connections, not in its cluster, shutdown, aborted, network, killed
 		return troubleLost
 	case 1044, 1045, 1142, 1143, 1227, 1370, 1698: // access denied: database, user, table, column, privilege, routine, user
 		return troubleDenied
 	case 1048, 1062, 1264, 1265, 1366, 1406, 1452, 1644, 3819, 4025: // NULL, duplicate, out of range, truncated, wrong value, too long, foreign key, signal, check
 		return troubleRow
+	case 3, 1021, 1024, 1026, 1030, 1037, 1038, 1041, 1114, 1180, 1197, 1290, 1598, 1792, 1836: // disk, files, memory, table full, commit, log, read-only
+		return troubleOther
 	}
-	return troubleOther
+	return troubleUnknown
 }
 
 func (m *mySQL) close() error { return errors.Join(m.db.Close(), m.many.Close()) }

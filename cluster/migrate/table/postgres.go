@@ -171,8 +171,10 @@ func (p *postgres) judge(err error) trouble {
 		return troubleDenied
 	case "22", "23", "44", "P0": // data, integrity, WITH CHECK OPTION, RAISE of a trigger
 		return troubleRow
+	case "25", "53", "58", "F0": // read-only and the like, disk full or no memory, files, configuration
+		return troubleOther
 	}
-	return troubleOther
+	return troubleUnknown
 }
 
 func (p *postgres) close() error { return p.db.Close() }

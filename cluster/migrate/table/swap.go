@@ -23,12 +23,11 @@ func (t *Table) swapAll(ctx context.Context, changes []change, guarded bool) ([]
 	}
 	judged := t.db.judge(err)
 	switch {
-	case judged != troubleRow && judged != troubleBusy:
+	case judged == troubleOther || judged == troubleLost:
 		return nil, err
-	case len(changes) == 1 && judged == troubleBusy:
-		return []swapped{{refused: migrate.FaultOf(FaultLocked, "another transaction held the row all the time")}}, nil
 	case len(changes) == 1:
-		return []swapped{{refused: migrate.FaultOf(FaultDatabase, "%v", err)}}, nil
+		refused, err := t.refusal(ctx, err, judged)
+		return []swapped{{refused: refused}}, err
 	}
 	results = results[:0]
 	for i := range changes {
@@ -39,6 +38,20 @@ func (t *Table) swapAll(ctx context.Context, changes []change, guarded bool) ([]
 		results = append(results, one...)
 	}
 	return results, nil
+}
+
+// refusal says why a row was not written. An error says that no other would be either: then it was not for the row.
+func (t *Table) refusal(ctx context.Context, err error, judged trouble) (*migrate.RowError, error) {
+	switch judged {
+	case troubleBusy:
+		return migrate.FaultOf(FaultLocked, "another transaction held the row all the time"), nil
+	case troubleDenied, troubleUnknown:
+		_, all := again(ctx, t.db, lookTries, func() (struct{}, error) { return struct{}{}, t.db.tryWrite(ctx) })
+		if all != nil {
+			return nil, all
+		}
+	}
+	return migrate.FaultOf(FaultDatabase, "%v", err), nil
 }
 
 // swapOnce makes changes in one transaction, again while the database is busy or away. Where a change was not made it looks
