@@ -12,8 +12,8 @@ type database interface {
 	// page returns the rows behind a key in the order of keys, the first ones if there is none: a page of them, none if
 	// there are no more.
 	page(ctx context.Context, after *string) ([]record, error)
-	// find returns the rows of keys that are there, by key.
-	find(ctx context.Context, keys []string) (map[string]record, error)
+	// find returns the row of each key, nil where there is none. The database compares: where it takes A for a, that is one key.
+	find(ctx context.Context, keys []string) ([]*record, error)
 	// swap puts the blob After where Before is, in one transaction, and says of each change whether it was made. No key is
 	// there twice. A guarded one wants the row to meet the condition as well, and to name the same destination. After an
 	// error none was made, or all that could be: nobody knows.
@@ -39,6 +39,7 @@ type record struct {
 	context *string
 	to      *string
 	meets   bool // the condition
+	place   int  // of the key that it was found by
 }
 
 // maxColumn bounds what is read of a column, in bytes: more than any blob or context has.

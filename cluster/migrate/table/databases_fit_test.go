@@ -219,7 +219,7 @@ func (t *Table) plans(tb testing.TB, key string) []planned {
 		if err != nil {
 			tb.Fatal(err)
 		}
-		return []planned{{db.first, nil}, {db.next, []any{value}}, {db.byKeys + "(?, ?)", []any{value, value}}, {strings.TrimSuffix(db.guarded, ";"), []any{"b", value, "a"}}}
+		return []planned{{db.first, nil}, {db.next, []any{value}}, {strings.TrimSuffix(db.byKey[0]+"0"+db.byKey[1], ";"), []any{value}}, {strings.TrimSuffix(db.guarded, ";"), []any{"b", value, "a"}}}
 	}
 	return nil
 }

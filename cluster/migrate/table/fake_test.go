@@ -55,14 +55,14 @@ func (f *fake) keys() []string {
 	return keys
 }
 
-func (f *fake) find(_ context.Context, keys []string) (map[string]record, error) {
+func (f *fake) find(_ context.Context, keys []string) ([]*record, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	found := map[string]record{}
-	for _, key := range keys {
+	found := make([]*record, len(keys))
+	for i, key := range keys {
 		if r, there := f.rows[key]; there {
 			r.meets = !f.outside[key]
-			found[key] = r
+			found[i] = &r
 		}
 	}
 	return found, nil

@@ -18,9 +18,10 @@ type mySQL struct {
 	db     *sql.DB
 	many   *sql.DB // takes several statements at once
 	layout layout
-	// The SQL. byKeys ends before the list of keys; change and guarded are one statement.
-	first, next, byKeys, change, guarded string
-	guards                               bool // guarded takes the destination as well
+	// The SQL. Between both parts of byKey is a place; change and guarded are one statement.
+	first, next, change, guarded string
+	byKey                        [2]string
+	guards                       bool // guarded takes the destination as well
 }
 
 const mySQLQuote = '`'
@@ -51,9 +52,10 @@ func (m *mySQL) prepare(spec Spec) {
 		where = "(\n" + spec.Where + "\n)" // on lines of its own: it may end with a comment
 	}
 	list, table := strings.Join(columns, ", ")+", ", m.layout.name
-	m.first = fmt.Sprintf("SELECT %sTRUE FROM %s AS t WHERE %s ORDER BY %s LIMIT %d", list, table, where, key, spec.Page)
-	m.next = fmt.Sprintf("SELECT %sTRUE FROM %s AS t WHERE %s > ? AND %s ORDER BY %s LIMIT %d", list, table, key, where, key, spec.Page)
-	m.byKeys = fmt.Sprintf("SELECT %sCASE WHEN %s THEN TRUE ELSE FALSE END FROM %s AS t WHERE %s IN ", list, where, table, key)
+	m.first = fmt.Sprintf("SELECT %sTRUE, 0 FROM %s AS t WHERE %s ORDER BY %s LIMIT %d", list, table, where, key, spec.Page)
+	m.next = fmt.Sprintf("SELECT %sTRUE, 0 FROM %s AS t WHERE %s > ? AND %s ORDER BY %s LIMIT %d", list, table, key, where, key, spec.Page)
+	m.byKey[0] = fmt.Sprintf("SELECT %sCASE WHEN %s THEN TRUE ELSE FALSE END, ", list, where)
+	m.byKey[1] = fmt.Sprintf(" FROM %s AS t WHERE %s = ?;", table, key)
 	m.change = fmt.Sprintf("UPDATE %s AS t SET %s = ? WHERE %s = ? AND %s = ?", table, blob, key, exact)
 	m.guarded = m.change + " AND " + where
 	if spec.To != "" {
@@ -88,18 +90,36 @@ func (m *mySQL) page(ctx context.Context, after *string) ([]record, error) {
 	return m.records(ctx, m.next, key)
 }
 
-func (m *mySQL) find(ctx context.Context, keys []string) (map[string]record, error) {
-	if len(keys) == 0 {
-		return nil, nil
-	}
-	args := make([]any, len(keys))
-	for i, key := range keys {
-		var err error
-		if args[i], err = m.keyValue(key); err != nil {
+// find sends one statement a key, many at a time: only so it tells which key each row was found by.
+func (m *mySQL) find(ctx context.Context, keys []string) ([]*record, error) {
+	found := make([]*record, len(keys))
+	for next := 0; next < len(keys); {
+		var text strings.Builder
+		var args []any
+		for size := 0; next < len(keys); next++ {
+			if size += len(m.byKey[0]) + len(m.byKey[1]) + 2*len(keys[next]) + 64; size > maxStatements && len(args) > 0 {
+				break
+			}
+			key, err := m.keyValue(keys[next])
+			if err != nil {
+				return nil, err
+			}
+			text.WriteString(m.byKey[0] + strconv.Itoa(next) + m.byKey[1])
+			args = append(args, key)
+		}
+		rows, err := m.many.QueryContext(ctx, text.String(), args...)
+		if err != nil {
 			return nil, err
 		}
+		records, err := readRecords(rows)
+		if err != nil {
+			return nil, err
+		}
+		for i := range records {
+			found[records[i].place] = &records[i]
+		}
 	}
-	return byKey(m.records(ctx, m.byKeys+"(?"+strings.Repeat(", ?", len(keys)-1)+")", args...))
+	return found, nil
 }
 
 func (m *mySQL) records(ctx context.Context, query string, args ...any) ([]record, error) {

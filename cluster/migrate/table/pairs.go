@@ -73,11 +73,11 @@ func (p *Pairs) fill(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, c := range changes {
-		switch p.table.compare(c, records) {
+	for i, c := range changes {
+		switch p.table.compare(c, records[i]) {
 		case migrate.FoundAfter:
 			delete(p.changed, c.Key)
-			after := p.table.row(records[c.Key], c.Row)
+			after := p.table.row(*records[i], c.Row)
 			before := *after
 			before.Blob = c.Before
 			p.ready = append(p.ready, pair{&before, after})

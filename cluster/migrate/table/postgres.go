@@ -57,13 +57,14 @@ func (p *postgres) prepare(spec Spec, keyType, collation string) {
 		where = "(\n" + spec.Where + "\n)" // on lines of its own: it may end with a comment
 	}
 	list, table := strings.Join(columns, ", ")+", ", p.layout.name
-	p.first = fmt.Sprintf("SELECT %strue FROM %s AS t WHERE %s ORDER BY %s LIMIT %d", list, table, where, ordered, spec.Page)
-	p.next = fmt.Sprintf("SELECT %strue FROM %s AS t WHERE %s > %s AND %s ORDER BY %s LIMIT %d",
+	p.first = fmt.Sprintf("SELECT %strue, 0 FROM %s AS t WHERE %s ORDER BY %s LIMIT %d", list, table, where, ordered, spec.Page)
+	p.next = fmt.Sprintf("SELECT %strue, 0 FROM %s AS t WHERE %s > %s AND %s ORDER BY %s LIMIT %d",
 		list, table, ordered, p.layout.keyKind.typed("$1::text", keyType), where, ordered, spec.Page)
 	// What is given has names that no table has: those in the condition are of the table alone.
 	const given, k, o, n, to = `"meridian v"("meridian k", "meridian o", "meridian n", "meridian to")`, `"meridian k"`, `"meridian o"`, `"meridian n"`, `"meridian to"`
 	matches := ordered + " = " + p.layout.keyKind.typed(k, keyType)
-	p.byKeys = fmt.Sprintf(`SELECT %scoalesce(%s, false) FROM unnest($1::text[]) AS "meridian v"(%s) JOIN %s AS t ON %s`, list, where, k, table, matches)
+	p.byKeys = fmt.Sprintf(`SELECT %scoalesce(%s, false), "meridian place" - 1 FROM unnest($1::text[]) WITH ORDINALITY AS "meridian v"(%s, "meridian place") JOIN %s AS t ON %s`,
+		list, where, k, table, matches)
 	p.change = fmt.Sprintf("UPDATE %s AS t SET %s = %s FROM unnest($1::text[], $2::%s, $3::%s, $4::text[]) AS %s WHERE %s AND %s = %s",
 		table, quoteName(spec.Blob, postgresQuote), n, array, array, given, matches, exact, o)
 	p.guarded = p.change + " AND " + where
@@ -80,8 +81,16 @@ func (p *postgres) page(ctx context.Context, after *string) ([]record, error) {
 	return p.records(ctx, p.next, *after)
 }
 
-func (p *postgres) find(ctx context.Context, keys []string) (map[string]record, error) {
-	return byKey(p.records(ctx, p.byKeys, keys))
+func (p *postgres) find(ctx context.Context, keys []string) ([]*record, error) {
+	records, err := p.records(ctx, p.byKeys, keys)
+	if err != nil {
+		return nil, err
+	}
+	found := make([]*record, len(keys))
+	for i := range records {
+		found[records[i].place] = &records[i]
+	}
+	return found, nil
 }
 
 func (p *postgres) records(ctx context.Context, query string, args ...any) ([]record, error) {

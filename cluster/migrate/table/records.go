@@ -12,32 +12,23 @@ import (
 	"unicode/utf8"
 )
 
-// readRecords reads all rows of a query for key, size, blob, context, to and whether it meets the condition, and closes it.
+// readRecords reads all rows of the queries for key, size, blob, context, to, whether it meets the condition, and place, and
+// closes them.
 func readRecords(rows *sql.Rows) ([]record, error) {
 	var found []record
-	for rows.Next() {
-		var r record
-		if err := rows.Scan(&r.key, &r.size, &r.blob, &r.context, &r.to, &r.meets); err != nil {
-			return nil, errors.Join(err, rows.Close())
+	for more := true; more; more = rows.NextResultSet() {
+		for rows.Next() {
+			var r record
+			if err := rows.Scan(&r.key, &r.size, &r.blob, &r.context, &r.to, &r.meets, &r.place); err != nil {
+				return nil, errors.Join(err, rows.Close())
+			}
+			if !utf8.ValidString(r.key) {
+				return nil, errors.Join(fmt.Errorf("the key %q is not UTF-8: a journal cannot hold it", r.key), rows.Close())
+			}
+			found = append(found, r)
 		}
-		if !utf8.ValidString(r.key) {
-			return nil, errors.Join(fmt.Errorf("the key %q is not UTF-8: a journal cannot hold it", r.key), rows.Close())
-		}
-		found = append(found, r)
 	}
 	return found, errors.Join(rows.Err(), rows.Close())
-}
-
-// byKey sorts records by key.
-func byKey(records []record, err error) (map[string]record, error) {
-	if err != nil {
-		return nil, err
-	}
-	found := make(map[string]record, len(records))
-	for _, r := range records {
-		found[r.key] = r
-	}
-	return found, nil
 }
 
 // encode is a blob as columns of text have it.

@@ -20,7 +20,7 @@ func (t *Table) Restore(ctx context.Context, changes []migrate.Change, dry bool)
 	var back []change
 	var places []int
 	for i, c := range changes {
-		if found[i] = t.compare(c, records); found[i] == migrate.FoundAfter {
+		if found[i] = t.compare(c, records[i]); found[i] == migrate.FoundAfter {
 			back = append(back, change{Change: migrate.Change{Row: c.Row, Key: c.Key, Before: c.After, After: c.Before}})
 			places = append(places, i)
 		}

@@ -71,9 +71,10 @@ func (t *Table) swapOnce(ctx context.Context, changes []change, guarded bool) ([
 	}
 	results := make([]swapped, len(changes))
 	var left []string
+	var places []int
 	for i, c := range changes {
 		if results[i] = (swapped{made: made[i], found: migrate.FoundAfter}); !made[i] {
-			left = append(left, c.Key)
+			left, places = append(left, c.Key), append(places, i)
 		}
 	}
 	if len(left) == 0 {
@@ -83,18 +84,16 @@ func (t *Table) swapOnce(ctx context.Context, changes []change, guarded bool) ([
 	if err != nil {
 		return nil, err
 	}
-	for i, c := range changes {
-		if !made[i] {
-			r, there := records[c.Key]
-			results[i].found, results[i].outside = t.compare(c.Change, records), there && !r.meets
-		}
+	for i, r := range records {
+		result := &results[places[i]]
+		result.found, result.outside = t.compare(changes[places[i]].Change, r), r != nil && !r.meets
 	}
 	return results, nil
 }
 
-// lookUp reads rows by key.
-func (t *Table) lookUp(ctx context.Context, keys []string) (map[string]record, error) {
-	records, err := again(ctx, t.db, lookTries, func() (map[string]record, error) {
+// lookUp reads the row of each key, nil where there is none.
+func (t *Table) lookUp(ctx context.Context, keys []string) ([]*record, error) {
+	records, err := again(ctx, t.db, lookTries, func() ([]*record, error) {
 		ctx, cancel := context.WithTimeout(ctx, statementTime)
 		defer cancel()
 		return t.db.find(ctx, keys)
@@ -103,12 +102,11 @@ func (t *Table) lookUp(ctx context.Context, keys []string) (map[string]record, e
 }
 
 // compare says what is where a change was to be made.
-func (t *Table) compare(c migrate.Change, records map[string]record) migrate.Found {
-	r, there := records[c.Key]
-	if !there {
+func (t *Table) compare(c migrate.Change, r *record) migrate.Found {
+	if r == nil {
 		return migrate.FoundNone
 	}
-	row := t.row(r, c.Row)
+	row := t.row(*r, c.Row)
 	switch {
 	case row.Blob == nil:
 	case string(row.Blob) == string(c.After):

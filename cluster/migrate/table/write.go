@@ -106,8 +106,8 @@ func (m *Medium) reread(ctx context.Context, rows []*migrate.Row, outcomes []mig
 		return nil, nil, err
 	}
 	for i, place := range changed {
-		r, there := records[keys[i]]
-		if !there {
+		r := records[i]
+		if r == nil {
 			outcomes[place] = failed(outcomes[place], migrate.FaultOf(migrate.FaultChanged, "another writer deleted the row meanwhile"))
 			continue
 		}
@@ -115,7 +115,9 @@ func (m *Medium) reread(ctx context.Context, rows []*migrate.Row, outcomes []mig
 			outcomes[place] = leftOut(outcomes[place])
 			continue
 		}
-		fresh, places = append(fresh, m.row(r, rows[place].Number)), append(places, place)
+		row := m.row(*r, rows[place].Number)
+		row.ID = keys[i] // one row has one name in a run, whatever became of the letters
+		fresh, places = append(fresh, row), append(places, place)
 	}
 	return fresh, places, nil
 }
