@@ -16,7 +16,7 @@ type database interface {
 	find(ctx context.Context, keys []string) ([]*record, error)
 	// swap puts the blob After where Before is, in one transaction, and says of each change whether it was made. No key is
 	// there twice. A guarded one wants the row to meet the condition as well, and to name the same destination. After an
-	// error none was made, or all that could be: nobody knows.
+	// error none was made, or all that could be: nobody knows. [errAltered]: none was.
 	swap(ctx context.Context, changes []change, guarded bool) ([]bool, error)
 	// tryWrite finds out whether the server and the user's rights allow swap, and writes nothing.
 	tryWrite(ctx context.Context) error

@@ -81,17 +81,21 @@ func (m *mySQL) keyValue(key string) (any, error) {
 
 func (m *mySQL) page(ctx context.Context, after *string) ([]record, error) {
 	if after == nil {
-		return m.records(ctx, m.first)
+		return queryRecords(ctx, m.db, m.first)
 	}
 	key, err := m.keyValue(*after)
 	if err != nil {
 		return nil, err
 	}
-	return m.records(ctx, m.next, key)
+	return queryRecords(ctx, m.db, m.next, key)
 }
 
-// find sends one statement a key, many at a time: only so it tells which key each row was found by.
 func (m *mySQL) find(ctx context.Context, keys []string) ([]*record, error) {
+	return m.findIn(ctx, m.many, keys)
+}
+
+// findIn sends one statement a key, many at a time: only so it tells which key each row was found by.
+func (m *mySQL) findIn(ctx context.Context, in querier, keys []string) ([]*record, error) {
 	found := make([]*record, len(keys))
 	for next := 0; next < len(keys); {
 		var text strings.Builder
@@ -107,11 +111,7 @@ func (m *mySQL) find(ctx context.Context, keys []string) ([]*record, error) {
 			text.WriteString(m.byKey[0] + strconv.Itoa(next) + m.byKey[1])
 			args = append(args, key)
 		}
-		rows, err := m.many.QueryContext(ctx, text.String(), args...)
-		if err != nil {
-			return nil, err
-		}
-		records, err := readRecords(rows)
+		records, err := queryRecords(ctx, in, text.String(), args...)
 		if err != nil {
 			return nil, err
 		}
@@ -120,14 +120,6 @@ func (m *mySQL) find(ctx context.Context, keys []string) ([]*record, error) {
 		}
 	}
 	return found, nil
-}
-
-func (m *mySQL) records(ctx context.Context, query string, args ...any) ([]record, error) {
-	rows, err := m.db.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	return readRecords(rows)
 }
 
 // maxStatements bounds what is sent to the server at once, in bytes: less than the smallest max_allowed_packet in use.
@@ -140,47 +132,65 @@ func (m *mySQL) swap(ctx context.Context, changes []change, guarded bool) ([]boo
 		return nil, err
 	}
 	defer conn.Close()
+	made, err := m.transaction(ctx, conn, changes, guarded)
+	if err == nil {
+		return made, nil
+	}
+	if _, undone := conn.ExecContext(ctx, "ROLLBACK"); undone != nil {
+		drop := func(any) error { return driver.ErrBadConn } // nobody uses this connection again; the server undoes what was begun
+		_ = conn.Raw(drop)
+	}
+	return nil, err
+}
+
+func (m *mySQL) transaction(ctx context.Context, conn *sql.Conn, changes []change, guarded bool) ([]bool, error) {
+	if _, err := conn.ExecContext(ctx, "START TRANSACTION"); err != nil {
+		return nil, err
+	}
 	made := make([]bool, 0, len(changes))
+	for len(made) < len(changes) {
+		some, err := m.send(ctx, conn, changes[len(made):], guarded)
+		if err != nil {
+			return nil, err
+		}
+		made = append(made, some...)
+	}
+	done, keys := thoseMade(changes, made)
+	records, err := m.findIn(ctx, conn, keys)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.layout.stored(done, records); err != nil {
+		return nil, err
+	}
+	_, err = conn.ExecContext(ctx, "COMMIT")
+	return made, err
+}
+
+// send makes the first changes, as many as are sent at once.
+func (m *mySQL) send(ctx context.Context, conn *sql.Conn, changes []change, guarded bool) (made []bool, err error) {
+	statements, n, args, err := m.statements(changes, guarded)
+	if err != nil {
+		return nil, err
+	}
 	err = conn.Raw(func(c any) error {
 		exec, ok := c.(driver.ExecerContext)
 		if !ok {
 			return errors.New("the driver takes no several statements")
 		}
-		var err error
-		if made, err = m.transaction(ctx, exec, changes, guarded); err == nil {
-			return nil
-		}
-		if _, undone := exec.ExecContext(ctx, "ROLLBACK", nil); undone != nil {
-			return errors.Join(err, driver.ErrBadConn) // nobody uses this connection again; the server undoes what was begun
-		}
-		return err
-	})
-	return made, err
-}
-
-func (m *mySQL) transaction(ctx context.Context, exec driver.ExecerContext, changes []change, guarded bool) ([]bool, error) {
-	if _, err := exec.ExecContext(ctx, "START TRANSACTION", nil); err != nil {
-		return nil, err
-	}
-	made := make([]bool, 0, len(changes))
-	for len(made) < len(changes) {
-		statements, n, args, err := m.statements(changes[len(made):], guarded)
-		if err != nil {
-			return nil, err
-		}
 		answer, err := exec.ExecContext(ctx, statements, args)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		each, ok := answer.(mysql.Result)
 		if !ok || len(each.AllRowsAffected()) != n {
-			return nil, errors.New("the driver does not tell what each statement did")
+			return errors.New("the driver does not tell what each statement did")
 		}
-		for _, n := range each.AllRowsAffected() {
-			made = append(made, n == 1)
+		for _, rows := range each.AllRowsAffected() {
+			made = append(made, rows == 1)
 		}
-	}
-	_, err := exec.ExecContext(ctx, "COMMIT", nil)
+		return nil
+	})
 	return made, err
 }
 

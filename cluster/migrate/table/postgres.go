@@ -76,13 +76,18 @@ func (p *postgres) prepare(spec Spec, keyType, collation string) {
 
 func (p *postgres) page(ctx context.Context, after *string) ([]record, error) {
 	if after == nil {
-		return p.records(ctx, p.first)
+		return queryRecords(ctx, p.db, p.first)
 	}
-	return p.records(ctx, p.next, *after)
+	return queryRecords(ctx, p.db, p.next, *after)
 }
 
 func (p *postgres) find(ctx context.Context, keys []string) ([]*record, error) {
-	records, err := p.records(ctx, p.byKeys, keys)
+	return p.findIn(ctx, p.db, keys)
+}
+
+// findIn is find, in a transaction.
+func (p *postgres) findIn(ctx context.Context, in querier, keys []string) ([]*record, error) {
+	records, err := queryRecords(ctx, in, p.byKeys, keys)
 	if err != nil {
 		return nil, err
 	}
@@ -91,14 +96,6 @@ func (p *postgres) find(ctx context.Context, keys []string) ([]*record, error) {
 		found[records[i].place] = &records[i]
 	}
 	return found, nil
-}
-
-func (p *postgres) records(ctx context.Context, query string, args ...any) ([]record, error) {
-	rows, err := p.db.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	return readRecords(rows)
 }
 
 // swap is one statement. Rows that another writer holds it waits for a while; where that writer changes them, it sees the
@@ -135,6 +132,14 @@ func (p *postgres) swap(ctx context.Context, changes []change, guarded bool) ([]
 		made[places[key]] = true
 	}
 	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return nil, err
+	}
+	done, keys := thoseMade(changes, made)
+	records, err := p.findIn(ctx, tx, keys)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.layout.stored(done, records); err != nil {
 		return nil, err
 	}
 	return made, tx.Commit()

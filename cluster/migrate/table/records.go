@@ -12,6 +12,20 @@ import (
 	"unicode/utf8"
 )
 
+// querier is a database, a connection to it, or a transaction.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// queryRecords runs queries for records.
+func queryRecords(ctx context.Context, in querier, query string, args ...any) ([]record, error) {
+	rows, err := in.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	return readRecords(rows)
+}
+
 // readRecords reads all rows of the queries for key, size, blob, context, to, whether it meets the condition, and place, and
 // closes them.
 func readRecords(rows *sql.Rows) ([]record, error) {
