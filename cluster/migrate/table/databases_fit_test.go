@@ -83,6 +83,7 @@ func TestUnfitInPostgres(t *testing.T) {
 		{"id text NOT NULL, b text", "CREATE UNIQUE INDEX ON fit (lower(id))", "no unique index"},
 		{"id int PRIMARY KEY, b text", "ALTER TABLE fit ALTER b TYPE varchar(9)[] USING ARRAY[b]", "is of type _varchar"},
 		{"id int PRIMARY KEY, b char(400)", "", "is of type bpchar"},
+		{"id text GENERATED ALWAYS AS (md5(b)) STORED PRIMARY KEY, b text", "", "is generated from other columns"},
 		{"id int PRIMARY KEY, b text", "CREATE TABLE fit_child () INHERITS (fit)", "inherit"},
 	} {
 		t.Run(c.fault+c.columns, func(t *testing.T) {
@@ -104,6 +105,14 @@ func TestUnfitInPostgres(t *testing.T) {
 	s.asUser(t, "mover", "GRANT SELECT, UPDATE ON fit TO mover").isUnfit(t, spec, "row-level security")
 }
 
+// Keys that the database counts are fit.
+func TestCountedKeys(t *testing.T) {
+	for name, s := range servers(t) {
+		s.create(t, "counted", map[string]string{"postgres": "id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "mysql": "id int AUTO_INCREMENT PRIMARY KEY"}[name]+", b text")
+		s.open(t, Spec{Table: "counted", Key: "id", Blob: "b"})
+	}
+}
+
 func TestUnfitInMySQL(t *testing.T) {
 	s := servers(t)["mysql"]
 	spec := Spec{Table: "fit", Key: "id", Blob: "b"}
@@ -111,6 +120,7 @@ func TestUnfitInMySQL(t *testing.T) {
 		{"id varchar(99) NOT NULL, b text, UNIQUE (id(5))", "", "no unique index"},
 		{"id int PRIMARY KEY, b varbinary(300)", "ALTER TABLE fit ENGINE = MyISAM", "which has no transactions"},
 		{"id int PRIMARY KEY, b binary(200)", "", "is of type binary"},
+		{"id varchar(40) AS (md5(b)) STORED UNIQUE, b text", "", "is generated from other columns"},
 	} {
 		t.Run(c.fault+c.columns, func(t *testing.T) {
 			s.create(t, "fit", c.columns)

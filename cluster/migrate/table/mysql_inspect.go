@@ -135,6 +135,9 @@ func (i *mySQLInspection) checkKey(ctx context.Context, key mySQLColumn) error {
 	default:
 		return fmt.Errorf("%w: the key column %q is of type %s; want an integer, uuid, char, varchar, binary or varbinary", ErrUnfit, i.spec.Key, key.kind)
 	}
+	if key.generated {
+		return keyGenerated(i.spec.Key)
+	}
 	indexes, err := i.uniqueIndexes(ctx)
 	if err != nil {
 		return err

@@ -126,6 +126,9 @@ func (i *postgresInspection) checkKey(ctx context.Context, key postgresColumn) e
 	if i.layout.keyKind, ok = kinds[key.kind]; !ok {
 		return fmt.Errorf("%w: the key column %q is of type %s; want an integer, uuid, text, varchar, char or bytea", ErrUnfit, i.spec.Key, key.kind)
 	}
+	if key.generated {
+		return keyGenerated(i.spec.Key)
+	}
 	i.keyType = key.kind
 	err := i.db.QueryRowContext(ctx, `
 SELECT coalesce((SELECT quote_ident(n.nspname) || '.' || quote_ident(c.collname) FROM pg_collation AS c JOIN pg_namespace AS n ON n.oid = c.collnamespace

@@ -48,6 +48,11 @@ func keyNotUnique(key, primary string) error {
 	return fmt.Errorf("%w: no unique index over column %q alone, whole and always valid, says that it names a row", ErrUnfit, key)
 }
 
+// keyGenerated says what is wrong with a key that the database computes.
+func keyGenerated(key string) error {
+	return fmt.Errorf("%w: the key column %q is generated from other columns, and may change when a row is written; name another unique column", ErrUnfit, key)
+}
+
 // noColumn says which columns there are.
 func noColumn[C any](name string, columns map[string]C) error {
 	var names []string
