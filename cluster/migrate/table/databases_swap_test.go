@@ -214,6 +214,23 @@ func TestWritesThatEnd(t *testing.T) {
 	}
 }
 
+// A server whose sessions begin transactions by themselves shows what is there now all the same.
+func TestNoAutocommit(t *testing.T) {
+	s := servers(t)["mysql"]
+	s.exec(t, "SET GLOBAL autocommit = 0")
+	t.Cleanup(func() { s.exec(t, "SET GLOBAL autocommit = 1") })
+	s.create(t, "snapshot", "id int PRIMARY KEY, b text")
+	s.exec(t, "INSERT INTO snapshot VALUES (1, 'YWJj'), (2, 'YWJj')")
+	table := s.open(t, Spec{Table: "snapshot", Key: "id", Blob: "b", Page: 1})
+	if row, err := table.Next(t.Context()); err != nil || row.ID != "1" {
+		t.Fatalf("%+v, %v", row, err)
+	}
+	s.exec(t, "UPDATE snapshot SET b = 'bmV3'")
+	if row, err := table.Next(t.Context()); err != nil || string(row.Blob) != "new" {
+		t.Errorf("%+v, %v", row, err)
+	}
+}
+
 // What is in the other columns is read with the row; what no row of ours has is refused without being read whole.
 func TestColumns(t *testing.T) {
 	for name, s := range servers(t) {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -146,6 +147,12 @@ func prepareMySQL(cfg *mysql.Config) error {
 	if cfg.Params == nil {
 		cfg.Params = map[string]string{}
 	}
+	for name := range cfg.Params { // the server takes them in any letters, and so twice
+		if slices.Contains([]string{"autocommit", "completion_type"}, strings.ToLower(name)) {
+			delete(cfg.Params, name)
+		}
+	}
+	cfg.Params["autocommit"], cfg.Params["completion_type"] = "1", "0" // what is read is what is there now, and locks end with the transaction
 	cfg.Params["innodb_lock_wait_timeout"] = fmt.Sprint(lockWait)
 	return cfg.Apply(mysql.Charset("utf8mb4", "utf8mb4_bin"))
 }

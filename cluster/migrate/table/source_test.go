@@ -63,12 +63,12 @@ func TestParseSourceMistakes(t *testing.T) {
 
 // What our SQL relies on cannot be turned off in the URL.
 func TestMySQLParameters(t *testing.T) {
-	s, err := ParseSource("mysql://app@host/keys?multiStatements=true&interpolateParams=false&clientFoundRows=true&charset=gbk&collation=gbk_chinese_ci&timeout=3s")
+	s, err := ParseSource("mysql://app@host/keys?multiStatements=true&AutoCommit=0&interpolateParams=false&clientFoundRows=true&charset=gbk&collation=gbk_chinese_ci&timeout=3s")
 	if err != nil {
 		t.Fatal(err)
 	}
 	cfg := s.mysql
-	if cfg.MultiStatements || !cfg.InterpolateParams || cfg.ClientFoundRows || cfg.Collation != "utf8mb4_bin" || cfg.Timeout != 3*time.Second {
+	if cfg.MultiStatements || !cfg.InterpolateParams || cfg.ClientFoundRows || cfg.Collation != "utf8mb4_bin" || cfg.Params["autocommit"] != "1" || cfg.Params["AutoCommit"] != "" || cfg.Timeout != 3*time.Second {
 		t.Errorf("%+v", cfg)
 	}
 	if dsn := cfg.FormatDSN(); strings.Contains(dsn, "gbk") {
