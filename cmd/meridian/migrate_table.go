@@ -136,6 +136,8 @@ func databaseURL(text string) (string, error) {
 func tableError(err error) error {
 	var answer *table.Error
 	switch {
+	case errors.Is(err, context.Canceled):
+		return &exitError{exitInterrupted, fmt.Errorf("stopped: %w", err)}
 	case errors.Is(err, table.ErrUnfit), errors.Is(err, migrate.ErrRolledBack):
 		return &exitError{exitUsage, err}
 	case errors.Is(err, table.ErrNoTable):

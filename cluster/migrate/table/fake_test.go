@@ -22,6 +22,7 @@ type fake struct {
 	// after is called behind each swap that was made; what it returns is the answer.
 	after  func(call int) error
 	barred error // what tryWrite says
+	probed func()
 	calls  int
 	reads  int
 }
@@ -106,7 +107,12 @@ func (f *fake) put(key, blob string) {
 	f.rows[key] = record{key: key, size: int64(len(blob)), blob: []byte(blob)}
 }
 
-func (f *fake) tryWrite(context.Context) error { return f.barred }
+func (f *fake) tryWrite(context.Context) error {
+	if f.probed != nil {
+		f.probed()
+	}
+	return f.barred
+}
 
 func (f *fake) judge(err error) trouble {
 	switch {

@@ -30,6 +30,7 @@ func (m *Medium) Begin(ctx context.Context, h migrate.History) (err error) {
 	if len(m.rules.Contexts) > 0 {
 		return fmt.Errorf("%w: encryption contexts would change, and the column that the application reads them from would not", ErrUnfit)
 	}
+	m.run = ctx
 	if err := m.TryWrite(ctx); err != nil {
 		return err
 	}

@@ -294,6 +294,34 @@ func TestRowsThatFailAlone(t *testing.T) {
 	})
 }
 
+// A table that is locked as a whole is waited for, and no row fails for it. Where that lasts the run ends.
+func TestTableIsLocked(t *testing.T) {
+	for _, probes := range []int{1, 20, 1000} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFake("a", "b", "c", "d")
+			f.before = func(call int, _ []change) error {
+				if call == 1 {
+					f.barred = errBusy
+				}
+				return f.barred
+			}
+			f.probed = func() {
+				if f.barred != nil {
+					probes--
+				}
+				if probes == 0 {
+					f.barred = nil
+				}
+			}
+			last, err := f.run(t, journalPath(t), few{batch: 10})
+			var answer *Error
+			if probes > 0 && (!errors.As(err, &answer) || !answer.Away) || probes == 0 && (err != nil || last.Counts != (migrate.Counts{Moved: 4})) {
+				t.Errorf("%d more: %+v, %v", probes, last, err)
+			}
+		})
+	}
+}
+
 // An error that nobody knows is of a row if the table can be written besides, and ends the run if it cannot.
 func TestUnknownErrors(t *testing.T) {
 	f := newFake("a", "b", "c", "d")

@@ -218,7 +218,7 @@ func (i *mySQLInspection) checkOthers(columns map[string]mySQLColumn) error {
 func (m *mySQL) try(ctx context.Context, spec Spec) error {
 	if spec.Where != "" {
 		if err := m.explain(ctx, "SELECT 1 FROM "+m.layout.name+" AS t WHERE CASE WHEN\n"+spec.Where+"\nTHEN 1 ELSE 0 END = 1"); err != nil {
-			return fmt.Errorf("%w: the condition: %w", ErrUnfit, err)
+			return conditionError(m, err)
 		}
 	}
 	if err := m.explain(ctx, m.first); err != nil {

@@ -76,39 +76,52 @@ func (p *postgres) prepare(spec Spec, keyType, collation string) {
 
 func (p *postgres) page(ctx context.Context, after *string) ([]record, error) {
 	if after == nil {
-		return queryRecords(ctx, p.db, p.first)
+		return p.records(ctx, p.first)
 	}
-	return queryRecords(ctx, p.db, p.next, *after)
+	return p.records(ctx, p.next, *after)
 }
 
 func (p *postgres) find(ctx context.Context, keys []string) ([]*record, error) {
-	return p.findIn(ctx, p.db, keys)
+	records, err := p.records(ctx, p.byKeys, keys)
+	return byPlace(records, len(keys)), err
 }
 
-// findIn is find, in a transaction.
-func (p *postgres) findIn(ctx context.Context, in querier, keys []string) ([]*record, error) {
-	records, err := queryRecords(ctx, in, p.byKeys, keys)
+// begin begins a transaction that waits for no lock longer than it should, of a table or of a row. end undoes what was not
+// committed.
+func (p *postgres) begin(ctx context.Context) (tx *sql.Tx, end func(), err error) {
+	if tx, err = p.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted}); err != nil {
+		return nil, nil, err
+	}
+	end = func() { _ = tx.Rollback() } // the connection is dropped if it fails
+	if _, err := tx.ExecContext(ctx, fmt.Sprintf("SET LOCAL lock_timeout = '%ds'", lockWait)); err != nil {
+		end()
+		return nil, nil, err
+	}
+	return tx, end, nil
+}
+
+// records reads in a transaction of its own.
+func (p *postgres) records(ctx context.Context, query string, args ...any) ([]record, error) {
+	tx, end, err := p.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
-	found := make([]*record, len(keys))
-	for i := range records {
-		found[records[i].place] = &records[i]
+	defer end()
+	found, err := queryRecords(ctx, tx, query, args...)
+	if err != nil {
+		return nil, err
 	}
-	return found, nil
+	return found, tx.Commit()
 }
 
 // swap is one statement. Rows that another writer holds it waits for a while; where that writer changes them, it sees the
 // change and leaves them alone (READ COMMITTED).
 func (p *postgres) swap(ctx context.Context, changes []change, guarded bool) ([]bool, error) {
-	tx, err := p.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+	tx, end, err := p.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = tx.Rollback() }() // of what was not committed; the connection is dropped if it fails
-	if _, err := tx.ExecContext(ctx, fmt.Sprintf("SET LOCAL lock_timeout = '%ds'", lockWait)); err != nil {
-		return nil, err
-	}
+	defer end()
 	places := make(map[string]int, len(changes))
 	keys, to := make([]string, len(changes)), make([]string, len(changes))
 	for i, c := range changes {
@@ -135,11 +148,11 @@ func (p *postgres) swap(ctx context.Context, changes []change, guarded bool) ([]
 		return nil, err
 	}
 	done, keys := thoseMade(changes, made)
-	records, err := p.findIn(ctx, tx, keys)
+	records, err := queryRecords(ctx, tx, p.byKeys, keys)
 	if err != nil {
 		return nil, err
 	}
-	if err := p.layout.stored(done, records); err != nil {
+	if err := p.layout.stored(done, byPlace(records, len(done))); err != nil {
 		return nil, err
 	}
 	return made, tx.Commit()

@@ -219,7 +219,7 @@ func (i *postgresInspection) checkOthers(columns map[string]postgresColumn) erro
 func (p *postgres) try(ctx context.Context, spec Spec) error {
 	if spec.Where != "" {
 		if err := p.explain(ctx, "SELECT 1 FROM "+p.layout.name+" AS t WHERE CASE WHEN\n"+spec.Where+"\nTHEN 1 ELSE 0 END = 1"); err != nil {
-			return fmt.Errorf("%w: the condition: %w", ErrUnfit, err)
+			return conditionError(p, err)
 		}
 	}
 	if err := p.explain(ctx, p.first); err != nil {
@@ -244,7 +244,12 @@ func (p *postgres) tryWrite(ctx context.Context) error {
 }
 
 func (p *postgres) explain(ctx context.Context, query string, args ...any) error {
-	rows, err := p.db.QueryContext(ctx, "EXPLAIN "+query, args...)
+	tx, end, err := p.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	rows, err := tx.QueryContext(ctx, "EXPLAIN "+query, args...)
 	if err != nil {
 		return err
 	}

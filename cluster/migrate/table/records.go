@@ -45,6 +45,15 @@ func readRecords(rows *sql.Rows) ([]record, error) {
 	return found, errors.Join(rows.Err(), rows.Close())
 }
 
+// byPlace puts records where their keys were, of so many.
+func byPlace(records []record, keys int) []*record {
+	found := make([]*record, keys)
+	for i := range records {
+		found[records[i].place] = &records[i]
+	}
+	return found
+}
+
 // encode is a blob as columns of text have it.
 func encode(blob []byte) string { return base64.StdEncoding.EncodeToString(blob) }
 

@@ -6,10 +6,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -136,7 +136,7 @@ func trusting(file, host string) (*tls.Config, error) {
 	return &tls.Config{RootCAs: pool, ServerName: host, MinVersion: tls.VersionTLS12}, nil
 }
 
-// lockWait is how long a statement waits for a row that another writer has locked, in seconds.
+// lockWait is how long a statement waits for a row or a table that others have locked, in seconds.
 const lockWait = 2
 
 // prepareMySQL sets what our SQL relies on.
@@ -147,13 +147,16 @@ func prepareMySQL(cfg *mysql.Config) error {
 	if cfg.Params == nil {
 		cfg.Params = map[string]string{}
 	}
+	ours := map[string]string{
+		"autocommit": "1", "completion_type": "0", // what is read is what is there now, and locks end with the transaction
+		"innodb_lock_wait_timeout": fmt.Sprint(lockWait), "lock_wait_timeout": fmt.Sprint(lockWait), // of a row, and of the table
+	}
 	for name := range cfg.Params { // the server takes them in any letters, and so twice
-		if slices.Contains([]string{"autocommit", "completion_type"}, strings.ToLower(name)) {
+		if _, there := ours[strings.ToLower(name)]; there {
 			delete(cfg.Params, name)
 		}
 	}
-	cfg.Params["autocommit"], cfg.Params["completion_type"] = "1", "0" // what is read is what is there now, and locks end with the transaction
-	cfg.Params["innodb_lock_wait_timeout"] = fmt.Sprint(lockWait)
+	maps.Copy(cfg.Params, ours)
 	return cfg.Apply(mysql.Charset("utf8mb4", "utf8mb4_bin"))
 }
 

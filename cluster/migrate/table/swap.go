@@ -44,7 +44,8 @@ type swapped struct {
 }
 
 // swapAll makes changes, all at once if the database takes them so, else each by itself: what is wrong with one row stops
-// no other. An error says that nobody knows which were made.
+// no other. Where it is the whole table that cannot be written, it waits, or says so: an error says that nobody knows which
+// were made.
 func (t *Table) swapAll(ctx context.Context, changes []change, guarded bool) ([]swapped, error) {
 	results, err := t.swapOnce(ctx, changes, guarded)
 	if err == nil {
@@ -54,12 +55,23 @@ func (t *Table) swapAll(ctx context.Context, changes []change, guarded bool) ([]
 	if errors.Is(err, errAltered) {
 		judged = troubleRow
 	}
-	switch {
-	case judged == troubleOther || judged == troubleLost:
+	if judged == troubleOther || judged == troubleLost {
 		return nil, err
+	}
+	if judged != troubleRow { // is it the row, or the whole table?
+		waited, err := t.probe(ctx, t.tries(0))
+		if err != nil {
+			return nil, err
+		}
+		if waited {
+			return t.swapAll(ctx, changes, guarded)
+		}
+	}
+	switch {
+	case len(changes) == 1 && judged == troubleBusy:
+		return []swapped{{refused: migrate.FaultOf(FaultLocked, "another transaction held the row all the time")}}, nil
 	case len(changes) == 1:
-		refused, err := t.refusal(ctx, err, judged)
-		return []swapped{{refused: refused}}, err
+		return []swapped{{refused: migrate.FaultOf(FaultDatabase, "%v", err)}}, nil
 	}
 	results = results[:0]
 	for i := range changes {
@@ -72,20 +84,6 @@ func (t *Table) swapAll(ctx context.Context, changes []change, guarded bool) ([]
 	return results, nil
 }
 
-// refusal says why a row was not written. An error says that no other would be either: then it was not for the row.
-func (t *Table) refusal(ctx context.Context, err error, judged trouble) (*migrate.RowError, error) {
-	switch judged {
-	case troubleBusy:
-		return migrate.FaultOf(FaultLocked, "another transaction held the row all the time"), nil
-	case troubleDenied, troubleUnknown:
-		_, all := again(ctx, t.db, lookTries, func() (struct{}, error) { return struct{}{}, t.db.tryWrite(ctx) })
-		if all != nil {
-			return nil, all
-		}
-	}
-	return migrate.FaultOf(FaultDatabase, "%v", err), nil
-}
-
 // swapOnce makes changes in one transaction, again while the database is busy or away. Where a change was not made it looks
 // what is there.
 func (t *Table) swapOnce(ctx context.Context, changes []change, guarded bool) ([]swapped, error) {
@@ -93,7 +91,7 @@ func (t *Table) swapOnce(ctx context.Context, changes []change, guarded bool) ([
 	if len(changes) == 1 {
 		tries = rowTries
 	}
-	made, err := again(ctx, t.db, tries, func() ([]bool, error) {
+	made, err := again(ctx, t.db, t.tries(tries), func() ([]bool, error) {
 		ctx, cancel := context.WithTimeout(ctx, statementTime)
 		defer cancel()
 		return t.db.swap(ctx, changes, guarded)
@@ -125,7 +123,7 @@ func (t *Table) swapOnce(ctx context.Context, changes []change, guarded bool) ([
 
 // lookUp reads the row of each key, nil where there is none.
 func (t *Table) lookUp(ctx context.Context, keys []string) ([]*record, error) {
-	records, err := again(ctx, t.db, lookTries, func() ([]*record, error) {
+	records, err := again(ctx, t.db, t.tries(lookTries), func() ([]*record, error) {
 		ctx, cancel := context.WithTimeout(ctx, statementTime)
 		defer cancel()
 		return t.db.find(ctx, keys)

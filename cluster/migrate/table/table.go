@@ -24,6 +24,7 @@ type Table struct {
 	spec   Spec
 	db     database
 	layout layout
+	run    context.Context // of a medium: nothing is waited for when it has ended; nil: there is none
 
 	page   []record // read and not returned yet
 	after  *string  // the last key that was read
@@ -43,19 +44,26 @@ func Open(ctx context.Context, source *Source, spec Spec) (*Table, error) {
 	}
 	t := &Table{source: source, spec: spec}
 	if source.postgres != nil {
-		p, err := openPostgresTable(ctx, source, spec)
+		p, err := opened(ctx, spec, func() (*postgres, error) { return openPostgresTable(ctx, source, spec) })
 		if err != nil {
-			return nil, failure(p, "opening the table", err)
+			return nil, err
 		}
 		t.db, t.layout = p, p.layout
 		return t, nil
 	}
-	m, err := openMySQLTable(ctx, source, spec)
+	m, err := opened(ctx, spec, func() (*mySQL, error) { return openMySQLTable(ctx, source, spec) })
 	if err != nil {
-		return nil, failure(m, "opening the table", err)
+		return nil, err
 	}
 	t.db, t.layout = m, m.layout
 	return t, nil
+}
+
+// opened opens a table, again while the server is away or the table locked, for a short while.
+func opened[D database](ctx context.Context, spec Spec, open func() (D, error)) (D, error) {
+	var db D // of nil: it is only to judge
+	d, err := again(ctx, db, patience{time: openTime}, open)
+	return d, failure(db, "opening table "+spec.Table, err)
 }
 
 // Name names database and table, without user and password.
@@ -70,7 +78,18 @@ func (t *Table) Rows() int64 { return t.layout.rows }
 
 // TryWrite finds out whether server and rights allow to write, and writes nothing.
 func (t *Table) TryWrite(ctx context.Context) error {
-	return failure(t.db, "trying to write the table", t.db.tryWrite(ctx))
+	_, err := t.probe(ctx, patience{time: openTime})
+	return failure(t.db, "trying to write the table", err)
+}
+
+// probe waits until the table can be written, and says whether it had to.
+func (t *Table) probe(ctx context.Context, p patience) (waited bool, err error) {
+	tries := 0
+	_, err = again(ctx, t.db, p, func() (struct{}, error) {
+		tries++
+		return struct{}{}, t.db.tryWrite(ctx)
+	})
+	return tries > 1, err
 }
 
 // Close ends the connections; of no table it does nothing.
@@ -100,7 +119,7 @@ func (t *Table) Next(ctx context.Context) (*migrate.Row, error) {
 
 // readPage reads the rows behind the last one.
 func (t *Table) readPage(ctx context.Context) error {
-	page, err := again(ctx, t.db, lookTries, func() ([]record, error) { return t.db.page(ctx, t.after) })
+	page, err := again(ctx, t.db, t.tries(lookTries), func() ([]record, error) { return t.db.page(ctx, t.after) })
 	if err != nil {
 		return failure(t.db, "reading the table", err)
 	}

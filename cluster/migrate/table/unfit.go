@@ -18,7 +18,7 @@ var (
 // Error is what a database has answered, or that it did not.
 type Error struct {
 	Doing  string
-	Away   bool // it cannot be reached, or does not serve now
+	Away   bool // it cannot be reached, or does not serve now, or others hold the table all the time
 	Denied bool // it does not let this user
 	err    error
 }
@@ -33,7 +33,18 @@ func failure(db database, doing string, err error) error {
 		return err
 	}
 	judged := db.judge(err)
-	return &Error{Doing: doing, Away: judged == troubleLost, Denied: judged == troubleDenied, err: err}
+	if judged == troubleBusy {
+		err = fmt.Errorf("another transaction holds it all the time, as LOCK TABLE and ALTER TABLE do; try again when that has ended: %w", err)
+	}
+	return &Error{Doing: doing, Away: judged == troubleLost || judged == troubleBusy, Denied: judged == troubleDenied, err: err}
+}
+
+// conditionError says what is wrong with a condition, unless it is the database that does not answer.
+func conditionError(db database, err error) error {
+	if judged := db.judge(err); judged == troubleLost || judged == troubleBusy || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return fmt.Errorf("%w: the condition: %w", ErrUnfit, err)
 }
 
 // keyNotUnique says what is wrong with a key of which no index says that it is unique.
