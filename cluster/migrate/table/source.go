@@ -31,14 +31,29 @@ const dialTime = 10 * time.Second
 // Parameters are those of the drivers, jackc/pgx and go-sql-driver/mysql. Besides these MySQL has socket=PATH and
 // ssl-ca=FILE. Errors repeat nothing of the URL that may be secret.
 func ParseSource(text string) (*Source, error) {
-	scheme, _, ok := strings.Cut(text, "://")
+	scheme, rest, ok := strings.Cut(text, "://")
 	switch {
+	case ok && spilled(rest):
+		return nil, errors.New("the URL has an @ or # where none belongs; what is special in a name or password is written %XX: @ %40, / %2F, ? %3F, # %23")
 	case ok && (scheme == "postgres" || scheme == "postgresql"):
 		return parsePostgres(text)
 	case ok && (scheme == "mysql" || scheme == "mariadb"):
 		return parseMySQL(text)
 	}
 	return nil, errors.New("want a URL that begins with postgres://, mysql:// or mariadb://")
+}
+
+// spilled says that a URL, behind its scheme, seems to have a password that was not escaped: then the end of it would be
+// taken for the name of a server or a database, and shown as such.
+func spilled(rest string) bool {
+	before, query, _ := strings.Cut(rest, "?")
+	host, path, _ := strings.Cut(before, "/")
+	for part := range strings.SplitSeq(query, "&") {
+		if name, _, _ := strings.Cut(part, "="); strings.Contains(name, "@") {
+			return true
+		}
+	}
+	return strings.Count(host, "@") > 1 || strings.Contains(path, "@") || strings.Contains(rest, "#")
 }
 
 // HasPassword says whether a URL carries a password, or cannot be read and so may carry one.

@@ -16,6 +16,8 @@ func TestParseSource(t *testing.T) {
 		"mysql://app:s3cret@db.internal/keys":                         "mysql://db.internal:3306/keys",
 		"mariadb://app@[::1]:3307/keys?tls=true":                      "mysql://[::1]:3307/keys",
 		"mysql://app:s3cret@localhost/keys?socket=/run/mysql.sock":    "mysql:///run/mysql.sock/keys",
+		"postgres:///keys?host=/run/pg&user=me@corp&port=1":           "postgres:///run/pg:1/keys",
+		"mysql://me%40corp:s3cret%2F%3F%23@host/keys":                 "mysql://host:3306/keys",
 	} {
 		s, err := ParseSource(text)
 		if err != nil {
@@ -50,6 +52,13 @@ func TestParseSourceMistakes(t *testing.T) {
 		"mysql://a:s3cret@h/k?ssl-ca=/none":       "ssl-ca",
 		"mysql://a:s3cret@h/k?ssl-ca=" + empty:    "no certificate",
 		"postgres://a:s3cret@h/k?sslmode=unknown": "no URL of PostgreSQL",
+
+		"postgres://sec:Zq7@s3cret/Tail@127.0.0.1/postgres": "@ %40",
+		"postgres://sec:Zq7@s3cret@127.0.0.1/postgres":      "@ %40",
+		"mysql://sec:12/s3cret@127.0.0.1/keys":              "/ %2F",
+		"mysql://sec:12?s3cret@127.0.0.1/keys":              "? %3F",
+		"postgres://sec:12?x=1&s3cret@127.0.0.1/keys":       "? %3F",
+		"postgres://sec:12#s3cret@127.0.0.1/keys":           "# %23",
 	} {
 		_, err := ParseSource(text)
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -110,11 +119,13 @@ func FuzzParseSource(f *testing.F) {
 	f.Add("postgres://app:", "@host/keys")
 	f.Add("mysql://app:", "@host/keys?x=y")
 	f.Add("mysql://%", "")
+	f.Add("mysql://app:1/", "@host/keys")
+	f.Add("postgres://app:1#", "@host/keys")
 	const canary = "c4n4ryPa55"
 	f.Fuzz(func(t *testing.T, before, after string) {
 		s, err := ParseSource(before + canary + after)
 		_, user, ok := strings.Cut(before, "://")
-		if !ok || !strings.Contains(user, ":") || !strings.HasPrefix(after, "@") || strings.ContainsAny(user, "/?#@ ") {
+		if !ok || !strings.Contains(user, ":") || !strings.HasPrefix(after, "@") || strings.ContainsAny(user, "?@ ") {
 			return // the canary is no password
 		}
 		if err != nil && strings.Contains(err.Error(), canary) {
