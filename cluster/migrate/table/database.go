@@ -9,9 +9,9 @@ import (
 // database is one table of one database: what its SQL does, and nothing of what a run means. Keys are text in a form that
 // the database reads again: integers in decimal, UUIDs, text as it is, bytes in hex.
 type database interface {
-	// page returns the rows behind a key in the order of keys, the first ones if there is none: a page of them, none if
-	// there are no more.
-	page(ctx context.Context, after *string) ([]record, error)
+	// page returns the rows behind a key in the order of keys, the first ones if there is none: so many, fewer if there are no
+	// more, none if there are none, or as many as maxPage allows; it was cut then.
+	page(ctx context.Context, after *string, rows int) (page []record, cut bool, err error)
 	// find returns the row of each key, nil where there is none. The database compares: where it takes A for a, that is one key.
 	find(ctx context.Context, keys []string) ([]*record, error)
 	// swap puts the blob After where Before is, in one transaction, and says of each change whether it was made. No key is
@@ -36,11 +36,31 @@ type record struct {
 	key     string
 	size    int64  // of the blob's column, in bytes; -1: it is NULL
 	blob    []byte // empty if it is larger than maxColumn; text in Base64 if the column is text
-	context *string
-	to      *string
+	context text
+	to      text
 	meets   bool // the condition
 	place   int  // of the key that it was found by
 }
+
+// text is what a column of text holds.
+type text struct {
+	size  int64   // in bytes; -1: it is NULL
+	value *string // nil as well if it is larger than maxColumn
+}
+
+// bytes is how many bytes of a row were read.
+func (r *record) bytes() int {
+	n := len(r.key) + len(r.blob)
+	for _, t := range []text{r.context, r.to} {
+		if t.value != nil {
+			n += len(*t.value)
+		}
+	}
+	return n
+}
+
+// maxPage bounds the bytes of a page. A row may have more: then it is a page by itself.
+const maxPage = 4 << 20
 
 // maxColumn bounds what is read of a column, in bytes: more than any blob or context has.
 const maxColumn = 64 << 10

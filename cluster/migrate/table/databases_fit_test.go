@@ -223,13 +223,13 @@ type planned struct {
 func (t *Table) plans(tb testing.TB, key string) []planned {
 	switch db := t.db.(type) {
 	case *postgres:
-		return []planned{{db.first, nil}, {db.next, []any{key}}, {db.byKeys, []any{[]string{key}}}, {db.guarded, []any{[]string{key}, []string{"a"}, []string{"b"}, []string{""}}}}
+		return []planned{{db.first + limit(100), nil}, {db.next + limit(100), []any{key}}, {db.byKeys, []any{[]string{key}}}, {db.guarded, []any{[]string{key}, []string{"a"}, []string{"b"}, []string{""}}}}
 	case *mySQL:
 		value, err := db.keyValue(key)
 		if err != nil {
 			tb.Fatal(err)
 		}
-		return []planned{{db.first, nil}, {db.next, []any{value}}, {strings.TrimSuffix(db.byKey[0]+"0"+db.byKey[1], ";"), []any{value}}, {strings.TrimSuffix(db.guarded, ";"), []any{"b", value, "a"}}}
+		return []planned{{db.first + limit(100), nil}, {db.next + limit(100), []any{value}}, {strings.TrimSuffix(db.byKey[0]+"0"+db.byKey[1], ";"), []any{value}}, {strings.TrimSuffix(db.guarded, ";"), []any{"b", value, "a"}}}
 	}
 	return nil
 }

@@ -61,7 +61,7 @@ func TestLockedTable(t *testing.T) {
 			if _, err := Open(ctx, source, spec); !errors.Is(err, context.Canceled) {
 				t.Errorf("opened and ended: %v", err)
 			}
-			if _, err := table.db.page(t.Context(), nil); table.db.judge(err) != troubleBusy {
+			if _, _, err := table.db.page(t.Context(), nil, 1); table.db.judge(err) != troubleBusy {
 				t.Errorf("read: %v", err)
 			}
 			if _, err := table.db.swap(t.Context(), threeChanges(), true); table.db.judge(err) != troubleBusy {

@@ -272,3 +272,40 @@ func TestColumns(t *testing.T) {
 		}
 	}
 }
+
+// Texts are bounded in bytes and not in characters, and a page is bounded however large its rows are.
+func TestLargeColumns(t *testing.T) {
+	for name, s := range servers(t) {
+		t.Run(name, func(t *testing.T) {
+			long := map[string]string{"postgres": "text", "mysql": "longtext"}[name]
+			s.create(t, "large", "id int PRIMARY KEY, b "+long+", c "+long+", o "+long)
+			s.exec(t, "INSERT INTO large VALUES (1, 'YWJj', concat('{\"a\":\"', repeat('日', 30000), '\"}'), NULL), (2, 'YWJj', NULL, repeat('日', 30000)), (3, 'YWJj', '{\"a\":\"日\"}', '日')")
+			table := s.open(t, Spec{Table: "large", Key: "id", Blob: "b", Context: "c", To: "o"})
+			for i, want := range []string{migrate.FaultContext, migrate.FaultNoTarget, ""} {
+				row, err := table.Next(t.Context())
+				if err != nil || (row.Fault == nil) != (want == "") || row.Fault != nil && row.Fault.Code != want {
+					t.Errorf("row %d: %+v, %v, want %q", i+1, row, err, want)
+				}
+			}
+			s.exec(t, "DELETE FROM large")
+			for id := range 150 {
+				s.exec(t, fmt.Sprintf("INSERT INTO large VALUES (%d, repeat('YWJj', 10000), NULL, NULL)", id))
+			}
+			for id := range 10 {
+				s.exec(t, fmt.Sprintf("INSERT INTO large VALUES (%d, 'YWJj', NULL, NULL)", 150+id))
+			}
+			table = s.open(t, table.spec)
+			for id := range 160 {
+				if row, err := table.Next(t.Context()); err != nil || row.ID != fmt.Sprint(id) || row.Fault != nil {
+					t.Fatalf("row %d: %+v, %v", id, row, err)
+				}
+				if len(table.page) > 104 {
+					t.Fatalf("a page of %d rows", len(table.page))
+				}
+			}
+			if _, err := table.Next(t.Context()); err != io.EOF {
+				t.Error(err)
+			}
+		})
+	}
+}

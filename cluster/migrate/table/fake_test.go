@@ -25,6 +25,7 @@ type fake struct {
 	probed func()
 	calls  int
 	reads  int
+	asked  []int // rows, by each read
 }
 
 var (
@@ -34,17 +35,21 @@ var (
 	errCode = errors.New("a code of its own")
 )
 
-func (f *fake) page(_ context.Context, after *string) ([]record, error) {
+func (f *fake) page(_ context.Context, after *string, rows int) (page []record, cut bool, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.reads++
-	var page []record
+	f.asked = append(f.asked, rows)
+	size := 0
 	for _, key := range f.keys() {
-		if (after == nil || key > *after) && len(page) < f.size {
-			page = append(page, f.rows[key])
+		if r := f.rows[key]; (after == nil || key > *after) && len(page) < rows {
+			if size += r.bytes(); size > maxPage && len(page) > 0 {
+				return page, true, nil
+			}
+			page = append(page, r)
 		}
 	}
-	return page, nil
+	return page, false, nil
 }
 
 func (f *fake) keys() []string {
@@ -81,7 +86,7 @@ func (f *fake) swap(_ context.Context, changes []change, guarded bool) ([]bool, 
 	made := make([]bool, len(changes))
 	for i, c := range changes {
 		r, there := f.rows[c.Key]
-		if there && string(r.blob) == string(c.Before) && (!guarded || !f.outside[c.Key] && valueOf(r.to) == c.to) {
+		if there && string(r.blob) == string(c.Before) && (!guarded || !f.outside[c.Key] && valueOf(r.to.value) == c.to) {
 			r.blob, r.size = c.After, int64(len(c.After))
 			f.rows[c.Key] = r
 			made[i] = true

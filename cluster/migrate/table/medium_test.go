@@ -35,6 +35,9 @@ func (f few) Move(ctx context.Context, rows []*migrate.Row) ([]migrate.Outcome, 
 
 func journalPath(t testing.TB) string { return filepath.Join(t.TempDir(), "journal") }
 
+// textOf is what a column holds.
+func textOf(s string) text { return text{int64(len(s)), &s} }
+
 // failures are those of a run, as text.
 func failures(t *testing.T, journal string) []string {
 	t.Helper()
@@ -55,9 +58,9 @@ func TestMove(t *testing.T) {
 	f.rows["06"] = record{key: "06", size: -1}
 	f.rows["07"] = record{key: "07", size: maxColumn + 1}
 	long := strings.Repeat("x", maxColumn+1)
-	f.rows["08"] = record{key: "08", size: 1, blob: []byte("h"), context: &long}
+	f.rows["08"] = record{key: "08", size: 1, blob: []byte("h"), context: textOf(long)}
 	context := `{"a":1}`
-	f.rows["09"] = record{key: "09", size: 1, blob: []byte("i"), context: &context}
+	f.rows["09"] = record{key: "09", size: 1, blob: []byte("i"), context: textOf(context)}
 	journal := journalPath(t)
 	last, err := f.run(t, journal, few{batch: 2})
 	if err != nil || !last.Done || last.Counts != (migrate.Counts{Moved: 3, Kept: 1, Failed: 5}) || last.Key != "09" {
@@ -193,13 +196,12 @@ func TestOtherWriters(t *testing.T) {
 // there; a run that is taken back does not ask for either.
 func TestConditionMeanwhile(t *testing.T) {
 	f := newFake("a", "b", "c", "d")
-	to := "alias/new"
 	f.before = func(call int, _ []change) error {
 		switch call {
 		case 1: // the batch
 			f.outside["01"] = true
 			r := f.rows["02"]
-			r.to = &to
+			r.to = textOf("alias/new")
 			f.rows["02"] = r
 			f.put("03", "C")
 		case 2: // those that were changed
@@ -378,6 +380,31 @@ func TestPages(t *testing.T) {
 		if f.reads != reads {
 			t.Errorf("%d rows: %d reads, want %d", rows, f.reads, reads)
 		}
+	}
+}
+
+// Pages are bounded in bytes, and next to nothing is read twice for that: after a page that was cut as many rows are asked
+// for as it had, and more again when they are small.
+func TestLargeRows(t *testing.T) {
+	f := newFake(strings.Split(strings.Repeat("x", 60), "")...)
+	f.size = 16
+	for i, key := range f.keys() {
+		if i < 20 {
+			f.put(key, strings.Repeat("x", maxPage/4))
+		}
+	}
+	table := f.table(t)
+	for n := 0; ; n++ {
+		row, err := table.Next(t.Context())
+		if err == io.EOF && n == 60 {
+			break
+		}
+		if err != nil || row.Number != int64(n+1) {
+			t.Fatalf("row %d: %+v, %v", n, row, err)
+		}
+	}
+	if want := []int{16, 3, 3, 3, 3, 3, 3, 3, 6, 12, 16, 16}; !slices.Equal(f.asked, want) {
+		t.Errorf("asked for %d, want %d", f.asked, want)
 	}
 }
 

@@ -39,21 +39,24 @@ func (m *mySQL) prepare(spec Spec) {
 	if m.layout.blobKind == kindText {
 		exact = "CAST(CONVERT(" + blob + " USING utf8mb4) AS BINARY)" // the column's collation may take one letter for another
 	}
-	columns := []string{keyText, "COALESCE(OCTET_LENGTH(" + blob + "), -1)", fmt.Sprintf("CASE WHEN OCTET_LENGTH(%s) <= %d THEN %s END", blob, maxColumn, blob)}
+	bounded := func(column string) string {
+		return fmt.Sprintf("COALESCE(OCTET_LENGTH(%s), -1), CASE WHEN OCTET_LENGTH(%s) <= %d THEN %s END", column, column, maxColumn, column)
+	}
+	columns := []string{keyText, bounded(blob)}
 	for _, name := range []string{spec.Context, spec.To} {
 		if name == "" {
-			columns = append(columns, "NULL")
+			columns = append(columns, "-1, NULL")
 			continue
 		}
-		columns = append(columns, fmt.Sprintf("LEFT(%s, %d)", quoted(name), maxColumn+1))
+		columns = append(columns, bounded(quoted(name)))
 	}
 	where := "TRUE"
 	if spec.Where != "" {
 		where = "(\n" + spec.Where + "\n)" // on lines of its own: it may end with a comment
 	}
 	list, table := strings.Join(columns, ", ")+", ", m.layout.name
-	m.first = fmt.Sprintf("SELECT %sTRUE, 0 FROM %s AS t WHERE %s ORDER BY %s LIMIT %d", list, table, where, key, spec.Page)
-	m.next = fmt.Sprintf("SELECT %sTRUE, 0 FROM %s AS t WHERE %s > ? AND %s ORDER BY %s LIMIT %d", list, table, key, where, key, spec.Page)
+	m.first = fmt.Sprintf("SELECT %sTRUE, 0 FROM %s AS t WHERE %s ORDER BY %s", list, table, where, key)
+	m.next = fmt.Sprintf("SELECT %sTRUE, 0 FROM %s AS t WHERE %s > ? AND %s ORDER BY %s", list, table, key, where, key)
 	m.byKey[0] = fmt.Sprintf("SELECT %sCASE WHEN %s THEN TRUE ELSE FALSE END, ", list, where)
 	m.byKey[1] = fmt.Sprintf(" FROM %s AS t WHERE %s = ?;", table, key)
 	m.change = fmt.Sprintf("UPDATE %s AS t SET %s = ? WHERE %s = ? AND %s = ?", table, blob, key, exact)
@@ -79,15 +82,15 @@ func (m *mySQL) keyValue(key string) (any, error) {
 	}
 }
 
-func (m *mySQL) page(ctx context.Context, after *string) ([]record, error) {
+func (m *mySQL) page(ctx context.Context, after *string, rows int) (page []record, cut bool, err error) {
 	if after == nil {
-		return queryRecords(ctx, m.db, m.first)
+		return queryPage(ctx, m.db, m.first+limit(rows))
 	}
 	key, err := m.keyValue(*after)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	return queryRecords(ctx, m.db, m.next, key)
+	return queryPage(ctx, m.db, m.next+limit(rows), key)
 }
 
 func (m *mySQL) find(ctx context.Context, keys []string) ([]*record, error) {

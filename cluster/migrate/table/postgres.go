@@ -44,22 +44,25 @@ func (p *postgres) prepare(spec Spec, keyType, collation string) {
 	if p.layout.blobKind == kindText {
 		exact, array = blob+` COLLATE "C"`, "text[]"
 	}
-	columns := []string{keyText, "coalesce(octet_length(" + blob + "), -1)", fmt.Sprintf("CASE WHEN octet_length(%s) <= %d THEN %s END", blob, maxColumn, blob)}
+	bounded := func(column string) string {
+		return fmt.Sprintf("coalesce(octet_length(%s), -1), CASE WHEN octet_length(%s) <= %d THEN %s END", column, column, maxColumn, column)
+	}
+	columns := []string{keyText, bounded(blob)}
 	for _, name := range []string{spec.Context, spec.To} {
 		if name == "" {
-			columns = append(columns, "NULL")
+			columns = append(columns, "-1, NULL")
 			continue
 		}
-		columns = append(columns, fmt.Sprintf("left(%s::text, %d)", quoted(name), maxColumn+1))
+		columns = append(columns, bounded(quoted(name)+"::text"))
 	}
 	where := "true"
 	if spec.Where != "" {
 		where = "(\n" + spec.Where + "\n)" // on lines of its own: it may end with a comment
 	}
 	list, table := strings.Join(columns, ", ")+", ", p.layout.name
-	p.first = fmt.Sprintf("SELECT %strue, 0 FROM %s AS t WHERE %s ORDER BY %s LIMIT %d", list, table, where, ordered, spec.Page)
-	p.next = fmt.Sprintf("SELECT %strue, 0 FROM %s AS t WHERE %s > %s AND %s ORDER BY %s LIMIT %d",
-		list, table, ordered, p.layout.keyKind.typed("$1::text", keyType), where, ordered, spec.Page)
+	p.first = fmt.Sprintf("SELECT %strue, 0 FROM %s AS t WHERE %s ORDER BY %s", list, table, where, ordered)
+	p.next = fmt.Sprintf("SELECT %strue, 0 FROM %s AS t WHERE %s > %s AND %s ORDER BY %s",
+		list, table, ordered, p.layout.keyKind.typed("$1::text", keyType), where, ordered)
 	// What is given has names that no table has: those in the condition are of the table alone.
 	const given, k, o, n, to = `"meridian v"("meridian k", "meridian o", "meridian n", "meridian to")`, `"meridian k"`, `"meridian o"`, `"meridian n"`, `"meridian to"`
 	matches := ordered + " = " + p.layout.keyKind.typed(k, keyType)
@@ -74,16 +77,36 @@ func (p *postgres) prepare(spec Spec, keyType, collation string) {
 	p.change, p.guarded = p.change+" RETURNING "+k, p.guarded+" RETURNING "+k
 }
 
-func (p *postgres) page(ctx context.Context, after *string) ([]record, error) {
-	if after == nil {
-		return p.records(ctx, p.first)
+func (p *postgres) page(ctx context.Context, after *string, rows int) (page []record, cut bool, err error) {
+	tx, end, err := p.begin(ctx)
+	if err != nil {
+		return nil, false, err
 	}
-	return p.records(ctx, p.next, *after)
+	defer end()
+	query, args := p.first, []any(nil)
+	if after != nil {
+		query, args = p.next, []any{*after}
+	}
+	if page, cut, err = queryPage(ctx, tx, query+limit(rows), args...); err != nil {
+		return nil, false, err
+	}
+	return page, cut, tx.Commit()
 }
 
+// limit ends a query after so many rows. The number is part of the text: for a parameter PostgreSQL would plan as for many.
+func limit(rows int) string { return fmt.Sprintf(" LIMIT %d", rows) }
+
 func (p *postgres) find(ctx context.Context, keys []string) ([]*record, error) {
-	records, err := p.records(ctx, p.byKeys, keys)
-	return byPlace(records, len(keys)), err
+	tx, end, err := p.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	records, err := queryRecords(ctx, tx, p.byKeys, keys)
+	if err != nil {
+		return nil, err
+	}
+	return byPlace(records, len(keys)), tx.Commit()
 }
 
 // begin begins a transaction that waits for no lock longer than it should, of a table or of a row. end undoes what was not
@@ -98,20 +121,6 @@ func (p *postgres) begin(ctx context.Context) (tx *sql.Tx, end func(), err error
 		return nil, nil, err
 	}
 	return tx, end, nil
-}
-
-// records reads in a transaction of its own.
-func (p *postgres) records(ctx context.Context, query string, args ...any) ([]record, error) {
-	tx, end, err := p.begin(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer end()
-	found, err := queryRecords(ctx, tx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	return found, tx.Commit()
 }
 
 // swap is one statement. Rows that another writer holds it waits for a while; where that writer changes them, it sees the

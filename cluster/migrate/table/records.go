@@ -23,26 +23,46 @@ func queryRecords(ctx context.Context, in querier, query string, args ...any) ([
 	if err != nil {
 		return nil, err
 	}
-	return readRecords(rows)
-}
-
-// readRecords reads all rows of the queries for key, size, blob, context, to, whether it meets the condition, and place, and
-// closes them.
-func readRecords(rows *sql.Rows) ([]record, error) {
 	var found []record
 	for more := true; more; more = rows.NextResultSet() {
 		for rows.Next() {
-			var r record
-			if err := rows.Scan(&r.key, &r.size, &r.blob, &r.context, &r.to, &r.meets, &r.place); err != nil {
+			r, err := scanRecord(rows)
+			if err != nil {
 				return nil, errors.Join(err, rows.Close())
-			}
-			if !utf8.ValidString(r.key) {
-				return nil, errors.Join(fmt.Errorf("the key %q is not UTF-8: a journal cannot hold it", r.key), rows.Close())
 			}
 			found = append(found, r)
 		}
 	}
 	return found, errors.Join(rows.Err(), rows.Close())
+}
+
+// queryPage runs a query for a page.
+func queryPage(ctx context.Context, in querier, query string, args ...any) (page []record, cut bool, err error) {
+	rows, err := in.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, false, err
+	}
+	for size := 0; rows.Next(); {
+		r, err := scanRecord(rows)
+		if err != nil {
+			return nil, false, errors.Join(err, rows.Close())
+		}
+		if size += r.bytes(); size > maxPage && len(page) > 0 {
+			cut = true
+			break
+		}
+		page = append(page, r)
+	}
+	return page, cut, errors.Join(rows.Err(), rows.Close())
+}
+
+// scanRecord reads a row of key, size and blob, sizes and texts of context and to, whether it meets the condition, and place.
+func scanRecord(rows *sql.Rows) (r record, err error) {
+	err = rows.Scan(&r.key, &r.size, &r.blob, &r.context.size, &r.context.value, &r.to.size, &r.to.value, &r.meets, &r.place)
+	if err == nil && !utf8.ValidString(r.key) {
+		err = fmt.Errorf("the key %q is not UTF-8: a journal cannot hold it", r.key)
+	}
+	return r, err
 }
 
 // byPlace puts records where their keys were, of so many.

@@ -27,6 +27,7 @@ type Table struct {
 	run    context.Context // of a medium: nothing is waited for when it has ended; nil: there is none
 
 	page   []record // read and not returned yet
+	rows   int      // that the next page is to have
 	after  *string  // the last key that was read
 	last   string   // the last key that was returned
 	number int64    // of the row that was returned last
@@ -119,18 +120,41 @@ func (t *Table) Next(ctx context.Context) (*migrate.Row, error) {
 
 // readPage reads the rows behind the last one.
 func (t *Table) readPage(ctx context.Context) error {
-	page, err := again(ctx, t.db, t.tries(lookTries), func() ([]record, error) { return t.db.page(ctx, t.after) })
+	if t.rows == 0 {
+		t.rows = t.spec.Page
+	}
+	cut := false
+	page, err := again(ctx, t.db, t.tries(lookTries), func() (page []record, err error) {
+		page, cut, err = t.db.page(ctx, t.after, t.rows)
+		return page, err
+	})
 	if err != nil {
 		return failure(t.db, "reading the table", err)
 	}
 	if len(page) > 0 && t.after != nil && page[0].key == *t.after {
 		return errors.New("the database returned a row again: is the condition one that AND can follow?")
 	}
-	t.page, t.ended = page, len(page) < t.spec.Page
+	t.page, t.ended = page, !cut && len(page) < t.rows
 	if len(page) > 0 {
 		t.after = &page[len(page)-1].key
 	}
+	t.rows = t.nextRows(page, cut)
 	return nil
+}
+
+// nextRows says how many rows to ask for after a page: as many as fit, for the server sends what it was asked for.
+func (t *Table) nextRows(page []record, cut bool) int {
+	if cut {
+		return len(page)
+	}
+	size := 0
+	for i := range page {
+		size += page[i].bytes()
+	}
+	if size > maxPage/2 {
+		return t.rows
+	}
+	return min(2*t.rows, t.spec.Page)
 }
 
 // row makes a row of what the database has.
@@ -146,15 +170,17 @@ func (t *Table) row(r record, number int64) *migrate.Row {
 	default:
 		row.Blob = r.blob
 	}
-	if r.context != nil {
-		if len(*r.context) > maxColumn {
-			row.Refuse(migrate.FaultContext, "it has more than %d bytes", maxColumn)
-		} else if *r.context != "" {
-			row.ReadContext([]byte(*r.context))
-		}
+	switch {
+	case r.context.size > maxColumn:
+		row.Refuse(migrate.FaultContext, "it has more than %d bytes", maxColumn)
+	case r.context.size > 0:
+		row.ReadContext([]byte(*r.context.value))
 	}
-	if r.to != nil {
-		row.To = *r.to
+	switch {
+	case r.to.size > maxColumn:
+		row.Refuse(migrate.FaultNoTarget, "the name of the key to seal it under has more than %d bytes", maxColumn)
+	case r.to.size > 0:
+		row.To = *r.to.value
 	}
 	return row
 }
