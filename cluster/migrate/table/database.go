@@ -72,10 +72,14 @@ const (
 	troubleOther   trouble = iota // the run ends
 	troubleLost                   // the connection, or the server for a while
 	troubleBusy                   // other writers: deadlock, serialization, a lock that was waited for in vain
+	troubleCut                    // the server ended the statement: its time limit, or somebody who asked it to
 	troubleRow                    // with the values of a row
 	troubleDenied                 // rights, or who asks; triggers say so too
 	troubleUnknown                // of the statement: with a row, as triggers have codes of their own, or with all of them
 )
+
+// passes says that the same may do later.
+func (t trouble) passes() bool { return t == troubleLost || t == troubleBusy || t == troubleCut }
 
 // kind is what a column holds, as far as it matters.
 type kind int

@@ -32,6 +32,7 @@ var (
 	errBusy = errors.New("deadlock")
 	errLost = errors.New("connection lost")
 	errRow  = errors.New("violates a constraint")
+	errCut  = errors.New("canceling statement")
 	errCode = errors.New("a code of its own")
 )
 
@@ -123,6 +124,8 @@ func (f *fake) judge(err error) trouble {
 	switch {
 	case errors.Is(err, errBusy):
 		return troubleBusy
+	case errors.Is(err, errCut):
+		return troubleCut
 	case errors.Is(err, errLost):
 		return troubleLost
 	case errors.Is(err, errRow):

@@ -269,7 +269,7 @@ func TestServerAway(t *testing.T) {
 // A row that the database does not take, or that is locked all the time, fails alone.
 func TestRowsThatFailAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFake("a", "b", "c", "d")
+		f := newFake("a", "b", "c", "d", "e")
 		f.before = func(_ int, changes []change) error {
 			for _, c := range changes {
 				switch c.Key {
@@ -277,22 +277,24 @@ func TestRowsThatFailAlone(t *testing.T) {
 					return errRow
 				case "03":
 					return errBusy
+				case "05":
+					return errCut
 				}
 			}
 			return nil
 		}
 		journal := journalPath(t)
 		last, err := f.run(t, journal, few{batch: 10})
-		if err != nil || last.Counts != (migrate.Counts{Moved: 2, Failed: 2}) {
+		if err != nil || last.Counts != (migrate.Counts{Moved: 2, Failed: 3}) {
 			t.Fatalf("%+v, %v", last, err)
 		}
-		f.is(t, "moved:a", "b", "c", "moved:d")
-		if got, want := failures(t, journal), []string{"2 02 RefusedByServer", "3 03 Locked"}; !slices.Equal(got, want) {
+		f.is(t, "moved:a", "b", "c", "moved:d", "e")
+		if got, want := failures(t, journal), []string{"2 02 RefusedByServer", "3 03 Locked", "5 05 RefusedByServer"}; !slices.Equal(got, want) {
 			t.Errorf("failures %q, want %q", got, want)
 		}
 		f.before = nil
 		f.put("01", "A") // by another writer, after the run
-		rollBack(t, f, journal, migrate.Rollback{Restored: 1, Left: 1}, "A", "b", "c", "d")
+		rollBack(t, f, journal, migrate.Rollback{Restored: 1, Left: 1}, "A", "b", "c", "d", "e")
 	})
 }
 

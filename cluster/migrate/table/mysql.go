@@ -240,7 +240,9 @@ func (m *mySQL) judge(err error) trouble {
 	switch answer.Number {
 	case 1205, 1213, 1020: // lock wait timeout, deadlock, record has changed since last read
 		return troubleBusy
-	case 1040, 1047, 1053, 1077, 1079, 1080, 1152, 1158, 1159, 1160, 1161, 1203, 1317, 1927: // too many connections, not in its cluster, shutdown, aborted, network, killed
+	case 1317, 1969, 3024: // interrupted, time limits of MariaDB and MySQL
+		return troubleCut
+	case 1040, 1047, 1053, 1077, 1079, 1080, 1152, 1158, 1159, 1160, 1161, 1203, 1927: // too many connections, not in its cluster, shutdown, aborted, network, killed
 		return troubleLost
 	case 1044, 1045, 1142, 1143, 1227, 1370, 1698: // access denied: database, user, table, column, privilege, routine, user
 		return troubleDenied

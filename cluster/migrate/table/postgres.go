@@ -195,7 +195,9 @@ func (p *postgres) judge(err error) trouble {
 	switch answer.Code {
 	case "40001", "40P01", "55P03": // serialization, deadlock, lock not available
 		return troubleBusy
-	case "57P01", "57P02", "57P03", "53300": // shut down, crashed, starting, too many connections
+	case "57014": // query canceled
+		return troubleCut
+	case "57P01", "57P02", "57P03", "57P05", "25P03", "53300": // shut down, crashed, starting, idle too long, too many connections
 		return troubleLost
 	case "42501": // insufficient privilege
 		return troubleDenied

@@ -46,7 +46,7 @@ func again[T any](ctx context.Context, db database, p patience, do func() (T, er
 		switch db.judge(err) {
 		case troubleLost:
 			return v, err
-		case troubleBusy:
+		case troubleBusy, troubleCut:
 			if busy++; p.tries == 0 || busy < p.tries {
 				return v, err
 			}

@@ -70,6 +70,8 @@ func (t *Table) swapAll(ctx context.Context, changes []change, guarded bool) ([]
 	switch {
 	case len(changes) == 1 && judged == troubleBusy:
 		return []swapped{{refused: migrate.FaultOf(FaultLocked, "another transaction held the row all the time")}}, nil
+	case len(changes) == 1 && judged == troubleCut:
+		return []swapped{{refused: migrate.FaultOf(FaultDatabase, "the server ended the statement each time: %v", err)}}, nil
 	case len(changes) == 1:
 		return []swapped{{refused: migrate.FaultOf(FaultDatabase, "%v", err)}}, nil
 	}

@@ -33,15 +33,18 @@ func failure(db database, doing string, err error) error {
 		return err
 	}
 	judged := db.judge(err)
-	if judged == troubleBusy {
+	switch judged {
+	case troubleCut:
+		err = fmt.Errorf("the server ended the statement each time, for a time limit of its own or because somebody asked it to: %w", err)
+	case troubleBusy:
 		err = fmt.Errorf("another transaction holds it all the time, as LOCK TABLE and ALTER TABLE do; try again when that has ended: %w", err)
 	}
-	return &Error{Doing: doing, Away: judged == troubleLost || judged == troubleBusy, Denied: judged == troubleDenied, err: err}
+	return &Error{Doing: doing, Away: judged.passes(), Denied: judged == troubleDenied, err: err}
 }
 
 // conditionError says what is wrong with a condition, unless it is the database that does not answer.
 func conditionError(db database, err error) error {
-	if judged := db.judge(err); judged == troubleLost || judged == troubleBusy || errors.Is(err, context.Canceled) {
+	if db.judge(err).passes() || errors.Is(err, context.Canceled) {
 		return err
 	}
 	return fmt.Errorf("%w: the condition: %w", ErrUnfit, err)
