@@ -183,6 +183,25 @@ func TestTriggersThatAlter(t *testing.T) {
 	}
 }
 
+// A trigger that passes over a write leaves the old blob there.
+func TestTriggersThatIgnore(t *testing.T) {
+	for name, body := range map[string]string{"postgres": "IF NEW.id = 2 THEN RETURN NULL; END IF; RETURN NEW;", "mysql": "IF NEW.id = 2 THEN SET NEW.b = OLD.b; END IF;"} {
+		s := servers(t)[name]
+		s.create(t, "ignoring", "id int PRIMARY KEY, b text")
+		s.exec(t, "INSERT INTO ignoring VALUES (1, 'YWJj'), (2, 'YWJj'), (3, 'YWJj')")
+		s.trigger(t, "ignoring", "BEFORE", body)
+		results, err := s.open(t, Spec{Table: "ignoring", Key: "id", Blob: "b"}).swapAll(t.Context(), threeChanges(), true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, want := range []migrate.Found{migrate.FoundAfter, migrate.FoundBefore, migrate.FoundAfter} {
+			if r := results[i]; r.found != want || r.made != (i != 1) || r.refused != nil {
+				t.Errorf("%s, row %d: %+v, want %s", name, i+1, r, want)
+			}
+		}
+	}
+}
+
 // threeChanges are of the rows 1, 2 and 3, from abc to new.
 func threeChanges() []change {
 	var changes []change

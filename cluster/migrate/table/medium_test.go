@@ -298,6 +298,26 @@ func TestRowsThatFailAlone(t *testing.T) {
 	})
 }
 
+// Where the database takes a write and does nothing, no other writer is to blame.
+func TestWritesThatAreIgnored(t *testing.T) {
+	f := newFake("a", "b", "c")
+	f.ignored = map[string]bool{"02": true}
+	journal := journalPath(t)
+	last, err := f.run(t, journal, few{batch: 10})
+	if err != nil || last.Counts != (migrate.Counts{Moved: 2, Failed: 1}) {
+		t.Fatalf("%+v, %v", last, err)
+	}
+	_, history, err := migrate.ReadJournal(journal)
+	if err != nil || len(history.Failures) != 1 || history.Failures[0].Code != FaultDatabase || !strings.Contains(history.Failures[0].Reason, "the old ciphertext is still there") {
+		t.Errorf("%+v, %v", history.Failures, err)
+	}
+	f.ignored = map[string]bool{"01": true}
+	back, err := migrate.RollBack(t.Context(), migrate.UndoPath(journal), f.table(t).Name(), f.table(t), false, nil)
+	if err != nil || back.Restored != 1 || back.Left != 1 || back.Failures[0].Code != migrate.FaultRefused {
+		t.Errorf("%+v, %v", back, err)
+	}
+}
+
 // A table that is locked as a whole is waited for, and no row fails for it. Where that lasts the run ends.
 func TestTableIsLocked(t *testing.T) {
 	for _, probes := range []int{1, 20, 1000} {

@@ -34,7 +34,7 @@ func (t *Table) Restore(ctx context.Context, changes []migrate.Change, dry bool)
 	}
 	for i, r := range results {
 		switch {
-		case r.refused != nil:
+		case r.refused != nil || r.found == migrate.FoundBefore: // with or without a word
 			found[places[i]] = migrate.FoundRefused
 		case r.found != migrate.FoundAfter: // somebody was faster
 			found[places[i]] = migrate.FoundOther

@@ -10,11 +10,11 @@ import (
 // again, moved and written once more; one that is changed then as well, or deleted, fails. One that does not meet the
 // condition any more is left as it is.
 func (m *Medium) Write(ctx context.Context, rows []*migrate.Row, outcomes []migrate.Outcome) error {
-	changed, err := m.replace(ctx, rows, outcomes)
-	if err != nil || len(changed) == 0 {
+	left, err := m.replace(ctx, rows, outcomes)
+	if err != nil || len(left) == 0 {
 		return err
 	}
-	again, places, err := m.reread(ctx, rows, outcomes, changed)
+	again, places, err := m.reread(ctx, rows, outcomes, left)
 	if err != nil || len(again) == 0 {
 		return err
 	}
@@ -25,11 +25,15 @@ func (m *Medium) Write(ctx context.Context, rows []*migrate.Row, outcomes []migr
 	if err != nil {
 		return err
 	}
-	if changed, err = m.replace(ctx, again, moved); err != nil {
+	if left, err = m.replace(ctx, again, moved); err != nil {
 		return err
 	}
-	for _, i := range changed {
-		moved[i] = failed(moved[i], migrate.FaultOf(migrate.FaultChanged, "another writer changed the row twice meanwhile; what it wrote stays"))
+	for _, l := range left {
+		why := migrate.FaultOf(migrate.FaultChanged, "another writer changed the row twice meanwhile; what it wrote stays")
+		if l.found == migrate.FoundBefore {
+			why = migrate.FaultOf(FaultDatabase, "the database did not take the write and gave no error, as where a trigger or rule passes over it; the old ciphertext is still there")
+		}
+		moved[l.place] = failed(moved[l.place], why)
 	}
 	for i, place := range places {
 		outcomes[place] = moved[i]
@@ -47,9 +51,15 @@ func leftOut(o migrate.Outcome) migrate.Outcome {
 	return migrate.Outcome{Status: migrate.Skipped, From: o.From}
 }
 
-// replace writes what was moved, its old blobs into the undo file first. It returns the places of rows in which neither
-// blob is found, and turns what the database refuses into failures.
-func (m *Medium) replace(ctx context.Context, rows []*migrate.Row, outcomes []migrate.Outcome) (changed []int, err error) {
+// leftRow is a row that was not written, though no error says why.
+type leftRow struct {
+	place int
+	found migrate.Found
+}
+
+// replace writes what was moved, its old blobs into the undo file first. It returns the rows that do not hold the new blob,
+// and turns what the database refuses into failures.
+func (m *Medium) replace(ctx context.Context, rows []*migrate.Row, outcomes []migrate.Outcome) (left []leftRow, err error) {
 	var changes []change
 	var undo []migrate.Change
 	var places []int
@@ -89,24 +99,24 @@ func (m *Medium) replace(ctx context.Context, rows []*migrate.Row, outcomes []mi
 		case r.outside:
 			outcomes[places[i]] = leftOut(outcomes[places[i]])
 		default:
-			changed = append(changed, places[i])
+			left = append(left, leftRow{places[i], r.found})
 		}
 	}
-	return changed, nil
+	return left, nil
 }
 
-// reread reads rows that were changed, and returns those that are still there with their places.
-func (m *Medium) reread(ctx context.Context, rows []*migrate.Row, outcomes []migrate.Outcome, changed []int) (fresh []*migrate.Row, places []int, err error) {
-	keys := make([]string, len(changed))
-	for i, place := range changed {
-		keys[i] = rows[place].ID
+// reread reads rows that were left, and returns those that are still there with their places.
+func (m *Medium) reread(ctx context.Context, rows []*migrate.Row, outcomes []migrate.Outcome, left []leftRow) (fresh []*migrate.Row, places []int, err error) {
+	keys := make([]string, len(left))
+	for i, l := range left {
+		keys[i] = rows[l.place].ID
 	}
 	records, err := m.lookUp(ctx, keys)
 	if err != nil {
 		return nil, nil, err
 	}
-	for i, place := range changed {
-		r := records[i]
+	for i, l := range left {
+		r, place := records[i], l.place
 		if r == nil {
 			outcomes[place] = failed(outcomes[place], migrate.FaultOf(migrate.FaultChanged, "another writer deleted the row meanwhile"))
 			continue
