@@ -184,6 +184,22 @@ func TestRightsAreTried(t *testing.T) {
 	}
 }
 
+// Who may write, but not in the transactions that are begun for them, is told which setting says so.
+func TestReadOnlyByDefault(t *testing.T) {
+	s := servers(t)["postgres"]
+	s.create(t, "rights", "id int PRIMARY KEY, b text")
+	mover := s.asUser(t, "mover", "GRANT SELECT, UPDATE ON rights TO mover")
+	s.exec(t, "ALTER ROLE mover SET default_transaction_read_only = on")
+	spec := Spec{Table: "rights", Key: "id", Blob: "b"}
+	if err := mover.open(t, spec).TryWrite(t.Context()); !errors.Is(err, ErrUnfit) || !strings.Contains(err.Error(), "default_transaction_read_only") || strings.Contains(err.Error(), "replica") {
+		t.Errorf("%v", err)
+	}
+	mover.url += "&default_transaction_read_only=off"
+	if err := mover.open(t, spec).TryWrite(t.Context()); err != nil {
+		t.Errorf("as the error says: %v", err)
+	}
+}
+
 // Pages are read and rows are written by the index of the key: no statement goes through the whole table.
 func TestStatementsUseTheIndex(t *testing.T) {
 	for name, s := range servers(t) {

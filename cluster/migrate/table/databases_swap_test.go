@@ -250,6 +250,26 @@ func TestNoAutocommit(t *testing.T) {
 	}
 }
 
+// Columns of char are read without the blanks that a mode of the server would add, whoever sets it.
+func TestPaddedColumns(t *testing.T) {
+	s := servers(t)["mysql"]
+	s.exec(t, "SET GLOBAL sql_mode = CONCAT(@@sql_mode, ',PAD_CHAR_TO_FULL_LENGTH')")
+	t.Cleanup(func() { s.exec(t, "SET GLOBAL sql_mode = DEFAULT") })
+	s.create(t, "padded", "id char(9) PRIMARY KEY, b char(200), o char(20)")
+	s.exec(t, "INSERT INTO padded VALUES ('1', 'YWJj', 'alias/x')")
+	for _, mode := range []string{"", "&sql_mode='PAD_CHAR_TO_FULL_LENGTH'", "&SQL_MODE='STRICT_TRANS_TABLES,PAD_CHAR_TO_FULL_LENGTH,ANSI_QUOTES'"} {
+		other := &server{url: s.url + mode, quote: s.quote}
+		table := other.open(t, Spec{Table: "padded", Key: "id", Blob: "b", To: "o"})
+		if row, err := table.Next(t.Context()); err != nil || row.ID != "1" || string(row.Blob) != "abc" || row.To != "alias/x" {
+			t.Errorf("%s: %+v, %v", mode, row, err)
+		}
+		results, err := table.swapAll(t.Context(), []change{{migrate.Change{Key: "1", Before: []byte("abc"), After: []byte("abc")}, "alias/x"}}, true)
+		if err != nil || results[0].found != migrate.FoundAfter {
+			t.Errorf("%s: %+v, %v", mode, results, err)
+		}
+	}
+}
+
 // What is in the other columns is read with the row; what no row of ours has is refused without being read whole.
 func TestColumns(t *testing.T) {
 	for name, s := range servers(t) {

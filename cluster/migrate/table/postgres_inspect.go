@@ -230,12 +230,16 @@ func (p *postgres) try(ctx context.Context, spec Spec) error {
 
 // tryWrite has the database judge whether this user may write.
 func (p *postgres) tryWrite(ctx context.Context) error {
-	var readOnly bool
-	if err := p.db.QueryRowContext(ctx, "SELECT current_setting('transaction_read_only')::boolean").Scan(&readOnly); err != nil {
+	var readOnly, replica bool
+	if err := p.db.QueryRowContext(ctx, "SELECT current_setting('transaction_read_only')::boolean, pg_is_in_recovery()").Scan(&readOnly, &replica); err != nil {
 		return err
 	}
-	if readOnly {
-		return fmt.Errorf("%w: this server takes no writes, as a replica does", ErrUnfit)
+	switch {
+	case replica:
+		return fmt.Errorf("%w: this server is a replica, and takes no writes", ErrUnfit)
+	case readOnly:
+		return fmt.Errorf("%w: transactions are read-only here: default_transaction_read_only is on for this user, the database or the server. "+
+			"Where that may be lifted, the URL does so for the move: ?default_transaction_read_only=off", ErrUnfit)
 	}
 	if err := p.explain(ctx, p.guarded, []string{}, p.layout.none(), p.layout.none(), []string{}); err != nil {
 		return fmt.Errorf("writing %s: %w", p.layout.name, err)

@@ -172,7 +172,21 @@ func prepareMySQL(cfg *mysql.Config) error {
 		}
 	}
 	maps.Copy(cfg.Params, ours)
+	takePadding(cfg.Params)
 	return cfg.Apply(mysql.Charset("utf8mb4", "utf8mb4_bin"))
+}
+
+// takePadding leaves a mode out of those of the server, or of the URL, in which char columns are read with blanks behind
+// what they hold.
+func takePadding(params map[string]string) {
+	modes := "@@sql_mode"
+	for name, value := range params {
+		if strings.EqualFold(name, "sql_mode") {
+			modes = value
+			delete(params, name)
+		}
+	}
+	params["sql_mode"] = "TRIM(BOTH ',' FROM REPLACE(CONCAT(',', " + modes + ", ','), ',PAD_CHAR_TO_FULL_LENGTH,', ','))"
 }
 
 // String names the database without user, password and parameters.

@@ -80,6 +80,9 @@ func TestMySQLParameters(t *testing.T) {
 	if cfg.MultiStatements || !cfg.InterpolateParams || cfg.ClientFoundRows || cfg.Collation != "utf8mb4_bin" || cfg.Params["autocommit"] != "1" || cfg.Params["AutoCommit"] != "" || cfg.Timeout != 3*time.Second {
 		t.Errorf("%+v", cfg)
 	}
+	if !strings.Contains(cfg.Params["sql_mode"], "@@sql_mode") {
+		t.Errorf("sql_mode is %s", cfg.Params["sql_mode"])
+	}
 	if dsn := cfg.FormatDSN(); strings.Contains(dsn, "gbk") {
 		t.Errorf("another character set is left: %s", dsn)
 	}
