@@ -21,7 +21,8 @@ type mySQL struct {
 	// The SQL. Between both parts of byKey is a place; change and guarded are one statement.
 	first, next, change, guarded string
 	byKey                        [2]string
-	guards                       bool // guarded takes the destination as well
+	blobs                        string // ends before the list of keys
+	guards                       bool   // guarded takes the destination as well
 }
 
 const mySQLQuote = '`'
@@ -59,6 +60,7 @@ func (m *mySQL) prepare(spec Spec) {
 	m.next = fmt.Sprintf("SELECT %sTRUE, 0 FROM %s AS t WHERE %s > ? AND %s ORDER BY %s", list, table, key, where, key)
 	m.byKey[0] = fmt.Sprintf("SELECT %sCASE WHEN %s THEN TRUE ELSE FALSE END, ", list, where)
 	m.byKey[1] = fmt.Sprintf(" FROM %s AS t WHERE %s = ?;", table, key)
+	m.blobs = fmt.Sprintf("SELECT CASE WHEN OCTET_LENGTH(%s) <= %d THEN %s END FROM %s AS t WHERE %s IN ", blob, maxColumn, blob, table, key)
 	m.change = fmt.Sprintf("UPDATE %s AS t SET %s = ? WHERE %s = ? AND %s = ?", table, blob, key, exact)
 	m.guarded = m.change + " AND " + where
 	if spec.To != "" {
@@ -93,12 +95,8 @@ func (m *mySQL) page(ctx context.Context, after *string, rows int) (page []recor
 	return queryPage(ctx, m.db, m.next+limit(rows), key)
 }
 
+// find sends one statement a key, many at a time: only so it tells which key each row was found by.
 func (m *mySQL) find(ctx context.Context, keys []string) ([]*record, error) {
-	return m.findIn(ctx, m.many, keys)
-}
-
-// findIn sends one statement a key, many at a time: only so it tells which key each row was found by.
-func (m *mySQL) findIn(ctx context.Context, in querier, keys []string) ([]*record, error) {
 	found := make([]*record, len(keys))
 	for next := 0; next < len(keys); {
 		var text strings.Builder
@@ -114,7 +112,7 @@ func (m *mySQL) findIn(ctx context.Context, in querier, keys []string) ([]*recor
 			text.WriteString(m.byKey[0] + strconv.Itoa(next) + m.byKey[1])
 			args = append(args, key)
 		}
-		records, err := queryRecords(ctx, in, text.String(), args...)
+		records, err := queryRecords(ctx, m.many, text.String(), args...)
 		if err != nil {
 			return nil, err
 		}
@@ -156,18 +154,54 @@ func (m *mySQL) transaction(ctx context.Context, conn *sql.Conn, changes []chang
 		if err != nil {
 			return nil, err
 		}
+		if err := m.check(ctx, conn, changes[len(made):], some); err != nil {
+			return nil, err
+		}
 		made = append(made, some...)
 	}
-	done, keys := thoseMade(changes, made)
-	records, err := m.findIn(ctx, conn, keys)
-	if err != nil {
-		return nil, err
-	}
-	if err := m.layout.stored(done, records); err != nil {
-		return nil, err
-	}
-	_, err = conn.ExecContext(ctx, "COMMIT")
+	_, err := conn.ExecContext(ctx, "COMMIT")
 	return made, err
+}
+
+// check fails unless the first changes are stored as they were made. One statement reads them all, and need not say which is
+// which: no two ciphertexts are one.
+func (m *mySQL) check(ctx context.Context, conn *sql.Conn, changes []change, made []bool) error {
+	want := map[string]int{}
+	var keys []any
+	for i, is := range made {
+		if !is {
+			continue
+		}
+		key, err := m.keyValue(changes[i].Key)
+		if err != nil {
+			return err
+		}
+		keys = append(keys, key)
+		want[m.layout.columnOf(changes[i].After)]++
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	rows, err := conn.QueryContext(ctx, m.blobs+"(?"+strings.Repeat(", ?", len(keys)-1)+")", keys...)
+	if err != nil {
+		return err
+	}
+	for rows.Next() {
+		var blob sql.RawBytes
+		if err := rows.Scan(&blob); err != nil {
+			return errors.Join(err, rows.Close())
+		}
+		if want[string(blob)]--; want[string(blob)] == 0 {
+			delete(want, string(blob))
+		}
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return err
+	}
+	if len(want) > 0 { // of what is missing, or there instead
+		return errAltered
+	}
+	return nil
 }
 
 // send makes the first changes, as many as are sent at once.

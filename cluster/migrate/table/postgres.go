@@ -156,15 +156,39 @@ func (p *postgres) swap(ctx context.Context, changes []change, guarded bool) ([]
 	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
 		return nil, err
 	}
-	done, keys := thoseMade(changes, made)
-	records, err := queryRecords(ctx, tx, p.byKeys, keys)
-	if err != nil {
-		return nil, err
-	}
-	if err := p.layout.stored(done, byPlace(records, len(done))); err != nil {
+	if err := p.check(ctx, tx, changes, made); err != nil {
 		return nil, err
 	}
 	return made, tx.Commit()
+}
+
+// check fails unless the changes are stored as they were made. RETURNING would not tell what a trigger behind them does.
+func (p *postgres) check(ctx context.Context, tx *sql.Tx, changes []change, made []bool) error {
+	var done []change
+	var keys []string
+	for i, c := range changes {
+		if made[i] {
+			done, keys = append(done, c), append(keys, c.Key)
+		}
+	}
+	records, err := queryRecords(ctx, tx, p.byKeys, keys)
+	if err != nil {
+		return err
+	}
+	for i, r := range byPlace(records, len(done)) {
+		if r == nil || string(r.blob) != p.layout.columnOf(done[i].After) {
+			return errAltered
+		}
+	}
+	return nil
+}
+
+// columnOf is a blob as the column has it.
+func (l *layout) columnOf(blob []byte) string {
+	if l.blobKind == kindText {
+		return encode(blob)
+	}
+	return string(blob)
 }
 
 // values are the blobs of changes as the column has them.

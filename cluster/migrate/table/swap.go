@@ -7,33 +7,9 @@ import (
 	"meridian/cluster/migrate"
 )
 
-// errAltered says that a row did not hold what was just written into it.
-var errAltered = errors.New("a trigger or rule of the table changes what is written, or the key; it was undone")
-
-// stored fails unless the rows hold what was written into them, in the transaction that wrote it. A trigger may have made
+// errAltered says that a row did not hold what was written into it, in the same transaction. A trigger may have made
 // something else of it, which no rollback would know.
-func (l *layout) stored(changes []change, records []*record) error {
-	for i, c := range changes {
-		want := string(c.After)
-		if l.blobKind == kindText {
-			want = encode(c.After)
-		}
-		if records[i] == nil || string(records[i].blob) != want {
-			return errAltered
-		}
-	}
-	return nil
-}
-
-// thoseMade are the changes that were made, and their keys.
-func thoseMade(changes []change, made []bool) (done []change, keys []string) {
-	for i, c := range changes {
-		if made[i] {
-			done, keys = append(done, c), append(keys, c.Key)
-		}
-	}
-	return done, keys
-}
+var errAltered = errors.New("a trigger or rule of the table changes what is written, or the key; it was undone")
 
 // swapped is what came of a change.
 type swapped struct {
