@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"text/tabwriter"
+	"unicode"
 
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
@@ -166,14 +167,26 @@ func trimLine(line string) string {
 	return strings.TrimRight(line, " \n") + "\n"
 }
 
-// printable is text of others, safe on one line of a terminal.
+// printable is text of others, safe on one line of a terminal: tabs and line ends are blanks, and what else steers a
+// terminal, or turns the direction of the text round, is shown as an escape.
 func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
-			return ' '
+	var b strings.Builder
+	for _, r := range text {
+		switch {
+		case r == '\t' || r == '\n' || r == '\r':
+			b.WriteByte(' ')
+		case steers(r):
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			b.WriteRune(r)
 		}
-		return r
-	}, text)
+	}
+	return b.String()
+}
+
+// steers says that a character does more to a line than to be on it.
+func steers(r rune) bool {
+	return unicode.In(r, unicode.Cc, unicode.Bidi_Control, unicode.Zl, unicode.Zp)
 }
 
 // writeYAML writes v as YAML with the names and the order of its JSON.

@@ -53,8 +53,15 @@ func TestYAMLIsTheJSON(t *testing.T) {
 
 // Text of others cannot steer a terminal.
 func TestPrintable(t *testing.T) {
-	if got := printable("a\x1b[31mb\r\nc\u009bd é 漢"); got != "a [31mb  c d é 漢" {
-		t.Errorf("%q", got)
+	for text, want := range map[string]string{
+		"a\x1b[31mb\r\nc\u009bd é 漢":    `a\u001b[31mb  c\u009bd é 漢`,
+		"row\u202e7\u2066\u061c\u2029.": `row\u202e7\u2066\u061c\u2029.`,
+		"a\xffb שלום":                   "a\uFFFDb שלום",
+		"\xff\x00":                      `�\u0000`,
+	} {
+		if got := printable(text); got != want {
+			t.Errorf("%q is shown as %q, want %q", text, got, want)
+		}
 	}
 }
 
