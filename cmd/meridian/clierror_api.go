@@ -103,9 +103,9 @@ func refusalText(e *client.Error, node, keySource string, now time.Time) string 
 			return text
 		}
 	case "InvalidAccessKeyId.NotFound":
-		return fmt.Sprintf("%s does not know the access key (from %s). Check the key and the endpoint %s", upperFirst(node), keySource, e.Endpoint)
+		return fmt.Sprintf("%s does not know the access key%s. Check the key and the endpoint %s", upperFirst(node), fromSource(keySource), e.Endpoint)
 	case "Forbidden.AccessKey":
-		return fmt.Sprintf("The access key (from %s) is not active", keySource)
+		return fmt.Sprintf("The access key%s is not active", fromSource(keySource))
 	case "Forbidden.NoPermission":
 		return "Denied: " + plainMessage(e)
 	case "InvalidParameter":
@@ -154,6 +154,14 @@ func clockText(message, node string, now time.Time) (string, bool) {
 		offset, way = -offset, "behind"
 	}
 	return fmt.Sprintf("Your clock is %d min %s %s (limit 15). Nothing is wrong with the key pair", int(offset.Round(time.Minute)/time.Minute), way, node), true
+}
+
+// fromSource says where an access key came from, if that is known.
+func fromSource(keySource string) string {
+	if keySource == "" {
+		return ""
+	}
+	return " (from " + keySource + ")"
 }
 
 func upperFirst(s string) string {

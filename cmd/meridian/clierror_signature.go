@@ -16,11 +16,11 @@ const excerptBytes = 16
 func signatureText(e *client.Error, node, keySource string) string {
 	theirs, ok := e.ServerText()
 	if !ok || e.Signed == "" {
-		return fmt.Sprintf("Signature refused. Check the secret of the access key (from %s)", keySource)
+		return fmt.Sprintf("Signature refused. Check the secret of the access key%s", fromSource(keySource))
 	}
 	theirs = strings.TrimRight(theirs, "\r\n")
 	if theirs == e.Signed {
-		return fmt.Sprintf("Signature refused: you and %s signed the same text, so the secret is another one. Check the secret of the access key (from %s)", node, keySource)
+		return fmt.Sprintf("Signature refused: you and %s signed the same text, so the secret is another one. Check the secret of the access key%s", node, fromSource(keySource))
 	}
 	at := firstDifference(e.Signed, theirs)
 	text := fmt.Sprintf("Signature refused: your text differs from the node's at byte %d (you: %q, node: %q). %s",

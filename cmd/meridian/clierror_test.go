@@ -113,6 +113,9 @@ func TestSignatureMismatch(t *testing.T) {
 			`Signature refused: your text differs from the node's at byte 20 (you: "…HA256\nabc", node: "…HA256\nabd"). A proxy may have changed Host, a signed header or the body: ask the node directly`},
 	} {
 		e := &client.Error{Code: "SignatureDoesNotMatch", Status: 400, Message: prefix + tc.theirs, Signed: tc.own}
+		if err := callError(e, "hz-1", "", time.Now()); strings.Contains(err.Error(), "(from") {
+			t.Errorf("%s: from nowhere: %s", tc.name, err)
+		}
 		err := callError(e, "hz-1", "profile x", time.Now())
 		if err.Error() != tc.text || exitOf(err) != exitDenied {
 			t.Errorf("%s: exit code %d and\n  %s\nwant\n  %s", tc.name, exitOf(err), err, tc.text)
