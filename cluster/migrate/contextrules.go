@@ -49,16 +49,3 @@ func (rules ContextRules) Map(from crypto.Context) (crypto.Context, error) {
 	}
 	return crypto.NewContext(pairs)
 }
-
-// String writes the rules as they are in a journal.
-func (rules ContextRules) String() string {
-	var texts []string
-	for _, r := range rules {
-		if r.remove {
-			texts = append(texts, r.name)
-			continue
-		}
-		texts = append(texts, r.name+"="+r.value)
-	}
-	return strings.Join(texts, "; ")
-}

@@ -3,13 +3,10 @@ package main
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"os"
 	"path"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -122,13 +119,12 @@ func (f *folderFlags) config(out, journal string) (migrate.FolderConfig, error) 
 // Options of a journal's header that tell of a folder.
 const (
 	globOption    = "glob"
-	contextOption = "context (its SHA-256)"
+	contextOption = "context"
 )
 
-// options are what a journal's header says of the folder: not the context itself, but whether it is the same.
+// options are what a journal's header says of the folder.
 func (f *folderFlags) options() map[string]string {
-	sum := sha256.Sum256([]byte(strings.Join(f.context, "\x00")))
-	return map[string]string{globOption: f.glob, contextOption: hex.EncodeToString(sum[:8]), "key": f.key}
+	return map[string]string{globOption: f.glob, contextOption: hiddenValues(f.context), "key": f.key}
 }
 
 // findJournal says where a run over a folder keeps its journal if nobody does: beside the folder that it writes.

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -108,12 +110,27 @@ func (f *migrateRun) open(ctx context.Context, c *cobra.Command) (*openedWay, er
 	}
 	w.rules = migrate.Rules{Region: from.ID, Skip: skip, Contexts: contexts}
 	if len(contexts) > 0 {
-		w.options["contexts"] = contexts.String()
+		w.options["contexts"] = hiddenValues(f.ways.contexts)
 	}
 	if len(f.ways.skip) > 0 {
 		w.options["skipped keys"] = strings.Join(f.ways.skip, "; ")
 	}
 	return w, nil
+}
+
+// hiddenValues are NAME=VALUE texts, or names alone, as a journal has them: of values it says whether they are the same,
+// for an encryption context may tell what is nobody else's business.
+func hiddenValues(texts []string) string {
+	hidden := make([]string, len(texts))
+	for i, text := range texts {
+		name, _, has := strings.Cut(text, "=")
+		if hidden[i] = name; has {
+			sum := sha256.Sum256([]byte(text))
+			hidden[i] += "=sha256:" + hex.EncodeToString(sum[:8])
+		}
+	}
+	slices.Sort(hidden) // their order means nothing
+	return strings.Join(hidden, "; ")
 }
 
 // connect makes the way itself.
