@@ -351,8 +351,11 @@ func (f *migrateRun) report(p *printer, way string, last migrate.Checkpoint, run
 		case errors.Is(runErr, migrate.ErrTooManyFailures):
 			err = &exitError{exitFailedRows, runErr}
 		}
-		if f.toStdout() {
+		switch {
+		case f.toStdout():
 			return failAfter(err, "after %s rows: ", grouped(uint64(last.Rows)))
+		case !f.safe(last, runErr):
+			return err
 		}
 		return failAfter(err, "after %s rows, which are safe: ", grouped(uint64(last.Rows)))
 	}
@@ -372,6 +375,19 @@ func (f *migrateRun) report(p *printer, way string, last migrate.Checkpoint, run
 		return &exitError{exitFailedRows, fmt.Errorf("%d of %d rows were not moved", v.Failed, v.Rows-v.Others)}
 	}
 	return nil
+}
+
+// safe says that what the last checkpoint covers is there. Nobody knows where the journal is damaged, or somebody has
+// changed the output.
+func (f *migrateRun) safe(last migrate.Checkpoint, runErr error) bool {
+	switch {
+	case errors.Is(runErr, migrate.ErrJournalDamaged), errors.Is(runErr, migrate.ErrUndoDamaged):
+		return false
+	case f.out == "": // rows are replaced where they are
+		return true
+	}
+	output, err := os.Stat(f.out)
+	return err == nil && (output.IsDir() || output.Size() >= last.Output)
 }
 
 // goesOn says what becomes of a run that was stopped.
