@@ -37,10 +37,10 @@ type NativeTransport struct {
 // ErrNotMeridian says that a region does not have the actions that the native way needs.
 var ErrNotMeridian = errors.New("it has no native way: it is another service, or an older version of Meridian")
 
-// NewNative makes the way between two regions. Error: [ErrNotMeridian] with the region's name.
+// NewNative makes the way between two regions. Errors: [ErrNotMeridian] with the region's name, and [*NoAnswerError].
 func NewNative(ctx context.Context, from, to *Region, mapping Mapping) (*Native, error) {
 	n := &Native{from: from, to: to, routes: newRoutes(from, to, mapping)}
-	if _, err := readTransport(ctx, from); errors.Is(err, ErrNotMeridian) {
+	if _, err := readTransport(ctx, from); errors.Is(err, ErrNotMeridian) || errors.As(err, new(*NoAnswerError)) {
 		return nil, err
 	} // whatever else it says, it knows the action
 	var err error

@@ -18,15 +18,28 @@ import (
 // Region is one side of a migration: the nodes of a region, asked in turn, so that work that any node can do is spread
 // over all of them. It is safe for concurrent use.
 type Region struct {
-	ID      string
-	clients []*client.Client // of one node each
-	nodes   *nodeList
-	traffic trafficCounter
+	ID string
+	// Silent, if not nil, is called when the region has not answered for some seconds and is asked on: once, and again at
+	// another time if it has answered meanwhile. It is set before the first call, and called from any goroutine.
+	Silent func(*NoAnswerError)
+	// StartPatience is how long the region is waited for as long as it has not answered at all. It is set before the first
+	// call; [NewRegion] makes it half a minute.
+	StartPatience time.Duration
+
+	endpoints []string
+	clients   []*client.Client // of one node each
+	nodes     *nodeList
+	traffic   trafficCounter
+	silence   silence
+	patience  patience
 }
 
 // NewRegion makes the side out of a client's configuration.
 func NewRegion(id string, cfg client.Config) (*Region, error) {
-	r := &Region{ID: id, nodes: newNodeList(len(cfg.Endpoints)), traffic: trafficCounter{is: Traffic{Region: id}}}
+	r := &Region{
+		ID: id, endpoints: cfg.Endpoints, nodes: newNodeList(len(cfg.Endpoints)), traffic: trafficCounter{is: Traffic{Region: id}},
+		StartPatience: StartPatience, patience: patience{row: attemptTime, word: firstWord},
+	}
 	for _, endpoint := range cfg.Endpoints {
 		own := cfg
 		own.Endpoints = []string{endpoint}
@@ -59,8 +72,9 @@ const (
 )
 
 // Call calls an action that changes nothing, again and again while the region is not to be reached or says to come
-// later, until ctx ends. An *client.Error that it returns is about the request. Answers may hold a plaintext: their text
-// is wiped once out is filled.
+// later, until ctx ends, or for half a minute if it has not answered since the start, and for ten minutes if it has
+// ([*NoAnswerError]). An *client.Error that it returns, in a [*RegionError], is about the request. Answers may hold a
+// plaintext: their text is wiped once out is filled.
 func (r *Region) Call(ctx context.Context, action string, params map[string]string, out any) error {
 	return r.untilAnswered(ctx, func(c *client.Client) (client.Response, error) {
 		resp, err := c.Call(ctx, action, params, out)
@@ -86,15 +100,13 @@ func (r *Region) CallRows(ctx context.Context, action string, params map[string]
 
 // untilAnswered asks again and again while the region is not to be reached or says to come later.
 func (r *Region) untilAnswered(ctx context.Context, call func(*client.Client) (client.Response, error)) error {
+	ctx, waiting := r.wait(ctx)
 	pauses := backoff.NewExponentialBackOff()
 	pauses.InitialInterval, pauses.MaxInterval = firstPause, mostPause
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
 		return struct{}{}, r.ask(ctx, call)
 	}, backoff.WithBackOff(pauses), backoff.WithMaxElapsedTime(0))
-	if err != nil {
-		return fmt.Errorf("%s: %w", r.ID, err)
-	}
-	return nil
+	return waiting.end(err)
 }
 
 // ask asks one node after the other until one answers. The error is permanent unless it helps to ask again later.
@@ -114,9 +126,13 @@ func (r *Region) ask(ctx context.Context, call func(*client.Client) (client.Resp
 		if why != fine && why != final && ctx.Err() != nil { // not a word about the request: nobody is to take it for one
 			return permanent(fmt.Errorf("%w; the last answer was: %v", context.Cause(ctx), err))
 		}
+		if why != fine && why != final {
+			r.silence.failed(err)
+		}
 		switch why {
 		case fine, final:
 			r.nodes.answered(at)
+			r.silence.heard()
 			return permanent(err)
 		case throttled:
 			r.nodes.answered(at)

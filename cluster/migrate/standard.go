@@ -8,7 +8,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"time"
 )
 
 // exportScheme is how data keys travel between two regions of any kind.
@@ -103,9 +102,6 @@ func moveEach(ctx context.Context, rows []*Row, routes *routes, move moveBlob) (
 	}
 	return outcomes, nil
 }
-
-// attemptTime bounds what a row waits for both of its calls, long outages included: the run ends then and goes on later.
-const attemptTime = 10 * time.Minute
 
 func moveOne(ctx context.Context, row *Row, routes *routes, move moveBlob) (o Outcome, refused *RowError, err error) {
 	ctx, cancel := context.WithTimeout(ctx, attemptTime)

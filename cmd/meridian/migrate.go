@@ -32,6 +32,9 @@ type migrateFlags struct {
 	from, to    string
 	signature   string
 	timeout     time.Duration
+
+	keySources map[string]string // region -> where its access key came from, for errors
+	patience   time.Duration     // with a region that does not answer at the start; 0: as usual
 }
 
 func (f *migrateFlags) addTo(c *cobra.Command) {
@@ -87,11 +90,18 @@ func (f *migrateFlags) side(c *cobra.Command, file *readyFile, id string) (*migr
 	if err := errors.Join(flags.findKey(t, c.InOrStdin()), t.readCA(ca)); err != nil {
 		return nil, err
 	}
+	if f.keySources == nil {
+		f.keySources = map[string]string{}
+	}
+	f.keySources[id] = t.keySource
 	r, err := migrate.NewRegion(id, client.Config{
 		Endpoints: t.endpoints, AccessKeyID: t.accessKeyID, Secret: t.secret, CA: t.ca, Signature: t.signature, Timeout: t.timeout,
 	})
 	if err != nil {
 		return nil, usageError("%w", err)
+	}
+	if f.patience > 0 {
+		r.StartPatience = f.patience
 	}
 	return r, nil
 }

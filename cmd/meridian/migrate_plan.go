@@ -61,7 +61,7 @@ It ends with exit code 7 when rows would fail.`,
 			if ctx.Err() != nil {
 				return &exitError{exitInterrupted, errors.New("interrupted; nothing was done")}
 			}
-			return callError(err, "", "", time.Now())
+			return f.sides.callError(err)
 		}
 		v := planView{Input: cmp.Or(f.input(args), f.table.spec.Table), Way: way.name, Plan: *plan}
 		if err := f.output.printer(c).value(v, func(w io.Writer) { v.table(w, listBad) }); err != nil {

@@ -342,7 +342,7 @@ func (f *migrateRun) header(input string, way *openedWay) migrate.Header {
 // report says what came of the run, and how it goes on.
 func (f *migrateRun) report(p *printer, way string, last migrate.Checkpoint, runErr error) error {
 	if runErr != nil {
-		err := callError(runErr, "", "", time.Now())
+		err := f.sides.callError(runErr)
 		switch {
 		case errors.Is(runErr, migrate.ErrStopped), errors.Is(runErr, context.Canceled):
 			return &exitError{exitInterrupted, fmt.Errorf("stopped after %s rows; %s", grouped(uint64(last.Rows)), f.goesOn())}

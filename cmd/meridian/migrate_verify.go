@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"os"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -92,7 +91,7 @@ It ends with exit code 6 when a data key is another one than before.`,
 		case err != nil && ctx.Err() != nil:
 			return &exitError{exitInterrupted, errors.New("interrupted")}
 		case err != nil:
-			return callError(err, "", "", time.Now())
+			return f.sides.callError(err)
 		}
 		f.changedSince(f.output.printer(c), pairs)
 		return f.verified(f.output.printer(c), v)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -8,7 +9,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -98,15 +98,19 @@ func (f *migrateRun) open(ctx context.Context, c *cobra.Command) (*openedWay, er
 	if err != nil {
 		return nil, err
 	}
+	tell := tellOf(f.output.printer(c))
+	from.Silent, to.Silent = tell, tell
 	w := &openedWay{name: f.chosen(), from: from, to: to, options: map[string]string{"mapping": strings.Join(f.mapping, "; ")}}
-	if err := f.connect(ctx, w, mapping); err != nil {
+	starting, started := context.WithTimeout(ctx, cmp.Or(f.sides.patience, migrate.StartPatience))
+	defer started()
+	if err := f.connect(starting, w, mapping); err != nil {
 		w.Close()
 		return nil, err
 	}
-	skip, err := from.KeyIDs(ctx, f.ways.skip)
+	skip, err := from.KeyIDs(starting, f.ways.skip)
 	if err != nil {
 		w.Close()
-		return nil, failAfter(callError(err, "", "", time.Now()), "--skip-key: ")
+		return nil, failAfter(f.sides.callError(err), "--skip-key: ")
 	}
 	w.rules = migrate.Rules{Region: from.ID, Skip: skip, Contexts: contexts}
 	if len(contexts) > 0 {
@@ -144,7 +148,7 @@ func (f *migrateRun) connect(ctx context.Context, w *openedWay, mapping migrate.
 	}
 	transport, err := migrate.FindTransport(ctx, w.to, f.transport)
 	if err != nil {
-		return failAfter(callError(err, "", "", time.Now()), "transport key: ")
+		return failAfter(f.sides.callError(err), "transport key: ")
 	}
 	w.mover = migrate.NewStandard(w.from, w.to, transport, mapping)
 	w.options["transport key"] = transport.Key
@@ -158,7 +162,7 @@ func (f *migrateRun) connectNative(ctx context.Context, w *openedWay, mapping mi
 	case errors.Is(err, migrate.ErrNotMeridian) && w.name == "":
 		return usageError("%w; the standard way needs --transport-key KEY, an RSA_2048 key of %s", err, w.to.ID)
 	case err != nil:
-		return failAfter(callError(err, "", "", time.Now()), "transport key: ")
+		return failAfter(f.sides.callError(err), "transport key: ")
 	}
 	w.mover, w.name = native, migrate.WayNative
 	return nil
