@@ -80,7 +80,7 @@ func (f *migrateRun) planRows(ctx context.Context, c *cobra.Command, args []stri
 	}
 	if rows, err = f.rows(args[0], input); err != nil {
 		_ = input.Close() // it was only read
-		return nil, nil, usageError("%w", err)
+		return nil, nil, unreadable(ctx, "input", err)
 	}
 	return rows, input.Close, nil
 }

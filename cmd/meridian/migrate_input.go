@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"sync/atomic"
@@ -21,21 +22,72 @@ type rowInput struct {
 	read   atomic.Int64
 }
 
-// openInput opens what INPUT names. Standard input can be waited for as long as ctx goes on.
+// openInput opens what INPUT names. What is no regular file can be waited for as long as ctx goes on.
 func openInput(ctx context.Context, c *cobra.Command, path string) (*rowInput, error) {
 	if path == stdStream {
-		reading, stop := context.WithCancel(ctx)
-		return &rowInput{source: newPatientReader(reading, c.InOrStdin()), stop: stop}, nil
+		in := &rowInput{}
+		in.readPatiently(ctx, c.InOrStdin())
+		return in, nil
 	}
-	file, err := os.Open(path)
+	in, err := openRowFile(ctx, path)
+	return in, unreadable(ctx, "input", err)
+}
+
+// unreadable is the error about a file of rows that cannot be read from its beginning on, unless somebody waited for it no
+// more.
+func unreadable(ctx context.Context, what string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return &exitError{exitInterrupted, errors.New("interrupted; nothing was done")}
+	}
+	return usageError("%s: %w", what, err)
+}
+
+// openRowFile opens a file of rows.
+func openRowFile(ctx context.Context, path string) (*rowInput, error) {
+	file, err := openPatiently(ctx, path)
 	if err != nil {
-		return nil, usageError("input: %w", err)
+		return nil, err
 	}
 	in := &rowInput{source: file, file: file}
-	if info, err := file.Stat(); err == nil && info.Mode().IsRegular() { // the size is for the bar alone
-		in.size = info.Size()
+	if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {
+		in.size = info.Size() // for the bar
+	} else {
+		in.readPatiently(ctx, file)
 	}
 	return in, nil
+}
+
+// readPatiently reads what can be waited for.
+func (in *rowInput) readPatiently(ctx context.Context, r io.Reader) {
+	ctx, in.stop = context.WithCancel(ctx)
+	in.source = newPatientReader(ctx, r)
+}
+
+// openPatiently opens a file, until ctx ends: a FIFO is not open before somebody writes to it. That open is left behind, for
+// there is no way to end it.
+func openPatiently(ctx context.Context, path string) (*os.File, error) {
+	type result struct {
+		file *os.File
+		err  error
+	}
+	opened := make(chan result)
+	go func() {
+		file, err := os.Open(path)
+		select {
+		case opened <- result{file, err}:
+		case <-ctx.Done():
+			_ = file.Close() // nobody has it
+		}
+	}()
+	select {
+	case r := <-opened:
+		return r.file, r.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // Read reads, and counts for the bar.

@@ -5,8 +5,14 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
+	"path/filepath"
+	"syscall"
 	"testing"
 	"testing/iotest"
+	"time"
+
+	"github.com/spf13/cobra"
 )
 
 // What is read patiently is what there is, up to its end or its error.
@@ -20,6 +26,43 @@ func TestPatientReader(t *testing.T) {
 	got, err = io.ReadAll(newPatientReader(t.Context(), io.MultiReader(bytes.NewReader(text), iotest.ErrReader(broken))))
 	if !errors.Is(err, broken) || !bytes.Equal(got, text) {
 		t.Errorf("%d bytes of %d, %v", len(got), len(text), err)
+	}
+}
+
+// A FIFO is waited for until somebody writes to it, and then for each row, as long as nobody ends that.
+func TestInputOfAFIFO(t *testing.T) {
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := openInput(ctx, &cobra.Command{}, fifo); err == nil || exitOf(err) != exitInterrupted {
+		t.Errorf("nobody writes: %v", err)
+	}
+	writer, err := os.OpenFile(fifo, os.O_RDWR, 0) // also for what is left behind
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer writer.Close()
+	ctx, cancel = context.WithCancel(t.Context())
+	in, err := openInput(ctx, &cobra.Command{}, fifo)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	if _, err := writer.WriteString("row"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(in, make([]byte, 3)); err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(10*time.Millisecond, cancel)
+	if _, err := in.Read(make([]byte, 1)); !errors.Is(err, context.Canceled) {
+		t.Errorf("a silent writer: %v", err)
+	}
+	if _, err := openInput(t.Context(), &cobra.Command{}, fifo+".none"); err == nil || exitOf(err) != exitUsage {
+		t.Errorf("no file: %v", err)
 	}
 }
 

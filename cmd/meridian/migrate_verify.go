@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"math/rand/v2"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -155,21 +154,21 @@ func (f *migrateRun) pairs(ctx context.Context, c *cobra.Command, args []string)
 	if err != nil {
 		return nil, nil, err
 	}
-	after, err := os.Open(f.out)
+	after, err := openRowFile(ctx, f.out)
 	if err != nil {
 		_ = before.Close() // it was only read
-		return nil, nil, usageError("output: %w", err)
+		return nil, nil, unreadable(ctx, "output", err)
 	}
 	end := func() { _, _ = before.Close(), after.Close() } // they were only read
 	old, err := f.rows(args[0], before)
 	if err != nil {
 		end()
-		return nil, nil, usageError("input: %w", err)
+		return nil, nil, unreadable(ctx, "input", err)
 	}
 	moved, err := f.parse(args[0], migrate.Unpack(after, f.out))
 	if err != nil {
 		end()
-		return nil, nil, usageError("output: %w", err)
+		return nil, nil, unreadable(ctx, "output", err)
 	}
 	old = shard.Rows(old)
 	if f.unordered {
