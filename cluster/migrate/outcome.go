@@ -6,7 +6,7 @@ type Status string
 const (
 	// Moved: the row has a new blob.
 	Moved Status = "moved"
-	// Kept: the row was sealed under the destination's key already, and is as it was.
+	// Kept: by its header the row was sealed under the destination's key already. It was not opened, and is as it was.
 	Kept Status = "kept"
 	// Skipped: the row is of a key whose rows are not to be moved, or one of a table that does not meet its condition any
 	// more, and is as it was.

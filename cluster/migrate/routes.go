@@ -51,6 +51,15 @@ type route struct {
 
 // of returns the route of a row, or why it has none. An error is of a region that cannot be asked.
 func (r *routes) of(ctx context.Context, row *Row) (route, *RowError, error) {
+	way, refused, err := r.byHeader(ctx, row)
+	if err == nil && refused == nil && way.kept && row.newContext() {
+		refused = fault(FaultContext, "it is sealed under the destination's key already, and in another context than it is to have")
+	}
+	return way, refused, err
+}
+
+// byHeader is of for all rows whose blobs have this one's header.
+func (r *routes) byHeader(ctx context.Context, row *Row) (route, *RowError, error) {
 	blob, err := crypto.ParseBlob(row.Blob)
 	if err != nil {
 		return route{}, fault(FaultNoBlob, "it is no ciphertext blob of Meridian"), nil

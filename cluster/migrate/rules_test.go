@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"os"
@@ -75,6 +76,7 @@ func TestRowsGetNewContexts(t *testing.T) {
 		strings.Replace(from.row(t, "data key 4", `{"a":"b"}`), "{", `{"context_to":null,`, 1),
 		strings.Replace(from.row(t, "data key 5", ``), "{", `{"context_to":7,`, 1),
 		to.row(t, "moved before", `{"app":"old"}`),
+		to.row(t, "moved before", `{"moved":"yes"}`),
 	}, "\n") + "\n"
 	cfg := testConfig(t, t.TempDir(), []byte(input), newTestWay(t, from, to))
 	var err error
@@ -82,14 +84,14 @@ func TestRowsGetNewContexts(t *testing.T) {
 		t.Fatal(err)
 	}
 	last, err := Run(t.Context(), cfg)
-	if err != nil || last.Counts != (Counts{Moved: 5, Kept: 1, Failed: 1}) {
+	if err != nil || last.Counts != (Counts{Moved: 5, Kept: 1, Failed: 2}) {
 		t.Fatalf("%+v, %v", last, err)
 	}
 	output, err := os.ReadFile(filepath.Join(filepath.Dir(cfg.Journal), "out"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	wants := []string{`{"moved":"yes","row":"0"}`, `{"own":"<1>"}`, `{}`, `{"moved":"yes"}`, `{"a":"b","moved":"yes"}`, `null`, `{"app":"old"}`}
+	wants := []string{`{"moved":"yes","row":"0"}`, `{"own":"<1>"}`, `{}`, `{"moved":"yes"}`, `{"a":"b","moved":"yes"}`, `null`, `{"app":"old"}`, `{"moved":"yes"}`}
 	for i, line := range bytes.Split(bytes.TrimSpace(output), []byte("\n")) {
 		var row struct {
 			Ciphertext []byte
@@ -111,6 +113,47 @@ func TestRowsGetNewContexts(t *testing.T) {
 		}
 		if got, err := blob.Open(nil, to.xaes, mustContext(t, string(row.Context))); err != nil || string(got) != "data key "+string(rune('0'+i)) {
 			t.Errorf("row %d opens in it as %q, %v", i, got, err)
+		}
+	}
+}
+
+// A row that is sealed under the destination's key already, but in another context than it is to have, is not kept as if it
+// were done, whichever way it would go.
+func TestKeptRowsInOtherContexts(t *testing.T) {
+	from, to := newNativeCloud(t, "cn-a", 1), newNativeCloud(t, "cn-b", 1)
+	input := strings.Join([]string{
+		to.row(t, "as it is to be", `{"app":"pay"}`),
+		strings.Replace(to.row(t, "by the row", `{"app":"pay"}`), "{", `{"context_to":{"app":"other"},`, 1),
+		strings.Replace(to.row(t, "the same", `{"app":"old"}`), "{", `{"context_to":{"app":"old"},`, 1),
+		to.row(t, "by the rule", `{"app":"old"}`),
+	}, "\n") + "\n"
+	rules := Rules{Region: "cn-a"}
+	var err error
+	if rules.Contexts, err = ParseContextRules([]string{"app=pay"}); err != nil {
+		t.Fatal(err)
+	}
+	for name, way := range map[string]interface {
+		Way
+		Plan(ctx context.Context, rows Format) (*Plan, error)
+	}{"native": newNativeWay(t, from, to), "standard": newTestWay(t, from, to), "plaintext": newPlaintextWay(t, from, to)} {
+		cfg := testConfig(t, t.TempDir(), []byte(input), way)
+		cfg.Rules = rules
+		last, err := Run(t.Context(), cfg)
+		if err != nil || last.Counts != (Counts{Kept: 2, Failed: 2}) {
+			t.Errorf("%s: %+v, %v", name, last, err)
+		}
+		_, history, err := ReadJournal(cfg.Journal)
+		if err != nil {
+			t.Fatal(err)
+		}
+		plan, err := way.Plan(t.Context(), Ruled{Format: NewJSONLines(strings.NewReader(input), DefaultColumns), Rules: rules})
+		if err != nil || plan.Kept != 2 || plan.Failing != 2 {
+			t.Errorf("%s: %+v, %v", name, plan, err)
+		}
+		for _, failures := range [][]Failure{history.Failures, plan.Failures} {
+			if len(failures) != 2 || failures[0].Row != 2 || failures[1].Row != 4 || failures[0].Code != FaultContext || !strings.Contains(failures[1].Reason, "sealed under the destination's key already") {
+				t.Errorf("%s: %+v", name, failures)
+			}
 		}
 	}
 }
