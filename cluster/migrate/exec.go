@@ -36,6 +36,7 @@ type Exec struct {
 	stderr  io.Writer
 	grace   time.Duration // that write has once it is to end
 
+	helpers helpers
 	read    *helper
 	rows    *JSONLines
 	ids     hash.Hash // of all that were read
@@ -60,7 +61,7 @@ func (e *Exec) Begin(ctx context.Context, h History) (err error) {
 	if err := skipRows(ctx, e, h); err != nil {
 		return err
 	}
-	if e.write, err = startHelper(e.command, "write", e.stderr, true); err != nil {
+	if e.write, err = e.helpers.start(e.command, "write", e.stderr, true); err != nil {
 		return err
 	}
 	e.patient = e.write.stopAfter(ctx, e.grace)
@@ -68,12 +69,15 @@ func (e *Exec) Begin(ctx context.Context, h History) (err error) {
 }
 
 func (e *Exec) startRead() (err error) {
-	if e.read, err = startHelper(e.command, "read", e.stderr, false); err != nil {
+	if e.read, err = e.helpers.start(e.command, "read", e.stderr, false); err != nil {
 		return err
 	}
 	e.rows, e.ids = NewJSONLines(e.read.stdout, e.columns), sha256.New()
 	return nil
 }
+
+// Kill kills both programs and all that they have started. It is for a process that ends at once; no other is started.
+func (e *Exec) Kill() { e.helpers.kill() }
 
 // Rows starts the program only to read, as for a plan.
 func (e *Exec) Rows(ctx context.Context) (Format, error) {
@@ -157,6 +161,8 @@ func (e *Exec) answers(rows []*Row, outcomes []Outcome) error {
 		}
 		line, err := e.write.stdout.ReadSlice('\n')
 		switch {
+		case err == io.EOF && e.write.wasAsked(): // whoever stopped the run waits no longer
+			return fmt.Errorf("%w: %s had not answered for row %d", ErrStopped, e.write.name, row.Number)
 		case err == io.EOF:
 			return fmt.Errorf("%s ended before it answered for row %d", e.write.name, row.Number)
 		case errors.Is(err, bufio.ErrBufferFull):

@@ -200,7 +200,7 @@ func TestExecFailures(t *testing.T) {
 	}
 }
 
-// A program that hangs ends with the run that somebody stops.
+// A program that hangs ends with the run that somebody stops, which goes on later.
 func TestExecHangs(t *testing.T) {
 	for name, bad := range map[string]string{"writing": `[ "$id" != 005 ] || sleep 1000`, "reading": ""} {
 		t.Run(name, func(t *testing.T) {
@@ -214,11 +214,36 @@ func TestExecHangs(t *testing.T) {
 			time.AfterFunc(time.Second, cancel)
 			began := time.Now()
 			last, err := Run(ctx, s.config(nil))
-			if err == nil || last.Done || time.Since(began) > 30*time.Second {
+			if !errors.Is(err, ErrStopped) || last.Done || time.Since(began) > 30*time.Second {
 				t.Errorf("%+v, %v after %v", last, err, time.Since(began))
 			}
 			s.check(0)
 		})
+	}
+}
+
+// Programs that are killed leave nothing behind, and no other is started.
+func TestExecKill(t *testing.T) {
+	s := newStore(t, 12)
+	s.put("bad", `[ "$id" != 005 ] || { trap '' TERM; : >stuck; sleep 1000; }`)
+	cfg := s.config(nil)
+	e := cfg.Medium.(*Exec)
+	e.grace = time.Hour
+	done := make(chan error)
+	go func() { _, err := Run(t.Context(), cfg); done <- err }()
+	for {
+		if _, err := os.Stat(filepath.Join(s.folder, "stuck")); err == nil {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	e.Kill()
+	if err := <-done; err == nil {
+		t.Error("the run ended well")
+	}
+	s.check(0)
+	if _, err := e.helpers.start("true", "read", os.Stderr, false); !errors.Is(err, ErrStopped) {
+		t.Errorf("one more: %v", err)
 	}
 }
 

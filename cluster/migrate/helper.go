@@ -32,6 +32,37 @@ type helper struct {
 	asked bool // it was asked to end, so that how it ends says nothing
 }
 
+// helpers are those that this process has started and may have to kill.
+type helpers struct {
+	mu     sync.Mutex
+	all    []*helper
+	killed bool
+}
+
+// start is startHelper, unless all are killed.
+func (s *helpers) start(command, verb string, stderr io.Writer, input bool) (*helper, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.killed {
+		return nil, ErrStopped
+	}
+	h, err := startHelper(command, verb, stderr, input)
+	if err == nil {
+		s.all = append(s.all, h)
+	}
+	return h, err
+}
+
+// kill kills all, now and later.
+func (s *helpers) kill() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.killed = true
+	for _, h := range s.all {
+		h.signal(syscall.SIGKILL)
+	}
+}
+
 // startHelper starts a command line of the shell with one more argument. Its standard error goes to stderr.
 func startHelper(command, verb string, stderr io.Writer, input bool) (*helper, error) {
 	h := &helper{name: fmt.Sprintf("%q %s", command, verb)}
@@ -76,6 +107,13 @@ func (h *helper) stop() {
 	h.mu.Unlock()
 	h.signal(syscall.SIGTERM)
 	time.AfterFunc(helperEnd, func() { h.signal(syscall.SIGKILL) })
+}
+
+// wasAsked says that the program was asked to end.
+func (h *helper) wasAsked() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.asked
 }
 
 // signal sends a signal to the program and all that it has started, unless it has ended.

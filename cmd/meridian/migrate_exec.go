@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
@@ -9,10 +10,27 @@ import (
 )
 
 // execFlag names the program of the user's that reads and writes the rows, in the place of files.
-type execFlag struct{ command string }
+type execFlag struct {
+	command string
+	started atomic.Pointer[migrate.Exec]
+}
 
 func (f *execFlag) addTo(c *cobra.Command) {
 	c.Flags().StringVar(&f.command, "exec", "", "`PROGRAM` that reads and writes the rows, in the place of INPUT and --out: a command line of the shell, started with read and with write")
+}
+
+// medium is where the program has its rows.
+func (f *execFlag) medium(c *cobra.Command, columns migrate.Columns) *migrate.Exec {
+	e := migrate.NewExec(f.command, columns, c.ErrOrStderr())
+	f.started.Store(e)
+	return e
+}
+
+// kill ends what was started, for a process that ends without waiting for it.
+func (f *execFlag) kill() {
+	if e := f.started.Load(); e != nil {
+		e.Kill()
+	}
 }
 
 // given says that the rows are a program's.
@@ -67,7 +85,7 @@ func (f *migrateRun) planRows(ctx context.Context, c *cobra.Command, args []stri
 		return f.table.read(ctx)
 	}
 	if f.program.given() {
-		e := migrate.NewExec(f.program.command, f.columns, c.ErrOrStderr())
+		e := f.program.medium(c, f.columns)
 		rows, err := e.Rows(ctx)
 		return rows, e.Close, err
 	}

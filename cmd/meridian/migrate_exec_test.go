@@ -2,12 +2,15 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // The program that docs/migrate.md shows moves the rows of a folder, through the command line and between two regions.
@@ -76,5 +79,64 @@ func TestProgramOfTheDocs(t *testing.T) {
 		if out, err := run("run", args...); err == nil || !strings.Contains(err.Error(), "exit status 2") {
 			t.Errorf("%v: %v: %s", args, err, out)
 		}
+	}
+}
+
+// A second Ctrl-C ends a run at once, and with it the programs that it has started, whatever they do.
+func TestSecondInterruptKillsPrograms(t *testing.T) {
+	d := startDev(t, "--regions", "2")
+	ready := d.ready()
+	var made struct{ CiphertextBlob string }
+	if _, err := d.client(ready.Regions[0]).Do(t.Context(), "GenerateDataKey", map[string]string{"KeyId": "alias/demo"}, &made); err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	program := filepath.Join(folder, "program")
+	script := fmt.Sprintf(`#!/bin/sh
+case $1 in
+read)
+	trap ': >%[1]s/asked' TERM
+	echo '{"id":"1","ciphertext":"%[2]s"}'
+	while [ -e %[1]s/program ]; do sleep 0.1; done
+	;;
+write)
+	trap '' TERM
+	read -r row
+	: >%[1]s/given
+	while [ -e %[1]s/program ]; do sleep 0.1; done
+	;;
+esac
+`, folder, made.CiphertextBlob)
+	if err := os.WriteFile(program, []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	c := exec.Command(binary, "migrate", "run", "--exec", program, "--journal", filepath.Join(folder, "journal"), "--regions", d.readyFile,
+		"--from", ready.Regions[0].ID, "--to", ready.Regions[1].ID, "--way", "plaintext", "--allow-plaintext")
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- c.Wait() }()
+	is := func(name string) func() bool {
+		return func() bool { _, err := os.Stat(filepath.Join(folder, name)); return err == nil }
+	}
+	if !eventually(is("given")) {
+		t.Fatal("no row came to the program")
+	}
+	for signals := 0; ; signals++ {
+		if err := c.Process.Signal(os.Interrupt); err != nil {
+			break // it has ended
+		}
+		if signals == 0 && !eventually(is("asked")) {
+			t.Error("the program was not asked to end")
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	var exit *exec.ExitError
+	if err := <-ended; !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGINT {
+		t.Errorf("it ended with %v", err)
+	}
+	if !eventually(func() bool { return len(processesWith(folder)) == 0 }) {
+		t.Errorf("processes %v are left", processesWith(folder))
 	}
 }

@@ -39,7 +39,7 @@ It ends with exit code 7 when rows would fail.`,
 		if err := errors.Join(f.table.check(c), f.checkWay(false), f.output.check(c)); err != nil {
 			return err
 		}
-		ctx, stop := interruptible(c.Context())
+		ctx, stop := interruptibleTwice(c.Context(), f.program.kill)
 		defer stop()
 		way, err := f.open(ctx, c)
 		if err != nil {

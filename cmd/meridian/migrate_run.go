@@ -150,7 +150,7 @@ func (f *migrateRun) run(c *cobra.Command, path string) error {
 	if err := errors.Join(f.check(c), f.checkPaths(path)); err != nil {
 		return err
 	}
-	ctx, stop := interruptible(c.Context())
+	ctx, stop := interruptibleTwice(c.Context(), f.program.kill)
 	defer stop()
 	rows, err := f.table.openIfGiven(ctx)
 	if err != nil {
@@ -183,7 +183,7 @@ func (f *migrateRun) run(c *cobra.Command, path string) error {
 		cfg.Header = f.tableHeader(rows.Name(), rows.KeyOrder(), way)
 		cfg.Medium = rows.Medium(way, way.rules, rows.Name(), migrate.UndoPath(f.journal))
 	case f.program.given():
-		cfg.Medium = migrate.NewExec(f.program.command, f.columns, c.ErrOrStderr())
+		cfg.Medium = f.program.medium(c, f.columns)
 	case f.folder.given():
 		if cfg.Medium, err = f.folderMedium(cfg.Shard); err != nil {
 			return err
