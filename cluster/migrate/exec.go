@@ -17,7 +17,7 @@ import (
 
 // Faults of rows of a helper.
 const (
-	FaultNoID       = "NoID"       // it has no id that a helper can acknowledge
+	FaultNoID       = "NoID"       // it has no id that a helper can acknowledge, or one that is too long for that
 	FaultNotWritten = "NotWritten" // the helper says that it did not write the row
 )
 
@@ -31,6 +31,9 @@ const (
 // waits for more rows. A run goes on behind the rows of its last checkpoint, found again by their ids; of the rows behind
 // it some may come to write once more, or are read with the blob that write has put there, and are kept.
 type Exec struct {
+	// Look, if not nil, gets the rows of the program and returns those that are moved, as [NewUnique] does.
+	Look func(Format) Format
+
 	command string
 	columns Columns
 	stderr  io.Writer
@@ -38,7 +41,7 @@ type Exec struct {
 
 	helpers helpers
 	read    *helper
-	rows    *JSONLines
+	rows    Format
 	ids     hash.Hash // of all that were read
 	last    string    // of these
 	write   *helper
@@ -72,12 +75,38 @@ func (e *Exec) startRead() (err error) {
 	if e.read, err = e.helpers.start(e.command, "read", e.stderr, false); err != nil {
 		return err
 	}
-	e.rows, e.ids = NewJSONLines(e.read.stdout, e.columns), sha256.New()
+	e.rows, e.ids = namedRows{NewJSONLines(e.read.stdout, e.columns)}, sha256.New()
+	if e.Look != nil {
+		e.rows = e.Look(e.rows)
+	}
 	return nil
 }
 
 // Kill kills both programs and all that they have started. It is for a process that ends at once; no other is started.
 func (e *Exec) Kill() { e.helpers.kill() }
+
+// namedRows are rows whose ids a helper can acknowledge; the others fail.
+type namedRows struct{ Format }
+
+// maxHelperID bounds an id, in bytes: what write answers has to be a line.
+const maxHelperID = 1024
+
+func (r namedRows) Next() (*Row, error) {
+	row, err := r.Format.Next()
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case row.ID == "" || strings.ContainsFunc(row.ID, unicode.IsControl):
+		row.setFault(fault(FaultNoID, "it has no id that could be acknowledged on a line"))
+	case len(row.ID) > maxHelperID:
+		row.setFault(fault(FaultNoID, "its id has %d bytes, and one that can be acknowledged %d at most", len(row.ID), maxHelperID))
+	default:
+		return row, nil
+	}
+	row.ID = ""
+	return row, nil
+}
 
 // Rows starts the program only to read, as for a plan.
 func (e *Exec) Rows(ctx context.Context) (Format, error) {
@@ -89,7 +118,7 @@ func (e *Exec) Rows(ctx context.Context) (Format, error) {
 
 // execRows are the rows of a program as a format.
 type execRows struct {
-	*JSONLines
+	Format
 	ctx  context.Context
 	exec *Exec
 }
@@ -114,10 +143,6 @@ func (e *Exec) Next(ctx context.Context) (*Row, error) {
 		return nil, io.EOF
 	case err != nil:
 		return nil, err
-	}
-	if row.ID == "" || strings.ContainsFunc(row.ID, unicode.IsControl) {
-		row.ID = ""
-		row.setFault(fault(FaultNoID, "it has no id that could be acknowledged on a line"))
 	}
 	e.last = row.ID
 	_, _ = io.WriteString(e.ids, row.ID+"\n") // a hash takes all
@@ -207,6 +232,9 @@ func (e *Exec) Close() (err error) {
 	if e.read != nil {
 		e.read.stop()
 		_ = e.read.wait() // it was asked to end, or has been told
+	}
+	if rows, ok := e.rows.(io.Closer); ok {
+		err = errors.Join(err, rows.Close())
 	}
 	return err
 }

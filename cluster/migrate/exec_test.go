@@ -222,6 +222,59 @@ func TestExecHangs(t *testing.T) {
 	}
 }
 
+// A row with the id of an earlier one fails, in whichever start it is read, and is not given to the program.
+func TestExecDuplicates(t *testing.T) {
+	const rows = 6
+	s := newStore(t, rows)
+	for _, at := range []int{1, 4} {
+		s.put(fmt.Sprintf("store/%03d.z.json", at), fmt.Sprintf(`{"id":"%03d","ciphertext":"YmxvYg=="}`+"\n", at))
+	}
+	stop := errors.New("stop")
+	for starts := 0; ; starts++ {
+		cfg := s.config(func(call int64) error {
+			if starts == 0 && call == 2 {
+				return stop
+			}
+			return nil
+		})
+		cfg.Parallel = 1
+		cfg.Medium.(*Exec).Look = func(rows Format) Format { return NewUnique(rows, Shard{}, 100) }
+		last, err := Run(t.Context(), cfg)
+		if starts == 0 {
+			if !errors.Is(err, stop) || last.Rows != 3 {
+				t.Fatalf("%+v, %v", last, err)
+			}
+			continue
+		}
+		_, h, readErr := ReadJournal(cfg.Journal)
+		if err != nil || readErr != nil || last.Counts != (Counts{Moved: rows, Failed: 2}) || len(h.Failures) != 2 || h.Failures[0].Code != FaultDuplicate || h.Failures[1].ID != "004" {
+			t.Fatalf("%+v, %v, %+v, %v", last, err, h.Failures, readErr)
+		}
+		break
+	}
+	for _, at := range []string{"001", "004"} {
+		if text, err := os.ReadFile(filepath.Join(s.folder, "written")); err != nil || strings.Count(string(text), at) != 1 {
+			t.Errorf("%s was written more than once: %s, %v", at, text, err)
+		}
+	}
+}
+
+// An id that is too long for the answer fails alone.
+func TestExecLongIDs(t *testing.T) {
+	var text string
+	for _, id := range []string{strings.Repeat("x", maxHelperID), strings.Repeat("é", maxHelperID/2) + "x", strings.Repeat("x", 100_000), "short"} {
+		text += fmt.Sprintf(`{"id":"%s","ciphertext":"YmxvYg=="}`+"\n", id)
+	}
+	rows := NewUnique(namedRows{NewJSONLines(strings.NewReader(text), DefaultColumns)}, Shard{}, 100)
+	defer rows.Close()
+	for i, fails := range []bool{false, true, true, false} {
+		row, err := rows.Next()
+		if err != nil || fails != (row.ID == "") || fails != (row.Fault != nil && row.Fault.Code == FaultNoID) {
+			t.Errorf("row %d: %v, %v", i, row.Fault, err)
+		}
+	}
+}
+
 // Programs that are killed leave nothing behind, and no other is started.
 func TestExecKill(t *testing.T) {
 	s := newStore(t, 12)

@@ -71,6 +71,27 @@ func TestProgramOfTheDocs(t *testing.T) {
 			t.Errorf("row %s: %s, %v", id, text, err)
 		}
 	}
+	// A row with the id of another one fails.
+	must(os.WriteFile(filepath.Join(rows, "twice.json"), fmt.Appendf(nil, `{"id":"row-3","ciphertext":"%s"}`+"\n", wants["row-3"]), 0o600))
+	if out, err := run("run", "--journal", journal+"3", "--compare-ids", "5"); err == nil || !strings.Contains(out, "row-3 DuplicateID: ") || strings.Contains(out, "not compared") {
+		t.Errorf("an id twice: %v: %s", err, out)
+	}
+	if out, err := run("run", "--journal", journal+"4", "--compare-ids", "2"); err == nil || !strings.Contains(out, "4 ids were not compared with each other") {
+		t.Errorf("ids that are not compared: %v: %s", err, out)
+	}
+	must(os.Remove(filepath.Join(rows, "twice.json")))
+	// A line that is cut off, as a mover leaves it that is killed, is none.
+	before, err := os.ReadFile(filepath.Join(rows, "row-1.json"))
+	must(err)
+	cut := exec.Command(program, "write")
+	cut.Env = append(os.Environ(), "ROWS="+rows)
+	cut.Stdin = strings.NewReader(`{"id":"row-0","status":"cut"}` + "\n" + `{"id":"row-1","status":"cut"`)
+	if out, err := cut.Output(); err != nil || string(out) != "row-0\n" {
+		t.Errorf("a line that is cut off: %q, %v", out, err)
+	}
+	if after, err := os.ReadFile(filepath.Join(rows, "row-1.json")); err != nil || string(after) != string(before) {
+		t.Errorf("a line that is cut off was written: %s, %v", after, err)
+	}
 	must(os.Rename(rows, rows+".away"))
 	if out, err := run("run", "--journal", journal+"2"); err == nil || !strings.Contains(out, "exit status 1") {
 		t.Errorf("a program that fails: %v: %s", err, out)
