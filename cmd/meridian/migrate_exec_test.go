@@ -15,6 +15,9 @@ import (
 
 // The program that docs/migrate.md shows moves the rows of a folder, through the command line and between two regions.
 func TestProgramOfTheDocs(t *testing.T) {
+	if !oneByOne {
+		t.Skip("one process after the other")
+	}
 	page, err := os.ReadFile("../../docs/migrate.md")
 	if err != nil {
 		t.Fatal(err)

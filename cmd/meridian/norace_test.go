@@ -7,3 +7,6 @@ var buildFlags []string
 
 // hasty says that tests may expect a region to be available in time.
 const hasty = true
+
+// oneByOne says that tests of what a user types are worth their time.
+const oneByOne = true
