@@ -115,6 +115,9 @@ func (keeper) Move(_ context.Context, rows []*Row) ([]Outcome, error) {
 
 // The heap is as big after hundreds of thousands of rows as after the first, good or bad, packed or not.
 func TestMemoryIsConstant(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector has memory of its own")
+	}
 	const rows = 300_000
 	blob := strings.Repeat("QUFB", 50)
 	good := func(i int) string {
