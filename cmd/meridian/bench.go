@@ -79,7 +79,7 @@ at the end; on the dev instance it is alias/demo.`,
 	_ = c.RegisterFlagCompletionFunc("key", func(c *cobra.Command, _ []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		return v.completeKeys(c, nil, toComplete)
 	})
-	c.AddCommand(newBenchCeilingCommand())
+	c.AddCommand(newBenchCeilingCommand(), newBenchCeilingRSACommand())
 	c.RunE = v.run(func(ctx context.Context, s *session, _ []string) error { return f.run(ctx, v, s) })
 	return c
 }
