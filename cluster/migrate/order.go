@@ -22,6 +22,7 @@ type order struct {
 	taken   *batch   // the last that was
 	rows    int64    // in all that were taken
 	written int64    // the last place of which a batch is written
+	last    bool     // the input ends with that
 	pausing bool     // for a checkpoint: only what comes before what is written is written
 	closed  bool     // nothing is left in the queue
 	stop    int64    // batches from this place on are not written

@@ -39,13 +39,13 @@ func (r *run) write(ctx context.Context, o *order, stop func()) error {
 		if o.pausing = !r.counts(o); o.pausing {
 			continue
 		}
-		if err := r.checkpoint(); err != nil {
+		if err := r.checkpoint(o); err != nil {
 			return errors.Join(end, err)
 		}
 		next = time.Now().Add(r.cfg.Every)
 	}
 	if r.counts(o) { // else an earlier row was not moved, and those behind it are moved once more
-		if err := r.checkpoint(); err != nil {
+		if err := r.checkpoint(o); err != nil {
 			return errors.Join(end, err)
 		}
 	}
@@ -96,13 +96,14 @@ func (r *run) writeBatch(ctx context.Context, o *order, b *batch) error {
 	r.at.Counts.Others += b.others
 	r.at.Rows += int64(len(b.rows)) + b.others
 	if b.place > o.written {
-		o.written, r.at.Mark, r.at.Done = b.place, b.mark, b.last
+		o.written, r.at.Mark, o.last = b.place, b.mark, b.last
 	}
 	return nil
 }
 
 // checkpoint makes what was written durable, the medium first.
-func (r *run) checkpoint() (err error) {
+func (r *run) checkpoint(o *order) (err error) {
+	r.at.Done = o.last && o.whole()
 	if r.at == r.last {
 		return nil
 	}
