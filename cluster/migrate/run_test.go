@@ -128,33 +128,42 @@ func TestKilledRunGoesOn(t *testing.T) {
 	for seed := range uint64(60) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		folder := t.TempDir()
-		for starts := 0; ; starts++ {
-			killed := errors.New("killed")
-			limit := 1 + random.Int64N(25)
-			way := &mirror{batch: 1 + random.IntN(9), before: func(call int64) error {
-				if call >= limit && starts < 12 {
-					return killed
-				}
-				return nil
-			}}
+		killedRuns(t, random, folder, 12, 25, func(way *mirror) Config {
+			way.batch = 1 + random.IntN(9)
 			cfg := testConfig(t, folder, input, way)
 			cfg.Parallel = 1 + random.IntN(4)
-			last, err := Run(t.Context(), cfg)
-			if err == nil {
-				if !last.Done || last.Rows != 400 {
-					t.Fatalf("seed %d: %+v", seed, last)
-				}
-				break
-			}
-			if !errors.Is(err, killed) {
-				t.Fatalf("seed %d, start %d: %v", seed, starts, err)
-			}
-			tear(t, random, folder)
-		}
+			return cfg
+		})
 		got, err := os.ReadFile(filepath.Join(folder, "out"))
 		if err != nil || !bytes.Equal(got, want) {
 			t.Fatalf("seed %d: the output differs from that of an undisturbed run (%d bytes, not %d), %v", seed, len(got), len(want), err)
 		}
+	}
+}
+
+// killedRuns starts a run over 400 rows until it is done. Up to so many starts are killed, each at one of its first calls,
+// and leave the files of the folder as that may.
+func killedRuns(t *testing.T, random *rand.Rand, folder string, kills int, calls int64, config func(way *mirror) Config) {
+	t.Helper()
+	for starts := 0; ; starts++ {
+		killed := errors.New("killed")
+		limit := 1 + random.Int64N(calls)
+		last, err := Run(t.Context(), config(&mirror{before: func(call int64) error {
+			if call >= limit && starts < kills {
+				return killed
+			}
+			return nil
+		}}))
+		if err == nil {
+			if !last.Done || last.Rows != 400 {
+				t.Fatalf("%s: %+v", folder, last)
+			}
+			return
+		}
+		if !errors.Is(err, killed) {
+			t.Fatalf("%s, start %d: %v", folder, starts, err)
+		}
+		tear(t, random, folder)
 	}
 }
 
