@@ -59,14 +59,13 @@ func (c *Call) withPair(ctx context.Context, usage string, check, work func(*pai
 	})
 }
 
-// inSlot does work in a slot.
+// inSlot does work in a slot, or has it done by who has one.
 func (p *pairCall) inSlot(ctx context.Context, work func(*pairCall) error) error {
-	release, err := p.server.asymmetric.take(ctx)
-	if err != nil {
+	var failed error
+	if err := p.server.asymmetric.do(ctx, func() { failed = work(p) }); err != nil {
 		return err
 	}
-	defer release()
-	return work(p)
+	return failed
 }
 
 // stillAllowed judges permission and state of the key on a later view.

@@ -266,7 +266,8 @@ func TestRefusalsTakeNoSlot(t *testing.T) {
 	h := newHarness(t, Limits{})
 	p := with(h.pair(t, "EC_P256", usageSign, "ECDSA_SHA_256"), "Digest", testDigest)
 	slots := h.server.asymmetric
-	for range cap(slots.free) {
+	number := slots.free
+	for range number {
 		if _, err := slots.take(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -285,7 +286,7 @@ func TestRefusalsTakeNoSlot(t *testing.T) {
 	if got := h.send(t, h.server, wire{method: "POST"}, r); got.code != CodeServiceUnavailableTemporary {
 		t.Errorf("who may sign waits for a slot: %s", got.raw)
 	}
-	for range cap(slots.free) {
+	for range number {
 		slots.release()
 	}
 	h.ok(t, "AsymmetricSign", p)

@@ -16,19 +16,27 @@ func TestBatchesInFlight(t *testing.T) {
 		t.Errorf("limit %d", s.ofRows.limit)
 	}
 	body := append(batch.AppendBytes(nil, b.public), bytes.Repeat([]byte{0}, 4*batch.MaxRows)...)
-	for range cap(s.asymmetric.free) {
-		s.asymmetric.free <- struct{}{}
+	slots := s.asymmetric.free
+	for range slots {
+		if _, err := s.asymmetric.take(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 	}
 	done := make(chan error)
 	ask := func() {
 		_, err := b.rows(t, "ExportDataKeys", body)
 		done <- err
 	}
-	awaitWaiting := func(n int64) {
+	waiting := func() int {
+		s.asymmetric.mu.Lock()
+		defer s.asymmetric.mu.Unlock()
+		return s.asymmetric.waiting
+	}
+	awaitWaiting := func(n int) {
 		t.Helper()
-		for deadline := time.Now().Add(5 * time.Second); s.asymmetric.waiting.Load() != n; time.Sleep(time.Millisecond) {
+		for deadline := time.Now().Add(5 * time.Second); waiting() != n; time.Sleep(time.Millisecond) {
 			if time.Now().After(deadline) {
-				t.Fatalf("%d batches wait for a slot", s.asymmetric.waiting.Load())
+				t.Fatalf("%d batches wait for a slot", waiting())
 			}
 		}
 	}
@@ -45,8 +53,8 @@ func TestBatchesInFlight(t *testing.T) {
 		t.Errorf("one past the limit: %v", err)
 	}
 	b.ok(t, "Encrypt", params{"KeyId": b.newKey(t), "Plaintext": "AA=="})
-	for range cap(s.asymmetric.free) {
-		<-s.asymmetric.free
+	for range slots {
+		s.asymmetric.release()
 	}
 	for range 2 {
 		if err := <-done; err != nil {

@@ -22,6 +22,10 @@ func (s *Server) failure(c *Call, err error) *Error {
 // logPanic logs that a handler panicked and where: functions and lines, but no arguments, which hold what was in the
 // request. What the panic said is kept only if it came from the runtime, which quotes no data but indexes and types.
 func (s *Server) logPanic(x *exchange, p any) {
+	at := panicFrames()
+	if other, ok := p.(*slotPanic); ok {
+		p, at = other.value, other.at
+	}
 	text := fmt.Sprintf("%T", p)
 	var fault runtime.Error
 	if err, ok := p.(error); ok && errors.As(err, &fault) {
@@ -32,13 +36,13 @@ func (s *Server) logPanic(x *exchange, p any) {
 		action = x.call.Action.Name
 	}
 	s.cfg.Logger.Error("handler panicked", slog.String("event", "api.panic"), slog.String("request_id", x.call.RequestID),
-		slog.String("action", action), slog.String("panic", text), slog.String("at", panicFrames()))
+		slog.String("action", action), slog.String("panic", text), slog.String("at", at))
 	s.metrics.panics.Inc()
 }
 
 // panicFrames lists the frames of the panic under way, innermost first.
 func panicFrames() string {
-	const skip, depth = 4, 16 // Callers, this function, logPanic, the deferred function
+	const skip, depth = 3, 16 // Callers, this function, who asks
 	var pcs [depth]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(skip, pcs[:])])
 	var b strings.Builder

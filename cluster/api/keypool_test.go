@@ -151,7 +151,7 @@ func TestKeysAreMadeInSlots(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slots := newAsymmetricSlots()
 		var releases []func()
-		for range cap(slots.free) {
+		for range slots.free {
 			release, err := slots.take(t.Context())
 			if err != nil {
 				t.Fatal(err)
@@ -196,73 +196,4 @@ func TestKeyPairLimits(t *testing.T) {
 	if err := l.allow("a", now.Add(keyPairInterval)); err != nil {
 		t.Errorf("later: %v", err)
 	}
-}
-
-// Asymmetric work waits for its slots, which are bounded as well.
-func TestAsymmetricSlots(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newAsymmetricSlots()
-		var releases []func()
-		for range cap(s.free) {
-			release, err := s.take(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			releases = append(releases, release)
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		ended := make(chan error, maxAsymmetricWaiting)
-		for range maxAsymmetricWaiting {
-			go func() {
-				release, err := s.take(ctx)
-				if err == nil {
-					release()
-				}
-				ended <- err
-			}()
-		}
-		synctest.Wait()
-		if _, err := s.take(t.Context()); !errors.Is(err, &Error{Code: CodeRejectedThrottling}) {
-			t.Errorf("one waiter too many: %v", err)
-		}
-		began := time.Now()
-		if _, err := s.waitAWhile(t.Context()); !errors.Is(err, &Error{Code: CodeRejectedThrottling}) || time.Since(began) != queueWait {
-			t.Errorf("no slot in time: %v after %v", err, time.Since(began))
-		}
-		for range maxAsymmetricWaiting {
-			if err := <-ended; !errors.Is(err, &Error{Code: CodeRejectedThrottling}) {
-				t.Errorf("a waiter without a slot: %v", err)
-			}
-			go func() {
-				release, err := s.take(ctx)
-				if err == nil {
-					release()
-				}
-				ended <- err
-			}()
-		}
-		synctest.Wait()
-		for _, release := range releases {
-			release()
-		}
-		for range maxAsymmetricWaiting {
-			if err := <-ended; err != nil {
-				t.Errorf("a waiter: %v", err)
-			}
-		}
-		release, err := s.take(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		cancel()
-		for range cap(s.free) - 1 {
-			if _, err := s.take(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if _, err := s.take(ctx); !errors.Is(err, context.Canceled) {
-			t.Errorf("who gives up: %v", err)
-		}
-		release()
-	})
 }
