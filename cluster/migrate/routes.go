@@ -19,18 +19,12 @@ type routes struct {
 
 	mu      sync.Mutex
 	known   map[routeOf]answerOf[route]
-	sources map[string]answerOf[[]string] // key id -> its names
-	targets map[string]answerOf[Key]      // name -> key of the destination
-}
-
-// answerOf is what came of a question, for all who ask again.
-type answerOf[T any] struct {
-	value T
-	fault *RowError
+	sources memory[[]string] // key id -> its names
+	targets memory[Key]      // name -> key of the destination
 }
 
 func newRoutes(from, to *Region, mapping Mapping) *routes {
-	return &routes{from: from, to: to, mapping: mapping, known: map[routeOf]answerOf[route]{}, sources: map[string]answerOf[[]string]{}, targets: map[string]answerOf[Key]{}}
+	return &routes{from: from, to: to, mapping: mapping, known: map[routeOf]answerOf[route]{}}
 }
 
 // routeOf is what decides about a row's route.
@@ -77,15 +71,15 @@ func (r *routes) byHeader(ctx context.Context, row *Row) (route, *RowError, erro
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.known) >= maxRoutes { // rows may name what they like
+	if len(r.known) >= maxRemembered { // rows may name what they like
 		clear(r.known)
 	}
 	r.known[about] = answerOf[route]{found, refused}
 	return found, refused, nil
 }
 
-// maxRoutes bounds what is remembered.
-const maxRoutes = 100_000
+// maxKeyName is the most bytes that an id, ARN or alias may have.
+const maxKeyName = 1024
 
 // find is of for a blob whose route is not known.
 func (r *routes) find(ctx context.Context, row *Row, blob crypto.Blob) (route, *RowError, error) {
@@ -95,6 +89,9 @@ func (r *routes) find(ctx context.Context, row *Row, blob crypto.Blob) (route, *
 		return found, fault(FaultRegion, "it was sealed in region %s", blob.Region), nil
 	}
 	name := row.To
+	if len(name) > maxKeyName {
+		return found, fault(FaultNoTarget, "what it names to be sealed under is no key: no name of one has more than %d bytes", maxKeyName), nil
+	}
 	if name == "" {
 		var refused *RowError
 		var err error
@@ -120,7 +117,7 @@ func (r *routes) mapped(ctx context.Context, blob crypto.Blob, key string) (stri
 	if blob.Region == r.to.ID {
 		return key, nil, nil
 	}
-	names, refused, err := ask(&r.mu, r.sources, key, func() ([]string, error) {
+	names, refused, err := r.sources.ask(key, func() ([]string, error) {
 		k, err := r.from.Key(ctx, key)
 		return k.Names, err
 	})
@@ -135,26 +132,7 @@ func (r *routes) mapped(ctx context.Context, blob crypto.Blob, key string) (stri
 }
 
 func (r *routes) target(ctx context.Context, name string) (Key, *RowError, error) {
-	return ask(&r.mu, r.targets, name, func() (Key, error) { return r.to.Key(ctx, name) })
-}
-
-// ask answers from memory, or asks. A refusal is remembered like any answer.
-func ask[T any](mu *sync.Mutex, known map[string]answerOf[T], about string, question func() (T, error)) (T, *RowError, error) {
-	mu.Lock()
-	a, ok := known[about]
-	mu.Unlock()
-	if ok {
-		return a.value, a.fault, nil
-	}
-	value, err := question()
-	refused, err := refusal(err)
-	if err != nil {
-		return value, nil, err
-	}
-	mu.Lock()
-	known[about] = answerOf[T]{value, refused}
-	mu.Unlock()
-	return value, refused, nil
+	return r.targets.ask(name, func() (Key, error) { return r.to.Key(ctx, name) })
 }
 
 // refusal tells the answer of a region about a row apart from an error that ends the run: one about who is asking, which
