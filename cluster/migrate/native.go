@@ -154,20 +154,27 @@ func (c *chunk) add(row *Row, target crypto.KeyID, o *Outcome) {
 	c.asking += rowBytes(row)
 }
 
-// move moves the rows, again if the transport key was renewed meanwhile.
+// move moves the rows.
 func (c *chunk) move(ctx context.Context) error {
-	for len(c.rows) > 0 {
-		used := c.way.Transport()
-		err := c.moveUnder(ctx, used)
+	if len(c.rows) == 0 {
+		return nil
+	}
+	return c.way.underTransport(ctx, func(t NativeTransport) error { return c.moveUnder(ctx, t) })
+}
+
+// underTransport does what needs the transport key, again if that was renewed meanwhile.
+func (n *Native) underTransport(ctx context.Context, do func(NativeTransport) error) error {
+	for {
+		used := n.Transport()
+		err := do(used)
 		var answer *client.Error
 		if !errors.As(err, &answer) || answer.Status != http.StatusBadRequest {
 			return err
 		}
-		if renewed, again := c.way.renewed(ctx, used); again != nil || !renewed {
+		if renewed, again := n.renewed(ctx, used); again != nil || !renewed {
 			return errors.Join(err, again)
 		}
 	}
-	return nil
 }
 
 // moveUnder moves the rows under a transport key.

@@ -359,7 +359,7 @@ func TestNativeWayComparesTags(t *testing.T) {
 	}
 }
 
-// A transport key that is rotated away while rows are on their way is asked for again.
+// A transport key that is rotated away while rows are on their way, or compared, is asked for again.
 func TestNativeWayAfterRotation(t *testing.T) {
 	from, to := newNativeCloud(t, "cn-a", 1), newNativeCloud(t, "cn-b", 1)
 	way := newNativeWay(t, from, to)
@@ -369,9 +369,20 @@ func TestNativeWayAfterRotation(t *testing.T) {
 	} {
 		change()
 		rows := nativeRows(t, from, 3, func(i int) string { return fmt.Sprint("data key ", i) })
-		last, err := Run(t.Context(), testConfig(t, t.TempDir(), []byte(strings.Join(rows, "\n")+"\n"), way))
+		input, folder := strings.Join(rows, "\n")+"\n", t.TempDir()
+		last, err := Run(t.Context(), testConfig(t, folder, []byte(input), way))
 		if err != nil || last.Counts.Moved != 3 {
 			t.Fatalf("%s: %+v, %v", name, last, err)
+		}
+		output, err := os.ReadFile(filepath.Join(folder, "out"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		change()
+		pairs := PairFormats(NewJSONLines(strings.NewReader(input), DefaultColumns), NewJSONLines(bytes.NewReader(output), DefaultColumns))
+		v, err := way.Verify(t.Context(), pairs, func() bool { return true }, 3)
+		if err != nil || v.Checked != 3 || v.Equal != 3 {
+			t.Errorf("%s: %+v, %v", name, v, err)
 		}
 	}
 }

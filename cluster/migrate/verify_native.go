@@ -69,48 +69,57 @@ func (c *pairChunk) add(before, after *Row) {
 
 // compareChunk has both regions tag their data keys, and compares the tags.
 func (v *nativeVerifier) compareChunk(ctx context.Context, c pairChunk) error {
-	transport := v.way.Transport()
+	var found []*RowError
+	err := v.way.underTransport(ctx, func(t NativeTransport) (err error) {
+		found, err = v.way.compareTags(ctx, t, c)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for i, why := range found {
+		v.compared(c.before[i], why)
+	}
+	return nil
+}
+
+// compareTags returns what is wrong with each pair of a chunk, nil where its tags are the same.
+func (n *Native) compareTags(ctx context.Context, transport NativeTransport, c pairChunk) ([]*RowError, error) {
 	outcomes := make([]Outcome, len(c.before))
 	results := make([]*Outcome, len(c.before))
 	for i := range outcomes {
 		results[i] = &outcomes[i]
 	}
-	message, tags, err := v.way.export(ctx, transport, c.before, results, carriesTags)
+	message, tags, err := n.export(ctx, transport, c.before, results, carriesTags)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	found := make([]*RowError, len(c.before))
 	var asked []int
 	var rows []*Row
 	for i, tag := range tags {
 		if tag == nil {
-			v.compared(c.before[i], outcomes[i].Fault)
+			found[i] = outcomes[i].Fault
 			continue
 		}
 		asked, rows = append(asked, i), append(rows, c.after[i])
 	}
 	if len(asked) == 0 {
-		return nil
+		return found, nil
 	}
-	answer, err := v.way.tagRows(ctx, transport, message, rows)
+	answer, err := n.tagRows(ctx, transport, message, rows)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	r := wire.NewReader(answer)
-	found := make([]*RowError, len(asked))
-	for at, i := range asked {
+	for _, i := range asked {
 		tag, why := r.Outcome()
 		switch {
 		case why != nil:
-			found[at] = &RowError{Code: why.Code, Reason: why.Message}
+			found[i] = &RowError{Code: why.Code, Reason: why.Message}
 		case string(tag) != string(tags[i]):
-			found[at] = errDiffers()
+			found[i] = errDiffers()
 		}
 	}
-	if err := wholeAnswer(r, v.way.to, "TagDataKeys"); err != nil {
-		return err
-	}
-	for at, i := range asked {
-		v.compared(c.before[i], found[at])
-	}
-	return nil
+	return found, wholeAnswer(r, n.to, "TagDataKeys")
 }
