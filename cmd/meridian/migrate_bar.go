@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"sync/atomic"
@@ -17,6 +18,8 @@ import (
 type migrateBar struct {
 	progress *mpb.Progress
 	bar      *mpb.Bar
+	p        *printer
+	below    io.Writer // standard error, where the bar is drawn
 }
 
 // plainProgress is how often a line tells of the progress where there is no terminal.
@@ -43,7 +46,8 @@ func startMigrateBar(p *printer, input *rowInput, cfg *migrate.Config) *migrateB
 	}
 	var state atomic.Pointer[string]
 	state.Store(new(string))
-	b := &migrateBar{progress: mpb.New(mpb.WithOutput(os.Stderr), mpb.WithWidth(40), mpb.WithRefreshRate(barRefresh))}
+	b := &migrateBar{progress: mpb.New(mpb.WithOutput(os.Stderr), mpb.WithWidth(40), mpb.WithRefreshRate(barRefresh)), p: p, below: p.err}
+	p.err = b.progress // what is said meanwhile goes above the bar
 	options := []mpb.BarOption{
 		mpb.BarRemoveOnComplete(),
 		mpb.PrependDecorators(decor.Name("rows ")),
@@ -93,4 +97,5 @@ func (b *migrateBar) stop() {
 	}
 	b.bar.Abort(true)
 	b.progress.Wait()
+	b.p.err = b.below
 }

@@ -39,7 +39,8 @@ func TestMigrateWithoutARegion(t *testing.T) {
 		case "skip-key":
 			f.ways = wayFlags{allowPlaintext: true, skip: []string{"alias/old"}}
 		}
-		_, err := f.open(t.Context(), &cobra.Command{})
+		c := &cobra.Command{}
+		_, err := f.open(t.Context(), c, f.output.printer(c))
 		if err == nil || exitOf(err) != exitUnavailable || !strings.Contains(err.Error(), "region "+region+" did not answer") || !strings.Contains(err.Error(), "asked were "+address) {
 			t.Errorf("%s: %v", way, err)
 		}
@@ -94,7 +95,8 @@ func TestMigrateWithoutAnAnswerAtTheStart(t *testing.T) {
 	f := &migrateRun{transport: "alias/transport", sides: migrateFlags{
 		regionsFile: writeRegions(t, node.URL), from: "cn-a", to: "cn-b", signature: "v3", timeout: time.Minute, patience: 500 * time.Millisecond,
 	}}
-	if _, err := f.open(t.Context(), &cobra.Command{}); err == nil || exitOf(err) != exitUnavailable {
+	c := &cobra.Command{}
+	if _, err := f.open(t.Context(), c, f.output.printer(c)); err == nil || exitOf(err) != exitUnavailable {
 		t.Errorf("%v", err)
 	}
 }

@@ -41,7 +41,7 @@ It ends with exit code 7 when rows would fail.`,
 		}
 		ctx, stop := interruptibleTwice(c.Context(), f.program.kill)
 		defer stop()
-		way, err := f.open(ctx, c)
+		way, err := f.open(ctx, c, f.output.printer(c))
 		if err != nil {
 			return err
 		}

@@ -157,7 +157,8 @@ func (f *migrateRun) run(c *cobra.Command, path string) error {
 		return err
 	}
 	defer rows.Close()
-	way, err := f.open(ctx, c)
+	p := f.output.printer(c)
+	way, err := f.open(ctx, c, p)
 	if err != nil {
 		return err
 	}
@@ -167,7 +168,6 @@ func (f *migrateRun) run(c *cobra.Command, path string) error {
 		return err
 	}
 	defer input.Close()
-	p := f.output.printer(c)
 	cfg := migrate.Config{
 		Header: f.header(path, way), Journal: f.journalPath(), Way: way, Tool: versionText(), Parallel: f.parallel,
 		Rules: way.rules, Regions: []*migrate.Region{way.from, way.to}, Gate: f.times.gate(p), Unordered: f.unordered, Stop: input.stop,

@@ -56,7 +56,7 @@ It ends with exit code 6 when a data key is another one than before.`,
 		}
 		ctx, stop := interruptible(c.Context())
 		defer stop()
-		way, err := f.open(ctx, c)
+		way, err := f.open(ctx, c, f.output.printer(c))
 		if err != nil {
 			return err
 		}

@@ -84,7 +84,7 @@ func (f *migrateRun) checkWay(moves bool) error {
 }
 
 // open opens both regions and makes the way between them.
-func (f *migrateRun) open(ctx context.Context, c *cobra.Command) (*openedWay, error) {
+func (f *migrateRun) open(ctx context.Context, c *cobra.Command, p *printer) (*openedWay, error) {
 	mapping, err := migrate.ParseMapping(f.mapping)
 	if err != nil {
 		return nil, usageError("--map: %w", err)
@@ -98,7 +98,7 @@ func (f *migrateRun) open(ctx context.Context, c *cobra.Command) (*openedWay, er
 	if err != nil {
 		return nil, err
 	}
-	tell := tellOf(f.output.printer(c))
+	tell := tellOf(p)
 	from.Silent, to.Silent = tell, tell
 	w := &openedWay{name: f.chosen(), from: from, to: to, options: map[string]string{"mapping": strings.Join(f.mapping, "; ")}}
 	starting, started := context.WithTimeout(ctx, cmp.Or(f.sides.patience, migrate.StartPatience))
