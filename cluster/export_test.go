@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"reflect"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -86,6 +87,13 @@ func (n *Node) SendAgain(to *Node) (follows bool, err error) {
 
 // TakeSnapshot has Raft make a snapshot.
 func (n *Node) TakeSnapshot() error { return n.raft.Snapshot().Error() }
+
+// SnapshotWaits reports whether a snapshot that Raft makes holds the state and waits
+// for Raft's main goroutine, which nothing else asks for the configuration. Raft
+// does not tell, but for the length of that goroutine's queue.
+func (n *Node) SnapshotWaits() bool {
+	return reflect.ValueOf(n.raft).Elem().FieldByName("configurationsCh").Len() > 0
+}
 
 // LogBegins is the index of the first entry in the node's log.
 func (n *Node) LogBegins() (uint64, error) { return n.raftStore.FirstIndex() }

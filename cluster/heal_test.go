@@ -664,7 +664,12 @@ func TestSnapshotsOfNodeAndLeaderMeet(t *testing.T) {
 		}
 		n := p.Node(i)
 		go func() { asked <- n.TakeSnapshot() }()
-		time.Sleep(300 * time.Millisecond) // until it waits for the main goroutine
+		for limit := time.Now().Add(10 * time.Second); !n.SnapshotWaits(); time.Sleep(time.Millisecond) {
+			if time.Now().After(limit) {
+				t.Error("the node's own snapshot does not wait for Raft's main goroutine")
+				return
+			}
+		}
 	}
 	p = newPatient(t, clustertest.Options{Configure: func(i int, c *cluster.Config) {
 		shortLogs(i, c)
