@@ -24,8 +24,8 @@ type pairCall struct {
 }
 
 // withPair does an asymmetric request: it finds the pair that KeyId and KeyVersionId name, for a key of the given usage,
-// empty for any, has check judge the rest, and stops there on a dry run. Then it does the work in a slot of its own, which
-// is held for nothing else: neither while the region is waited for, nor for who may not use the key. What the key is
+// empty for any, has check judge the rest, and stops there on a dry run. Then it does the work in a slot, which is held
+// for nothing else: neither while the region is waited for, nor for who may not use the key. What the key is
 // allowed is judged once more after the work, on the view that the answer stands on.
 func (c *Call) withPair(ctx context.Context, usage string, check, work func(*pairCall) error, answer func(*pairCall)) error {
 	var p *pairCall
@@ -59,9 +59,12 @@ func (c *Call) withPair(ctx context.Context, usage string, check, work func(*pai
 	})
 }
 
+// errNotDone says that work ended its goroutine, so that nobody takes it for done.
+var errNotDone = errors.New("api: asymmetric work did not come to its end")
+
 // inSlot does work in a slot, or has it done by who has one.
 func (p *pairCall) inSlot(ctx context.Context, work func(*pairCall) error) error {
-	var failed error
+	failed := errNotDone
 	if err := p.server.asymmetric.do(ctx, func() { failed = work(p) }); err != nil {
 		return err
 	}

@@ -24,6 +24,7 @@ const (
 // asymmetricSlots bounds how much asymmetric work runs at once, so that symmetric requests, a hundred times as quick,
 // always find a processor. Who waits is served in the order of coming.
 type asymmetricSlots struct {
+	slots int
 	group int // pieces of work in one go
 
 	mu      sync.Mutex
@@ -51,13 +52,13 @@ type slotPanic struct {
 func newAsymmetricSlots() *asymmetricSlots {
 	processors := runtime.GOMAXPROCS(0)
 	if processors == 1 {
-		return &asymmetricSlots{free: 1, group: 1}
+		return &asymmetricSlots{slots: 1, free: 1, group: 1}
 	}
-	return &asymmetricSlots{free: processors - 1, group: maxSlotGroup}
+	return &asymmetricSlots{slots: processors - 1, free: processors - 1, group: maxSlotGroup}
 }
 
-// do does work in a slot, for which it waits up to queueWait. One request too many does not wait. The work must be short:
-// other work may be done before do returns, and other goroutines may do this.
+// do does work in a slot, for which it waits up to queueWait. One request too many does not wait. The work must be short
+// and wait for nothing: other work may be done before do returns, and other goroutines may do this.
 func (s *asymmetricSlots) do(ctx context.Context, work func()) error {
 	w := &slotWaiter{work: work, counted: true}
 	switch own, err := s.enterAWhile(ctx, w); {
@@ -78,17 +79,17 @@ func (s *asymmetricSlots) doGroup(work func()) {
 		for _, w := range done {
 			w.slot <- false
 		}
-		s.release() // last: who gets the slot runs next on this processor, and the others find another
+		s.release() // last, so that the next group runs on this processor and those that are done find another
 	}()
 	began := time.Now()
 	work()
 	for len(done) < s.group-1 && time.Since(began) < slotGroupTime {
-		w := s.nextWork()
+		w := s.nextWork(len(done) + 1)
 		if w == nil {
 			return
 		}
-		w.run()
 		done = append(done, w)
+		w.run()
 	}
 }
 
@@ -96,7 +97,7 @@ func (s *asymmetricSlots) doGroup(work func()) {
 func (w *slotWaiter) run() {
 	defer func() {
 		if p := recover(); p != nil {
-			w.panicked = &slotPanic{p, panicFrames()}
+			w.panicked = &slotPanic{p, panicFrames(framesOfRecovery)}
 		}
 	}()
 	w.work()
@@ -127,6 +128,9 @@ func (s *asymmetricSlots) hold(_ bool, err error) (release func(), _ error) {
 
 // enterAWhile is enter for up to queueWait.
 func (s *asymmetricSlots) enterAWhile(ctx context.Context, w *slotWaiter) (own bool, err error) {
+	if s.enterFree() {
+		return true, nil
+	}
 	limited, cancel := context.WithTimeout(ctx, queueWait)
 	defer cancel()
 	own, err = s.enter(limited, w)
@@ -134,6 +138,17 @@ func (s *asymmetricSlots) enterAWhile(ctx context.Context, w *slotWaiter) (own b
 		err = errThrottled("asymmetric operations come faster than this node does them", time.Second)
 	}
 	return own, err
+}
+
+// enterFree takes a slot if one is free.
+func (s *asymmetricSlots) enterFree() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.free == 0 {
+		return false
+	}
+	s.free--
+	return true
 }
 
 // enter waits until w has a slot of its own, or until its work was done in that of another.
@@ -191,11 +206,13 @@ func (s *asymmetricSlots) release() {
 	s.first().slot <- true
 }
 
-// nextWork takes the work of who waits longest, or nil if that one wants the slot, or nobody waits.
-func (s *asymmetricSlots) nextWork() *slotWaiter {
+// nextWork takes the work of who waits longest for a group that has so many pieces, or nil if that one wants the slot.
+// For each slot more must wait than the group has: these are done while those of the group are answered and ask again.
+// Otherwise the slot would have nothing to do then.
+func (s *asymmetricSlots) nextWork(group int) *slotWaiter {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.queue) == 0 || s.queue[0].work == nil {
+	if len(s.queue) <= group*s.slots || s.queue[0].work == nil {
 		return nil
 	}
 	return s.first()

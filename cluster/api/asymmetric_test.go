@@ -266,8 +266,7 @@ func TestRefusalsTakeNoSlot(t *testing.T) {
 	h := newHarness(t, Limits{})
 	p := with(h.pair(t, "EC_P256", usageSign, "ECDSA_SHA_256"), "Digest", testDigest)
 	slots := h.server.asymmetric
-	number := slots.free
-	for range number {
+	for range slots.slots {
 		if _, err := slots.take(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -286,7 +285,7 @@ func TestRefusalsTakeNoSlot(t *testing.T) {
 	if got := h.send(t, h.server, wire{method: "POST"}, r); got.code != CodeServiceUnavailableTemporary {
 		t.Errorf("who may sign waits for a slot: %s", got.raw)
 	}
-	for range number {
+	for range slots.slots {
 		slots.release()
 	}
 	h.ok(t, "AsymmetricSign", p)

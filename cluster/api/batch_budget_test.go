@@ -16,8 +16,7 @@ func TestBatchesInFlight(t *testing.T) {
 		t.Errorf("limit %d", s.ofRows.limit)
 	}
 	body := append(batch.AppendBytes(nil, b.public), bytes.Repeat([]byte{0}, 4*batch.MaxRows)...)
-	slots := s.asymmetric.free
-	for range slots {
+	for range s.asymmetric.slots {
 		if _, err := s.asymmetric.take(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -53,7 +52,7 @@ func TestBatchesInFlight(t *testing.T) {
 		t.Errorf("one past the limit: %v", err)
 	}
 	b.ok(t, "Encrypt", params{"KeyId": b.newKey(t), "Plaintext": "AA=="})
-	for range slots {
+	for range s.asymmetric.slots {
 		s.asymmetric.release()
 	}
 	for range 2 {

@@ -22,7 +22,7 @@ func (s *Server) failure(c *Call, err error) *Error {
 // logPanic logs that a handler panicked and where: functions and lines, but no arguments, which hold what was in the
 // request. What the panic said is kept only if it came from the runtime, which quotes no data but indexes and types.
 func (s *Server) logPanic(x *exchange, p any) {
-	at := panicFrames()
+	at := panicFrames(framesOfRecovery + 1)
 	if other, ok := p.(*slotPanic); ok {
 		p, at = other.value, other.at
 	}
@@ -40,15 +40,24 @@ func (s *Server) logPanic(x *exchange, p any) {
 	s.metrics.panics.Inc()
 }
 
-// panicFrames lists the frames of the panic under way, innermost first.
-func panicFrames() string {
-	const skip, depth = 3, 16 // Callers, this function, who asks
+// framesOfRecovery is what a list of frames begins with where a deferred function asks for it: runtime.Callers,
+// panicFrames and that function.
+const framesOfRecovery = 3
+
+// panicFrames lists the frames of the panic under way, innermost first, without the first few. What did the work of another
+// request is no part of it.
+func panicFrames(skip int) string {
+	const depth = 16
 	var pcs [depth]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(skip, pcs[:])])
 	var b strings.Builder
 	for {
 		frame, more := frames.Next()
-		fmt.Fprintf(&b, "%s:%d ", frame.Function, frame.Line)
+		if strings.HasSuffix(frame.Function, ".(*slotWaiter).run") {
+			more = false
+		} else {
+			fmt.Fprintf(&b, "%s:%d ", frame.Function, frame.Line)
+		}
 		if !more {
 			return strings.TrimSpace(b.String())
 		}
