@@ -75,7 +75,7 @@ func (r *regions) writeRows(path string, rows int) {
 type migrated struct {
 	rows       int
 	mover      time.Duration // CPU
-	from, to   time.Duration // CPU of the regions' nodes
+	from, to   time.Duration // CPU of all of each region
 	took       time.Duration
 	peakMemory int64 // of the mover, bytes
 }
@@ -106,8 +106,14 @@ func (r *regions) migrate(rows int, args ...string) migrated {
 // BenchmarkRegionMigrateNative moves rows between two regions and reports rows for each second of CPU, that of the source's
 // nodes, the destination's and the mover summed. Every row is verified by its tag.
 func BenchmarkRegionMigrateNative(b *testing.B) {
+	for _, nodes := range []int{1, 3} {
+		b.Run(fmt.Sprint("nodes=", nodes), func(b *testing.B) { measureNative(b, nodes) })
+	}
+}
+
+func measureNative(b *testing.B, nodes int) {
 	const rows = 200_000
-	r := startRegions(b, 2, 1, "export.allow=any")
+	r := startRegions(b, 2, nodes, "export.allow=any")
 	folder := b.TempDir()
 	input, file := filepath.Join(folder, "rows.jsonl"), r.regionsFile()
 	r.writeRows(input, rows)

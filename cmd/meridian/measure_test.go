@@ -63,6 +63,28 @@ func (r *regions) load(action string, params map[string]string, connections int,
 	}
 }
 
+// settle waits until no region does work of its own accord: ten seconds after its start a node makes key pairs ahead of need.
+func (r *regions) settle() {
+	r.t.Helper()
+	all := func() (used time.Duration) {
+		for _, region := range r.layout.Regions {
+			used += r.cpu(region.Nodes[0])
+		}
+		return used
+	}
+	const rest = 11 * time.Second // from the start to the first of them, and a look
+	for limit, before := time.Now().Add(2*time.Minute), all(); ; {
+		time.Sleep(rest)
+		used := all() - before
+		if before += used; used < rest/2 {
+			return
+		}
+		if time.Now().After(limit) {
+			r.t.Fatalf("the regions are busy: %v of CPU in %v", used, rest)
+		}
+	}
+}
+
 // cpu is the CPU time that all servers of a node's region have used.
 func (r *regions) cpu(n *devregion.Node) time.Duration {
 	r.t.Helper()

@@ -44,6 +44,7 @@ func TestMillionRows(t *testing.T) {
 	r.makeRows(input, millionRows)
 	quiet, disturbed := filepath.Join(folder, "quiet.jsonl"), filepath.Join(folder, "disturbed.jsonl")
 
+	r.settle()
 	m := r.migrate(millionRows, input, "--regions", file, "--out", quiet)
 	t.Logf("undisturbed: %.0f rows a second, %.0f rows for each second of CPU, mover at most %d MiB",
 		millionRows/m.took.Seconds(), millionRows/(m.mover+m.from+m.to).Seconds(), m.peakMemory>>20)
