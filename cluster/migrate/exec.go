@@ -154,25 +154,23 @@ func (e *Exec) Mark() Mark { return Mark{Digest: hex.EncodeToString(e.ids.Sum(ni
 
 // Write gives the rows that were moved to the program, and waits until it has answered for each.
 func (e *Exec) Write(_ context.Context, rows []*Row, outcomes []Outcome) error {
-	sent := make(chan error, 1)
-	go func() { sent <- e.send(rows, outcomes) }()
-	err := e.answers(rows, outcomes)
-	if err != nil {
-		return e.writeFailed(err, sent)
-	}
-	return <-sent
-}
-
-// send gives rows to the program.
-func (e *Exec) send(rows []*Row, outcomes []Outcome) error {
 	var text []byte
 	for i, row := range rows {
 		if outcomes[i].Status == Moved {
 			text = e.rows.AppendRow(text, row, &outcomes[i])
 		}
 	}
-	_, err := e.write.stdin.Write(text)
-	return err
+	// The program may answer, or end, before it has read: what is sent needs neither e nor the outcomes.
+	input, sent := e.write.stdin, make(chan error, 1)
+	go func() {
+		_, err := input.Write(text)
+		sent <- err
+	}()
+	err := e.answers(rows, outcomes)
+	if err != nil {
+		return e.writeFailed(err, sent)
+	}
+	return <-sent
 }
 
 // maxReason bounds what a failure repeats of a helper's reason, in bytes.

@@ -200,6 +200,17 @@ func TestExecFailures(t *testing.T) {
 	}
 }
 
+// A program may end before it has read a row, at whatever moment.
+func TestExecEndsAtOnce(t *testing.T) {
+	for range 20 {
+		s := newStore(t, 3)
+		s.put("program", "#!/bin/sh\n[ $1 = write ] || exec cat "+s.folder+"/store/*\nexit 3")
+		if last, err := Run(t.Context(), s.config(nil)); err == nil || !strings.Contains(err.Error(), "exit status 3") || last.Rows != 0 {
+			t.Errorf("%+v, %v", last, err)
+		}
+	}
+}
+
 // A program that hangs ends with the run that somebody stops, which goes on later.
 func TestExecHangs(t *testing.T) {
 	for name, bad := range map[string]string{"writing": `[ "$id" != 005 ] || sleep 1000`, "reading": ""} {

@@ -32,7 +32,8 @@ type retirement struct {
 	Reason    string `json:"reason,omitempty"`
 	DryRun    bool   `json:"dry_run,omitempty"`
 	answered
-	folder bool // one of them is a folder
+	folder bool     // one of them is a folder
+	empty  []string // of them, without a row
 }
 
 // retireFlags are the flags of `meridian key retire`.
@@ -176,6 +177,9 @@ func (f *retireFlags) count(c *cobra.Command, r *retirement) error {
 	case r.Ciphertexts > 0:
 		return &exitError{exitVerification, fmt.Errorf("version %d of key %s still seals %s of %s rows (%s); seal them again under another first (meridian migrate, meridian reencrypt)",
 			r.Number, r.Key, grouped(uint64(r.Ciphertexts)), grouped(uint64(r.Rows)), strings.Join(found, ", "))}
+	case len(r.empty) > 0: // a pattern that fits no file looks like this
+		return &exitError{exitVerification, fmt.Errorf("%s: no rows are in it, so it does not tell whether version %d of key %s is needed; leave it out if that is right, and name a place that has ciphertexts",
+			strings.Join(r.empty, ", "), r.Number, r.Key)}
 	case r.Unreadable > 0 && !f.unreadable:
 		return &exitError{exitVerification, fmt.Errorf("%s of %s rows hold no ciphertext that can be read, so nobody knows whether they need version %d of key %s; --allow-unreadable if they are no ciphertexts",
 			grouped(uint64(r.Unreadable)), grouped(uint64(r.Rows)), r.Number, r.Key)}
@@ -187,6 +191,9 @@ func (f *retireFlags) count(c *cobra.Command, r *retirement) error {
 func (r *retirement) add(census *migrate.Census, place string) (found []string) {
 	r.Rows += census.Rows
 	r.Unreadable += census.NotBlobs
+	if census.Rows == 0 {
+		r.empty = append(r.empty, place)
+	}
 	for _, n := range census.Counts {
 		if n.Key == r.Key && n.Version == r.Version {
 			r.Ciphertexts += n.Blobs
@@ -240,7 +247,11 @@ func (r *retirement) read() string {
 
 // statement is the retirement for people.
 func (r *retirement) statement(w io.Writer) {
-	fmt.Fprintf(w, "Version %d of key %s is retired.\n\n", r.Number, r.Key)
+	is := "is"
+	if r.DryRun {
+		is = "would be"
+	}
+	fmt.Fprintf(w, "Version %d of key %s %s retired.\n\n", r.Number, r.Key, is)
 	fields(w, "  version", r.Version, "  created", r.Created, "  checked", r.At, "  census", r.read(), "  files", strings.Join(r.Census, ", "), "  last use", "not known: no region keeps a record of it yet")
 	switch {
 	case r.Destroyed:

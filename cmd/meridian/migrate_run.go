@@ -445,7 +445,7 @@ func (v migrateView) table(w io.Writer) {
 		fmt.Fprintln(w, failureLine(failure))
 	}
 	if more := v.Failed - int64(min(len(v.Failures), shownFailures)); more > 0 && len(v.Failures) > 0 {
-		fmt.Fprintf(w, "and %s more: meridian migrate status --output json\n", grouped(uint64(more)))
+		fmt.Fprintf(w, "and %s more: meridian migrate status %s --output json\n", grouped(uint64(more)), v.Journal)
 	}
 }
 
