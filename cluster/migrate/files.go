@@ -58,9 +58,8 @@ func (f *Files) Begin(ctx context.Context, h History) (err error) {
 	if err != nil {
 		return err
 	}
-	f.input = hashedFeed(f.source)
-	if f.format, err = f.open(f.input); err != nil {
-		return fmt.Errorf("reading the input: %w", err)
+	if err := f.openInput(); err != nil {
+		return err
 	}
 	output := f.stream
 	if output == nil {
@@ -74,6 +73,31 @@ func (f *Files) Begin(ctx context.Context, h History) (err error) {
 		_, err = f.sink.Write(head.Header())
 	}
 	return err
+}
+
+func (f *Files) openInput() (err error) {
+	f.input = hashedFeed(f.source)
+	if f.format, err = f.open(f.input); err != nil {
+		return fmt.Errorf("reading the input: %w", err)
+	}
+	return nil
+}
+
+// Unchanged reads the input of a run that is done.
+func (f *Files) Unchanged(ctx context.Context, h History) error {
+	if err := f.openInput(); err != nil {
+		return err
+	}
+	if err := skipRows(ctx, f, h); err != nil {
+		return err
+	}
+	switch _, err := f.Next(ctx); {
+	case err == nil:
+		return fmt.Errorf("%w: it has more rows than the %d that were moved; another output takes all, or --restart begins again", ErrInputChanged, h.Last().Rows)
+	case err != io.EOF:
+		return fmt.Errorf("reading the input after row %d: %w", h.Last().Rows, err)
+	}
+	return nil
 }
 
 // openOutput makes the output, or finds that of an earlier start.

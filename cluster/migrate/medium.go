@@ -37,6 +37,12 @@ func (e *Exec) keepsContexts()  {}
 // until they are so many.
 type gatherer interface{ Gathers() int }
 
+// keptInput is a medium whose input stays as it is and can be compared once more with what a run saw that is done. It is
+// called instead of Begin. Error: [ErrInputChanged].
+type keptInput interface {
+	Unchanged(ctx context.Context, h History) error
+}
+
 // ErrNoContexts says that a run was to give rows other contexts where these cannot be written.
 var ErrNoContexts = errors.New("rows cannot be sealed in other encryption contexts here: there is no place to write them")
 

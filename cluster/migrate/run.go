@@ -50,6 +50,8 @@ type Config struct {
 	Progress func(Checkpoint)
 	// Failed, if not nil, is called with the rows that failed, before the checkpoint that covers them, from one goroutine.
 	Failed func([]Failure)
+	// WasDone, if not nil, is called when an earlier start has done all of it, and there is nothing to do.
+	WasDone func(History)
 }
 
 // RateRows is how many rows it takes before a rate of failures counts.
@@ -116,7 +118,7 @@ func (r *run) open(ctx context.Context) (err error) {
 		return err
 	}
 	if r.last = history.Last(); r.last.Done {
-		return errors.Join(r.stillDone(history), r.journal.Close())
+		return errors.Join(r.stillDone(ctx, history), r.journal.Close())
 	}
 	if err := r.cfg.Medium.Begin(ctx, history); err != nil {
 		return errors.Join(err, r.journal.Close())
@@ -125,13 +127,24 @@ func (r *run) open(ctx context.Context) (err error) {
 	return r.start()
 }
 
-// stillDone refuses a run that was done and then taken back: its rows are not moved.
-func (r *run) stillDone(h History) error {
+// stillDone refuses a run that was done and then taken back, for its rows are not moved, or whose input is another by now.
+func (r *run) stillDone(ctx context.Context, h History) error {
 	back, err := RolledBack(r.cfg.Journal, r.cfg.Header, h)
 	if back {
 		r.last.Done, err = false, errors.Join(ErrRolledBack, err)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	if m, ok := r.cfg.Medium.(keptInput); ok {
+		if err := m.Unchanged(ctx, h); err != nil {
+			return err
+		}
+	}
+	if r.cfg.WasDone != nil {
+		r.cfg.WasDone(h)
+	}
+	return nil
 }
 
 // create begins a run. The medium comes first, so that a journal always has its output.

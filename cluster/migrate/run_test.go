@@ -189,7 +189,8 @@ func tear(t *testing.T, random *rand.Rand, folder string) {
 	}
 }
 
-// A run that is asked to stop finishes what is under way, and goes on later; one that is done does nothing more.
+// A run that is asked to stop finishes what is under way, and goes on later; one that is done does nothing more,
+// and says so if its input is another by now.
 func TestStoppedRunGoesOn(t *testing.T) {
 	input := testInput(300)
 	want, _ := undisturbed(t, input)
@@ -210,10 +211,19 @@ func TestStoppedRunGoesOn(t *testing.T) {
 	if last, err = Run(t.Context(), cfg); err != nil || !last.Done {
 		t.Fatalf("%+v, %v", last, err)
 	}
-	calls := way.calls.Load()
-	cfg.Medium = testConfig(t, folder, nil, way).Medium // the input is not even looked at
-	if again, err := Run(t.Context(), cfg); err != nil || again != last || way.calls.Load() != calls {
-		t.Errorf("run again: %+v, %v", again, err)
+	calls, told := way.calls.Load(), 0
+	cfg.WasDone = func(h History) { told += len(h.Starts) }
+	for name, now := range map[string][]byte{
+		"the same": input, "other": bytes.Replace(input, []byte(`"id":`), []byte(`"ID":`), 1), "cut": testInput(299), "longer": testInput(301), "none": nil,
+	} {
+		cfg.Medium = testConfig(t, folder, now, way).Medium
+		again, err := Run(t.Context(), cfg)
+		if name == "the same" && err != nil || name != "the same" && !errors.Is(err, ErrInputChanged) || again != last || way.calls.Load() != calls {
+			t.Errorf("run again, input %s: %+v, %v", name, again, err)
+		}
+	}
+	if told != 2 { // starts, of one run that was done
+		t.Errorf("told of runs with %d starts that were done", told)
 	}
 	if got, err := os.ReadFile(filepath.Join(folder, "out")); err != nil || !bytes.Equal(got, want) {
 		t.Errorf("the output differs, %v", err)

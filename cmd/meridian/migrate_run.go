@@ -203,6 +203,12 @@ func (f *migrateRun) run(c *cobra.Command, path string) error {
 			}
 		}
 	}
+	cfg.WasDone = func(h migrate.History) {
+		if !p.quiet && len(h.Starts) > 0 {
+			began := h.Starts[len(h.Starts)-1].At.Local().Format("2006-01-02 15:04:05")
+			fmt.Fprintf(p.err, "there is nothing to do: the run that was started at %s has done all of it; --restart begins again\n", began)
+		}
+	}
 	bar := startMigrateBar(p, input, &cfg)
 	metrics, err := f.metrics.start(p, &cfg)
 	if err != nil {
