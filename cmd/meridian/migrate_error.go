@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
+	"slices"
 	"time"
 
 	"meridian/cluster/migrate"
@@ -37,4 +39,12 @@ func tellOf(p *printer) func(*migrate.NoAnswerError) {
 		}
 		fmt.Fprintln(p.err, printable(fmt.Sprintf("region %s does not answer, and is asked on%s", silent.Region, why)))
 	}
+}
+
+// refusesRun says that a run was refused for what it was asked to do, before it did anything.
+func refusesRun(err error) bool {
+	return slices.ContainsFunc([]error{
+		migrate.ErrOtherRun, migrate.ErrInputChanged, os.ErrExist, migrate.ErrHeader, migrate.ErrNoContexts, migrate.ErrRolledBack,
+		migrate.ErrInUse, migrate.ErrOutputInUse, migrate.ErrFolderInUse,
+	}, func(refusal error) bool { return errors.Is(err, refusal) })
 }

@@ -101,6 +101,20 @@ func TestMigrateWithoutAnAnswerAtTheStart(t *testing.T) {
 	}
 }
 
+// A run at which another process is was not begun by this command, so it says nothing of rows, and is a usage error.
+func TestRunInUse(t *testing.T) {
+	f := &migrateRun{out: "out"}
+	for _, in := range []error{migrate.ErrInUse, migrate.ErrOutputInUse, migrate.ErrFolderInUse} {
+		err := f.report(f.output.printer(&cobra.Command{}), migrate.WayNative, migrate.Checkpoint{Rows: 5}, fmt.Errorf("out.journal: %w", in))
+		if exitOf(err) != exitUsage || err.Error() != "out.journal: "+in.Error() {
+			t.Errorf("%v, exit code %d", err, exitOf(err))
+		}
+	}
+	if err := rollbackError(&migrate.Rollback{}, migrate.ErrInUse); exitOf(err) != exitUsage {
+		t.Errorf("rollback: %v, exit code %d", err, exitOf(err))
+	}
+}
+
 // writeRegions writes a file of two regions with one node.
 func writeRegions(t *testing.T, address string) string {
 	t.Helper()

@@ -120,9 +120,9 @@ func rollbackProgress(p *printer) func(migrate.Rollback) {
 // rollbackError says how far a rollback came that is not done.
 func rollbackError(r *migrate.Rollback, err error) error {
 	switch {
-	case errors.Is(err, migrate.ErrFolderInUse):
+	case errors.Is(err, migrate.ErrFolderInUse), errors.Is(err, migrate.ErrInUse):
 		return usageError("%w", err)
-	case r == nil, errors.Is(err, migrate.ErrInUse), errors.Is(err, migrate.ErrOtherRun):
+	case r == nil, errors.Is(err, migrate.ErrOtherRun):
 		return err
 	case errors.Is(err, context.Canceled):
 		err = &exitError{exitInterrupted, errors.New("stopped; the same command goes on")}

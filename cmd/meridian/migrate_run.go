@@ -314,7 +314,7 @@ func (f *migrateRun) setAside(p *printer) error {
 		return nil
 	}
 	names, err := migrate.SetAside(f.journalPath(), f.out)
-	if errors.Is(err, migrate.ErrFolderInUse) {
+	if refusesRun(err) {
 		return usageError("--restart: %w", err)
 	}
 	if err != nil {
@@ -362,7 +362,7 @@ func (f *migrateRun) report(p *printer, way string, last migrate.Checkpoint, run
 		switch {
 		case errors.Is(runErr, migrate.ErrStopped), errors.Is(runErr, context.Canceled):
 			return &exitError{exitInterrupted, fmt.Errorf("stopped after %s rows; %s", grouped(uint64(last.Rows)), f.goesOn())}
-		case errors.Is(runErr, migrate.ErrOtherRun), errors.Is(runErr, migrate.ErrInputChanged), errors.Is(runErr, os.ErrExist), errors.Is(runErr, migrate.ErrHeader), errors.Is(runErr, migrate.ErrNoContexts), errors.Is(runErr, migrate.ErrFolderInUse), errors.Is(runErr, migrate.ErrRolledBack):
+		case refusesRun(runErr):
 			return usageError("%w", runErr)
 		case errors.Is(runErr, migrate.ErrTooManyFailures):
 			err = &exitError{exitFailedRows, runErr}
