@@ -140,7 +140,7 @@ func (s *asymmetricSlots) enterAWhile(ctx context.Context, w *slotWaiter) (own b
 	return own, err
 }
 
-// enterFree takes a slot if one is free.
+// enterFree takes a slot if one is free. It saves those that need not wait the timer of those that do.
 func (s *asymmetricSlots) enterFree() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -52,7 +52,10 @@ func readFiles(t *testing.T, dir string) map[string]string {
 			return err
 		}
 		content, err := os.ReadFile(at)
-		name, _ := filepath.Rel(dir, at)
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(dir, at)
 		files[name] = string(content)
 		return err
 	})
