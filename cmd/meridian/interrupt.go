@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 )
 
@@ -15,11 +16,13 @@ func interruptible(ctx context.Context) (_ context.Context, stop context.CancelF
 	return ctx, stop
 }
 
-// interruptibleTwice is interruptible for a verb that has something to do before a second signal ends the process.
+// interruptibleTwice is interruptible for a verb that has something to do before a second signal ends the process. A verb
+// that ends meanwhile, because of that, waits in stop: the process ends by the signal, with no word about it.
 func interruptibleTwice(ctx context.Context, last func()) (_ context.Context, stop context.CancelFunc) {
-	ctx, stop = signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	ctx, giveBack := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	var dying atomic.Bool
 	context.AfterFunc(ctx, func() {
-		defer stop()
+		defer giveBack()
 		if context.Cause(ctx) == context.Canceled { // the verb has ended, by no signal
 			return
 		}
@@ -27,10 +30,16 @@ func interruptibleTwice(ctx context.Context, last func()) (_ context.Context, st
 		signal.Notify(again, os.Interrupt, syscall.SIGTERM)
 		go func() {
 			second := (<-again).(syscall.Signal)
+			dying.Store(true)
 			last()
 			signal.Reset(os.Interrupt, syscall.SIGTERM)
 			_ = syscall.Kill(os.Getpid(), second) // this process may
 		}()
 	})
-	return ctx, stop
+	return ctx, func() {
+		giveBack()
+		if dying.Load() {
+			select {} // for the signal, which comes in a moment
+		}
+	}
 }
