@@ -33,11 +33,14 @@ const (
 type Exec struct {
 	// Look, if not nil, gets the rows of the program and returns those that are moved, as [NewUnique] does.
 	Look func(Format) Format
+	// Silent, if not nil, is told now and then of a write that does not answer. It is waited for all the same, without end.
+	Silent func(SilentProgram)
 
 	command string
 	columns Columns
 	stderr  io.Writer
 	grace   time.Duration // that write has once it is to end
+	word    time.Duration // after how long somebody is told that it does not answer
 
 	helpers helpers
 	read    *helper
@@ -46,6 +49,7 @@ type Exec struct {
 	last    string    // of these
 	write   *helper
 	patient func() bool // ends the patience with write
+	watch   *answerWatch
 }
 
 // NewExec makes the medium of a command line of the shell. What the programs say on standard error goes to stderr.
@@ -53,7 +57,7 @@ func NewExec(command string, columns Columns, stderr io.Writer) *Exec {
 	if _, file := stderr.(*os.File); !file {
 		stderr = &inTurn{to: stderr} // two programs write, each through a goroutine of its own
 	}
-	return &Exec{command: command, columns: columns, stderr: stderr, grace: helperGrace}
+	return &Exec{command: command, columns: columns, stderr: stderr, grace: helperGrace, word: firstWord}
 }
 
 // Begin starts both programs, and reads what earlier starts have moved.
@@ -68,6 +72,7 @@ func (e *Exec) Begin(ctx context.Context, h History) (err error) {
 		return err
 	}
 	e.patient = e.write.stopAfter(ctx, e.grace)
+	e.watch = &answerWatch{program: e.write.name, tell: e.Silent, word: e.word}
 	return nil
 }
 
@@ -178,10 +183,12 @@ const maxReason = 1000
 
 // answers reads what the program answers for each row.
 func (e *Exec) answers(rows []*Row, outcomes []Outcome) error {
+	defer e.watch.stop()
 	for i, row := range rows {
 		if outcomes[i].Status != Moved {
 			continue
 		}
+		e.watch.waitFor(row.Number)
 		line, err := e.write.stdout.ReadSlice('\n')
 		switch {
 		case err == io.EOF && e.write.wasAsked(): // whoever stopped the run waits no longer

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -24,6 +26,16 @@ func (f *execFlag) medium(c *cobra.Command, columns migrate.Columns) *migrate.Ex
 	e := migrate.NewExec(f.command, columns, c.ErrOrStderr())
 	f.started.Store(e)
 	return e
+}
+
+// tellOfProgram says on standard error that a program does not answer.
+func tellOfProgram(p *printer) func(migrate.SilentProgram) {
+	if p.quiet {
+		return nil
+	}
+	return func(s migrate.SilentProgram) {
+		fmt.Fprintln(p.err, printable(fmt.Sprintf("%s has not answered for row %d for %s, and is waited for", s.Program, s.Row, s.Waited.Round(time.Second))))
+	}
 }
 
 // kill ends what was started, for a process that ends without waiting for it.

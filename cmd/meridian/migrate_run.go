@@ -183,7 +183,7 @@ func (f *migrateRun) run(c *cobra.Command, path string) error {
 		cfg.Header = f.tableHeader(rows.Name(), rows.KeyOrder(), way)
 		cfg.Medium = rows.Medium(way, way.rules, rows.Name(), migrate.UndoPath(f.journal))
 	case f.program.given():
-		cfg.Medium = f.execMedium(c, cfg.Shard)
+		cfg.Medium = f.execMedium(c, p, cfg.Shard)
 	case f.folder.given():
 		if cfg.Medium, err = f.folderMedium(cfg.Shard); err != nil {
 			return err
@@ -275,8 +275,9 @@ func (f *migrateRun) medium(c *cobra.Command, path string, input io.Reader, shar
 }
 
 // execMedium is where a program has the rows.
-func (f *migrateRun) execMedium(c *cobra.Command, shard migrate.Shard) *migrate.Exec {
+func (f *migrateRun) execMedium(c *cobra.Command, p *printer, shard migrate.Shard) *migrate.Exec {
 	e := f.program.medium(c, f.columns)
+	e.Silent = tellOfProgram(p)
 	e.Look = func(rows migrate.Format) migrate.Format {
 		f.read = f.unique(rows, shard)
 		return f.read
