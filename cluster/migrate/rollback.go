@@ -40,11 +40,12 @@ type Restorer interface {
 // reserver is a place that no run and no other rollback may change meanwhile.
 type reserver interface{ reserve() error }
 
-// Rollback is what came of taking a run back.
+// Rollback is what came of taking a run back. Changes is the sum of the four behind it.
 type Rollback struct {
-	Changes  int64 `json:"changes"`   // in the undo file
+	Changes  int64 `json:"changes"`   // in the undo file, damaged lines included
 	Restored int64 `json:"restored"`  // rows that are as before the run again
 	AsBefore int64 `json:"as_before"` // changes that were not made, or taken back earlier
+	Repeated int64 `json:"repeated"`  // changes of rows that another change of theirs accounts for: a run that was killed noted them twice
 	Left     int64 `json:"left"`      // rows that others have changed, and damaged lines
 	// Failures name them, [MaxPlanned] at the most.
 	Failures []Failure `json:"failures,omitempty"`
@@ -133,7 +134,7 @@ func (b *rollback) all(ctx context.Context, r *UndoReader) error {
 		case err == io.EOF:
 			return b.restore(ctx)
 		case errors.Is(err, ErrUndoDamaged):
-			b.Left++
+			b.Changes, b.Left = b.Changes+1, b.Left+1
 			if len(b.Failures) < MaxPlanned {
 				b.Failures = append(b.Failures, Failure{Code: FaultUndo, Reason: err.Error()})
 			}
@@ -164,6 +165,9 @@ func (b *rollback) restore(ctx context.Context) error {
 	}
 	for i, c := range b.batch {
 		b.Changes++
+		if _, twice := b.left[c.Key]; twice {
+			b.Repeated++
+		}
 		switch found[i] {
 		case FoundAfter:
 			b.Restored++

@@ -85,11 +85,11 @@ func TestRollBack(t *testing.T) {
 		[3]string{"never", "b", "B"},
 		[3]string{"twice", "c", "C1"}, [3]string{"twice", "c", "C2"}, // killed before the first was made
 		[3]string{"chain", "d", "D"}, [3]string{"chain", "e", "E"}, // another writer put e there in between
-		[3]string{"other", "f", "F"}, [3]string{"gone", "g", "G"}, [3]string{"stuck", "h", "H"})
+		[3]string{"other", "f", "F"}, [3]string{"other", "f", "F2"}, [3]string{"gone", "g", "G"}, [3]string{"stuck", "h", "H"})
 	s := &shelf{refused: []string{"stuck"}, blobs: map[string]string{
 		"moved": "A", "never": "b", "twice": "C2", "chain": "E", "other": "X", "stuck": "H", "stranger": "S"}}
 	before := maps.Clone(s.blobs)
-	want := Rollback{Changes: 9, Restored: 3, AsBefore: 1, Left: 3}
+	want := Rollback{Changes: 10, Restored: 3, AsBefore: 1, Repeated: 3, Left: 3}
 	dry, err := RollBack(t.Context(), path, "table", s, true, nil)
 	sameRollback(t, dry, err, want)
 	if !maps.Equal(s.blobs, before) {
@@ -114,7 +114,7 @@ func TestRollBack(t *testing.T) {
 	}
 	s.refused = nil
 	got, err = RollBack(t.Context(), path, "table", s, false, nil)
-	sameRollback(t, got, err, Rollback{Changes: 9, Restored: 1, AsBefore: 5, Left: 2})
+	sameRollback(t, got, err, Rollback{Changes: 10, Restored: 1, AsBefore: 5, Repeated: 2, Left: 2})
 	if _, err := OpenUndo(path, "table", 0); !errors.Is(err, ErrRolledBack) {
 		t.Errorf("the run goes on: %v", err)
 	}
@@ -128,8 +128,11 @@ func sameRollback(t *testing.T, got *Rollback, err error, want Rollback) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Changes != want.Changes || got.Restored != want.Restored || got.AsBefore != want.AsBefore || got.Left != want.Left || int64(len(got.Failures)) != want.Left {
+	if got.Changes != want.Changes || got.Restored != want.Restored || got.AsBefore != want.AsBefore || got.Repeated != want.Repeated || got.Left != want.Left || int64(len(got.Failures)) != want.Left {
 		t.Errorf("%+v, want %+v", *got, want)
+	}
+	if got.Changes != got.Restored+got.AsBefore+got.Repeated+got.Left {
+		t.Errorf("the counts of %+v do not add up", *got)
 	}
 	reasons := map[string]string{"other": FaultChanged, "gone": FaultChanged, "stuck": FaultRefused}
 	for _, f := range got.Failures {

@@ -146,8 +146,11 @@ func (v rollbackView) table(w io.Writer) {
 	if v.DryRun {
 		done = "would be put back"
 	}
-	fmt.Fprintf(w, "changes %s: %s %s, as before already %s, left as they are %s\n", grouped(uint64(v.Changes)), done,
-		grouped(uint64(v.Restored)), grouped(uint64(v.AsBefore)), grouped(uint64(v.Left)))
+	fmt.Fprintf(w, "changes %s: %s %s, as before already %s, ", grouped(uint64(v.Changes)), done, grouped(uint64(v.Restored)), grouped(uint64(v.AsBefore)))
+	if v.Repeated > 0 {
+		fmt.Fprintf(w, "noted twice %s, ", grouped(uint64(v.Repeated)))
+	}
+	fmt.Fprintf(w, "left as they are %s\n", grouped(uint64(v.Left)))
 	for _, failure := range v.Failures[:min(len(v.Failures), shownFailures)] {
 		fmt.Fprintln(w, failureLine(failure))
 	}
