@@ -131,7 +131,7 @@ func (u *unpacker) explain(err error) error {
 	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded):
 		return fmt.Errorf("%w: a zstd frame near byte %d asks for a window of more than %d MiB; unpack it first (zstd -d --long=31), or pack it with less", ErrInputDamaged, at, MaxWindow>>20)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return fmt.Errorf("%w: the %s data is cut off at byte %d", ErrInputDamaged, u.compression, at)
+		return fmt.Errorf("%w: the %s data is cut off at byte %d, or something else follows its end", ErrInputDamaged, u.compression, at)
 	}
 	return fmt.Errorf("%w: near byte %d of the %s data: %w", ErrInputDamaged, at, u.compression, err)
 }

@@ -83,8 +83,19 @@ func (f *Files) openInput() (err error) {
 	return nil
 }
 
-// Unchanged reads the input of a run that is done.
+// ErrOutputChanged says that the output of a run that is done is not what it left.
+var ErrOutputChanged = errors.New("the output is not as the run left it")
+
+// Unchanged looks at the output of a run that is done, and reads its input.
 func (f *Files) Unchanged(ctx context.Context, h History) error {
+	switch info, err := os.Stat(f.path); {
+	case errors.Is(err, os.ErrNotExist):
+		return fmt.Errorf("%w: %s is gone; --restart begins again", ErrOutputChanged, f.path)
+	case err != nil:
+		return err
+	case info.Size() != h.Last().Output:
+		return fmt.Errorf("%w: %s has %d bytes, and the run has written %d; --restart begins again", ErrOutputChanged, f.path, info.Size(), h.Last().Output)
+	}
 	if err := f.openInput(); err != nil {
 		return err
 	}

@@ -161,6 +161,9 @@ func (f *Folder) openOut(h History) (err error) {
 	return errors.Join(err, folder.Close())
 }
 
+// ErrFolderInside says that the output would be found among the input.
+var ErrFolderInside = errors.New("the output needs a folder elsewhere")
+
 // apart refuses an output that would be found among the input.
 func apart(dir, out string) error {
 	in, err := filepath.EvalSymlinks(dir)
@@ -182,7 +185,7 @@ func apart(dir, out string) error {
 		to = whole
 	}
 	if rel, err := filepath.Rel(in, to); err == nil && rel != ".." && !strings.HasPrefix(rel, "../") {
-		return fmt.Errorf("%s is in %s: give the output a folder elsewhere", out, dir)
+		return fmt.Errorf("%w: %s is in %s", ErrFolderInside, out, dir)
 	}
 	return nil
 }

@@ -239,6 +239,9 @@ func readJournal(r io.Reader, each func(Failure) error) (header Header, history 
 				history.Groups = history.groups.list()
 				return header, history, whole, nil // the end, or a last line of which the disk has a part
 			}
+			if first {
+				return header, history, whole, fmt.Errorf("%w, or the file is none: its first line does not fit its sum", ErrJournalDamaged)
+			}
 			return header, history, whole, fmt.Errorf("%w: the line at byte %d does not fit its sum", ErrJournalDamaged, whole)
 		}
 		isHeader, start, checkpoint := e.is()

@@ -89,15 +89,15 @@ func (r *routes) find(ctx context.Context, row *Row, blob crypto.Blob) (route, *
 		return found, fault(FaultRegion, "it was sealed in region %s", blob.Region), nil
 	}
 	name := row.To
-	if len(name) > maxKeyName {
-		return found, fault(FaultNoTarget, "what it names to be sealed under is no key: no name of one has more than %d bytes", maxKeyName), nil
-	}
 	if name == "" {
 		var refused *RowError
 		var err error
 		if name, refused, err = r.mapped(ctx, blob, key); refused != nil || err != nil {
 			return found, refused, err
 		}
+	}
+	if len(name) > maxKeyName {
+		return found, fault(FaultNoTarget, "what is named for it to be sealed under is no key: no name of one has more than %d bytes", maxKeyName), nil
 	}
 	target, refused, err := r.target(ctx, name)
 	if refused != nil || err != nil {

@@ -19,6 +19,9 @@ type Transport struct {
 	public       string // SubjectPublicKeyInfo in DER, Base64
 }
 
+// ErrNoTransportKey says that no data key can travel under a key.
+var ErrNoTransportKey = errors.New("a transport key is RSA_2048 for ENCRYPT/DECRYPT")
+
 // FindTransport finds the transport key that a name means in the destination: an RSA_2048 key for ENCRYPT/DECRYPT. It uses
 // the newest version.
 func FindTransport(ctx context.Context, to *Region, name string) (Transport, error) {
@@ -27,7 +30,7 @@ func FindTransport(ctx context.Context, to *Region, name string) (Transport, err
 		return Transport{}, err
 	}
 	if k.Spec != "RSA_2048" || k.Usage != "ENCRYPT/DECRYPT" {
-		return Transport{}, fmt.Errorf("key %s of %s is %s for %s; a transport key is RSA_2048 for ENCRYPT/DECRYPT", k.ID, to.ID, k.Spec, k.Usage)
+		return Transport{}, fmt.Errorf("key %s of %s is %s for %s; %w", k.ID, to.ID, k.Spec, k.Usage, ErrNoTransportKey)
 	}
 	var listed struct {
 		KeyVersions struct {

@@ -251,6 +251,29 @@ func newTestWay(t *testing.T, from, to *cloud) *Standard {
 	return NewStandard(from.region(t), to.region(t), transport, mapping)
 }
 
+// A mapping may name what can be no key: at the most bytes of a name the region is asked, one past it nobody is.
+func TestMappedKeyName(t *testing.T) {
+	from, to := newCloud(t, "cn-a", 1), newCloud(t, "cn-b", 1)
+	transport, err := FindTransport(t.Context(), to.region(t), "alias/transport")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for extra, want := range []string{"Forbidden.KeyNotFound", FaultNoTarget} {
+		mapping, err := ParseMapping([]string{"* => " + strings.Repeat("k", maxKeyName+extra)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg := testConfig(t, t.TempDir(), []byte(from.row(t, "x", "")+"\n"), NewStandard(from.region(t), to.region(t), transport, mapping))
+		if _, err := Run(t.Context(), cfg); err != nil {
+			t.Fatal(err)
+		}
+		_, history, err := ReadJournal(cfg.Journal)
+		if err != nil || len(history.Failures) != 1 || history.Failures[0].Code != want {
+			t.Errorf("%d bytes: %+v, %v; want %s", maxKeyName+extra, history.Failures, err, want)
+		}
+	}
+}
+
 // Rows go from one region to the other with their contexts; what was moved is kept, and each bad row says what it is.
 func TestStandardWay(t *testing.T) {
 	from, to := newCloud(t, "cn-a", 3), newCloud(t, "cn-b", 3)

@@ -27,8 +27,13 @@ func run(args []string) int {
 // newRoot is the tree of all verbs.
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
-		Use:           "meridian",
-		Short:         "A key service that speaks the Alibaba Cloud KMS API",
+		Use:   "meridian",
+		Short: "A key service that speaks the Alibaba Cloud KMS API",
+		Long: `A key service that speaks the Alibaba Cloud KMS API.
+
+Every verb ends with one of these exit codes: 0 done, 1 failed, 2 usage, 3 not found,
+4 denied, 5 unavailable or sealed, 6 verification failed, 7 some rows failed,
+130 interrupted (the same command goes on).`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}

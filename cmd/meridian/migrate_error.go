@@ -45,6 +45,7 @@ func tellOf(p *printer) func(*migrate.NoAnswerError) {
 func refusesRun(err error) bool {
 	return slices.ContainsFunc([]error{
 		migrate.ErrOtherRun, migrate.ErrInputChanged, os.ErrExist, migrate.ErrHeader, migrate.ErrNoContexts, migrate.ErrRolledBack,
-		migrate.ErrInUse, migrate.ErrOutputInUse, migrate.ErrFolderInUse,
+		migrate.ErrInUse, migrate.ErrOutputInUse, migrate.ErrFolderInUse, migrate.ErrFolderInside,
+		migrate.ErrOutputChanged,
 	}, func(refusal error) bool { return errors.Is(err, refusal) })
 }

@@ -95,8 +95,11 @@ func (f *folderFlags) checkDir() error {
 	} else if !info.IsDir() {
 		return usageError("--dir: %s is no folder", f.dir)
 	}
-	if _, err := path.Match(f.glob, ""); err != nil || f.glob == "" {
+	if f.glob == "" {
 		return usageError("--glob PATTERN says which files of --dir, such as '*.dek'")
+	}
+	if _, err := path.Match(f.glob, ""); err != nil {
+		return usageError("--glob %q: %w", f.glob, err)
 	}
 	f.dir = filepath.Clean(f.dir) // DIR/ and DIR are one folder, and one run
 	return nil

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"sync/atomic"
@@ -52,9 +53,14 @@ func openRowFile(ctx context.Context, path string) (*rowInput, error) {
 		return nil, err
 	}
 	in := &rowInput{source: file, file: file}
-	if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {
+	info, err := file.Stat()
+	switch {
+	case err == nil && info.IsDir():
+		_ = file.Close() // nothing was read
+		return nil, fmt.Errorf("%s is a folder; --dir is for files that hold one ciphertext each", path)
+	case err == nil && info.Mode().IsRegular():
 		in.size = info.Size() // for the bar
-	} else {
+	default:
 		in.readPatiently(ctx, file)
 	}
 	return in, nil

@@ -2,11 +2,13 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"meridian/cluster/migrate"
@@ -61,13 +63,50 @@ func (f *migrateRun) checkPaths(input string) error {
 	if journal := f.journalPath(); journal != "" {
 		files = append(files, namedFile{"the undo file of --journal", migrate.UndoPath(journal)})
 	}
-	if err := differ(files); err != nil {
+	if err := cmp.Or(differ(files), f.checkOut(input), writable([]namedFile{{"--out", f.out}, {"--journal", f.journal}, {"--metrics-textfile", f.metrics.path}})); err != nil {
 		return err
 	}
 	for _, dir := range []string{f.folder.dir, f.out} {
 		if f.folder.given() && f.metrics.path != "" && dir != "" && insideOf(f.metrics.path, dir) {
 			return usageError("--metrics-textfile: %s is in %s, whose files are data keys", f.metrics.path, dir)
 		}
+	}
+	return nil
+}
+
+// writable refuses names of files below folders that are not there.
+func writable(files []namedFile) error {
+	for _, f := range files {
+		if f.path == "" || f.path == stdStream {
+			continue
+		}
+		if info, err := os.Stat(filepath.Dir(filepath.Clean(f.path))); err != nil {
+			return usageError("%s: %w", f.use, err)
+		} else if !info.IsDir() {
+			return usageError("%s: %s is no folder", f.use, filepath.Dir(f.path))
+		}
+	}
+	return nil
+}
+
+// checkOut refuses an output that could not be cut back to a checkpoint, or whose name promises another format.
+func (f *migrateRun) checkOut(input string) error {
+	if f.out == "" || f.toStdout() || f.folder.given() {
+		return nil
+	}
+	switch info, err := os.Stat(f.out); {
+	case errors.Is(err, fs.ErrNotExist): // as it should be
+	case err != nil:
+		return usageError("--out: %w", err)
+	case info.IsDir():
+		return usageError("--out: %s is a folder; give the name of a file", f.out)
+	case !info.Mode().IsRegular():
+		return usageError("--out: %s is no regular file; --out - writes to standard output", f.out)
+	}
+	_, inner := migrate.CompressionOf(f.out)
+	is := f.formatOf(input)
+	if end := strings.TrimPrefix(filepath.Ext(inner), "."); end != is && slices.Contains([]string{"jsonl", "csv", "tsv"}, end) {
+		return usageError("--out: %s would hold %s, as the input does: the format stays; give it another name", f.out, is)
 	}
 	return nil
 }

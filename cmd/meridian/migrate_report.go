@@ -83,8 +83,11 @@ func writeReport(p *printer, path string, report migrate.Report) error {
 // readJournal reads the journal of a run that may be going on.
 func readJournal(path string) (migrate.Header, migrate.History, error) {
 	header, history, err := migrate.ReadJournal(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		err = &exitError{exitNotFound, err}
+	case err != nil:
+		err = failAfter(err, "%s: ", path)
 	}
 	return header, history, err
 }

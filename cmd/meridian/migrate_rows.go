@@ -29,6 +29,38 @@ func (f *rowFlags) addTo(c *cobra.Command) {
 	fl.StringVar(&f.columns.To, "col-to", f.columns.To, "`NAME` of the one that names the key of the destination")
 }
 
+// columnFlags are the flags that name columns, and the names.
+func (f *rowFlags) columnFlags() map[string]*string {
+	return map[string]*string{
+		"col-ciphertext": &f.columns.Blob, "col-id": &f.columns.ID, "col-context": &f.columns.Context, "col-context-to": &f.columns.ContextTo,
+		"col-to": &f.columns.To,
+	}
+}
+
+// options are what a journal's header says of how the rows of a file are read.
+func (f *rowFlags) options(input string) map[string]string {
+	options := map[string]string{formatOption: f.formatOf(input)}
+	for name, column := range f.columnFlags() {
+		options[name] = *column
+	}
+	return options
+}
+
+// asRun takes from a journal's header what no flag has said.
+func (f *rowFlags) asRun(c *cobra.Command, h migrate.Header) {
+	if f.format == "" {
+		f.format = h.Options[formatOption]
+	}
+	for name, column := range f.columnFlags() {
+		if had, ok := h.Options[name]; ok && !c.Flags().Changed(name) {
+			*column = had
+		}
+	}
+}
+
+// formatOption is the option of a journal's header that tells of the format.
+const formatOption = "format"
+
 // addIDsTo declares the flag of verbs that look for duplicates.
 func (f *rowFlags) addIDsTo(c *cobra.Command) {
 	c.Flags().Int64Var(&f.ids, "compare-ids", migrate.DefaultIDs, "`NUMBER` of ids that are remembered to find rows with the id of an earlier one, 12 bytes of memory each; 0: duplicates are not looked for")

@@ -46,6 +46,8 @@ It ends with exit code 6 when a data key is another one than before.`,
 		switch {
 		case f.out == "" && !f.table.given() && !f.folder.given():
 			return usageError("--out FILE is what the run has written")
+		case f.toStdout():
+			return usageError("--out: give the file in which the output of the run was kept; standard input is INPUT - alone")
 		case f.shard != "" && (f.table.given() || f.folder.given() && f.out == ""):
 			return usageError("--shard: what a run has replaced, in one shard or in all, is in the undo file of its journal; leave it out")
 		case sample < 0:
@@ -74,7 +76,7 @@ It ends with exit code 6 when a data key is another one than before.`,
 		if err != nil {
 			return err
 		}
-		if err := f.asRun(f.output.printer(c)); err != nil {
+		if err := f.asRun(c, f.output.printer(c)); err != nil {
 			return err
 		}
 		pairs, end, err := f.pairs(ctx, c, args)
@@ -113,7 +115,7 @@ It ends with exit code 6 when a data key is another one than before.`,
 }
 
 // asRun finds in the journal what the run had, where it is beside the output, and says if the run is not done.
-func (f *migrateRun) asRun(p *printer) error {
+func (f *migrateRun) asRun(c *cobra.Command, p *printer) error {
 	if f.table.given() || f.folder.given() {
 		return nil
 	}
@@ -127,8 +129,9 @@ func (f *migrateRun) asRun(p *printer) error {
 		return err
 	}
 	if f.shard == "" {
-		f.shard = header.Options["shard"]
+		f.shard = header.Options[shardOption]
 	}
+	f.rowFlags.asRun(c, header)
 	if header.Options["unordered"] != "" {
 		f.unordered, f.columns.Numbered = true, true
 	}

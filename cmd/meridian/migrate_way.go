@@ -147,6 +147,9 @@ func (f *migrateRun) connect(ctx context.Context, w *openedWay, mapping migrate.
 		return f.connectNative(ctx, w, mapping)
 	}
 	transport, err := migrate.FindTransport(ctx, w.to, f.transport)
+	if errors.Is(err, migrate.ErrNoTransportKey) {
+		return usageError("--transport-key: %w", err)
+	}
 	if err != nil {
 		return failAfter(f.sides.callError(err), "transport key: ")
 	}
