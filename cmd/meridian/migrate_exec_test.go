@@ -59,10 +59,23 @@ func TestProgramOfTheDocs(t *testing.T) {
 	if out, err := run("plan"); err != nil || !strings.Contains(out, "rows 5: to move 5,") {
 		t.Fatalf("%v: %s", err, out)
 	}
+	lists := map[string]string{"before": filepath.Join(folder, "before.jsonl"), "after": filepath.Join(folder, "after.jsonl")}
+	list := func(when string) {
+		t.Helper()
+		read := exec.Command(program, "read")
+		read.Env = append(os.Environ(), "ROWS="+rows)
+		out, err := read.Output()
+		must(errors.Join(err, os.WriteFile(lists[when], out, 0o600)))
+	}
+	list("before")
 	for range 2 { // the second does nothing
 		if out, err := run("run", "--journal", journal); err != nil || !strings.Contains(out, "rows 5: moved 5, kept 0, failed 0; done\n") {
 			t.Fatalf("%v: %s", err, out)
 		}
+	}
+	list("after")
+	if out, err := exec.Command(binary, "migrate", "verify", lists["before"], "--out", lists["after"], "--regions", d.readyFile, "--from", ready.Regions[0].ID, "--to", ready.Regions[1].ID).CombinedOutput(); err != nil || string(out) != "rows 5: moved 5, compared 5, equal 5\n" {
+		t.Errorf("verify: %v: %s", err, out)
 	}
 	for id, want := range wants {
 		text, err := os.ReadFile(filepath.Join(rows, id+".json"))
