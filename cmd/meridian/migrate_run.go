@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -40,29 +39,6 @@ type migrateRun struct {
 	unordered   bool
 
 	read migrate.Format // what the run reads
-}
-
-// migrateView is what came of a run.
-type migrateView struct {
-	Journal string `json:"journal"`
-	Output  string `json:"output"`
-	Way     string `json:"way"`
-	Done    bool   `json:"done"`
-	Rows    int64  `json:"rows"`
-	Moved   int64  `json:"moved"`
-	Kept    int64  `json:"kept"`
-	Skipped int64  `json:"skipped"`
-	Failed  int64  `json:"failed"`
-	// Throttled is how often a region said to come later, over all starts.
-	Throttled int64 `json:"throttled"`
-	Starts    int   `json:"starts"`
-	// Checkpoint is the time of the last one; what was written before it is safe.
-	Checkpoint string `json:"checkpoint,omitempty"`
-	Others     int64  `json:"others,omitempty"` // rows of other shards
-	// RolledBack says that old ciphertexts were put back since, all or some of them.
-	RolledBack bool `json:"rolled_back"`
-	// Failures name the rows that were not moved, the first 10,000.
-	Failures []migrate.Failure `json:"failures,omitempty"`
 }
 
 func newMigrateRunCommand() *cobra.Command {
@@ -416,55 +392,4 @@ func (f *migrateRun) goesOn() string {
 		return "the output is not whole"
 	}
 	return "the same command goes on"
-}
-
-func viewOf(journal string, header migrate.Header, last migrate.Checkpoint, history migrate.History) migrateView {
-	v := migrateView{
-		Journal: journal, Output: header.Output, Way: header.Way, Done: last.Done, Rows: last.Rows,
-		Moved: last.Counts.Moved, Kept: last.Counts.Kept, Skipped: last.Counts.Skipped, Failed: last.Counts.Failed, Others: last.Counts.Others, Failures: history.Failures,
-		Starts: len(history.Starts),
-	}
-	for _, t := range history.Traffic() {
-		v.Throttled += t.Throttled
-	}
-	for _, s := range history.Starts {
-		if !s.Last.IsZero() {
-			v.Checkpoint = s.Last.Format(time.RFC3339)
-		}
-	}
-	return v
-}
-
-// shownFailures is how many failures a table shows.
-const shownFailures = 20
-
-func (v migrateView) table(w io.Writer) {
-	fmt.Fprintf(w, "rows %s: moved %s, kept %s, ", grouped(uint64(v.Rows)), grouped(uint64(v.Moved)), grouped(uint64(v.Kept)))
-	if v.Skipped > 0 {
-		fmt.Fprintf(w, "skipped %s, ", grouped(uint64(v.Skipped)))
-	}
-	fmt.Fprintf(w, "failed %s", grouped(uint64(v.Failed)))
-	if v.Throttled > 0 {
-		fmt.Fprintf(w, ", throttled %s", grouped(uint64(v.Throttled)))
-	}
-	if v.Others > 0 {
-		fmt.Fprintf(w, ", of other shards %s", grouped(uint64(v.Others)))
-	}
-	fmt.Fprintf(w, "; %s\n", migrate.State(v.Done, v.RolledBack))
-	for _, failure := range v.Failures[:min(len(v.Failures), shownFailures)] {
-		fmt.Fprintln(w, failureLine(failure))
-	}
-	if more := v.Failed - int64(min(len(v.Failures), shownFailures)); more > 0 && len(v.Failures) > 0 {
-		fmt.Fprintf(w, "and %s more: meridian migrate status %s --output json\n", grouped(uint64(more)), v.Journal)
-	}
-}
-
-// failureLine names a row and says why it was not moved.
-func failureLine(f migrate.Failure) string {
-	place := fmt.Sprintf("line %d", f.Line)
-	if f.Line == 0 { // where there are no lines
-		place = fmt.Sprintf("row %d", f.Row)
-	}
-	parts := []string{place, f.ID, f.Code + ":", f.Reason}
-	return printable(strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), " "))
 }
