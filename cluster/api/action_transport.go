@@ -27,6 +27,7 @@ func handleGetTransportKey(ctx context.Context, c *Call) error {
 			return err
 		}
 		fingerprint := key.Public().Fingerprint()
+		c.Answer.Text("RegionId", c.server.cfg.RegionID)
 		c.Answer.Number(paramTransportVersion, int64(record.Version))
 		c.Answer.Base64("PublicKey", key.Public().Bytes())
 		c.Answer.Text("Fingerprint", "sha256:"+hex.EncodeToString(fingerprint[:]))

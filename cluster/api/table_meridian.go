@@ -27,6 +27,7 @@ var meridianActions = []Action{
 		Name: "GetTransportKey", Kind: KindRead, Handle: handleGetTransportKey, RAM: RAM{onAll("GetTransportKey")},
 		Summary: "Returns the public half of the key pair under which data keys come in from other regions.",
 		Answers: []Member{
+			{"RegionId", "string", "of the region that answers"},
 			{"TransportKeyVersion", "integer", "the newest"},
 			{"PublicKey", "base64", "of HPKE (RFC 9180) with MLKEM768-P256"},
 			{"Fingerprint", "string", "sha256: and 64 hex digits, as peers pin it"},

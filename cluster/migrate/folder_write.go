@@ -26,7 +26,12 @@ func (f *Folder) Write(_ context.Context, rows []*Row, outcomes []Outcome) error
 	for i, row := range rows {
 		if o := &outcomes[i]; o.Status == Moved {
 			file := row.carried.(*folderFile)
-			changes = append(changes, Change{Row: row.Number, Key: row.ID, Before: file.content, After: file.after(o)})
+			after := file.after(o)
+			if len(after) > maxReplaced { // nobody could look at it again
+				*o = Outcome{Status: Failed, From: o.From, Fault: fault(FaultFile, "it would have %d bytes, and %d are the most", len(after), maxReplaced)}
+				continue
+			}
+			changes = append(changes, Change{Row: row.Number, Key: row.ID, Before: file.content, After: after})
 			places = append(places, i)
 		}
 	}

@@ -280,12 +280,12 @@ func readSmall(root *os.Root, at string, info fs.FileInfo, most int) ([]byte, *R
 	case !info.Mode().IsRegular():
 		return nil, fault(FaultFile, "it is no regular file")
 	}
-	file, err := root.Open(at)
+	file, err := root.OpenFile(at, os.O_RDONLY|syscall.O_NONBLOCK, 0) // it may be a FIFO by now, for whose writer nobody waits
 	if err != nil {
 		return nil, fault(FaultFile, "%v", err)
 	}
 	defer file.Close()
-	if opened, err := file.Stat(); err != nil || !os.SameFile(info, opened) {
+	if opened, err := file.Stat(); err != nil || !opened.Mode().IsRegular() || !os.SameFile(info, opened) {
 		return nil, fault(FaultChanged, "another writer replaced it meanwhile")
 	}
 	content, err := io.ReadAll(io.LimitReader(file, int64(most)+1))

@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// maxRemembered bounds how many answers a memory keeps: all are forgotten then.
-const maxRemembered = 100_000
+// maxRemembered bounds how many answers a memory keeps, each about a name of 1 KiB at the most: all are forgotten then.
+const maxRemembered = 10_000
 
 // memory keeps what a region answered to questions of one kind. However many rows need an answer at once, it is asked for
 // once.

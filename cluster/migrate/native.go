@@ -37,10 +37,11 @@ type NativeTransport struct {
 // ErrNotMeridian says that a region does not have the actions that the native way needs.
 var ErrNotMeridian = errors.New("it has no native way: it is another service, or an older version of Meridian")
 
-// NewNative makes the way between two regions. Errors: [ErrNotMeridian] with the region's name, and [*NoAnswerError].
+// NewNative makes the way between two regions. Errors: [ErrNotMeridian] with the region's name, [ErrAnotherRegion], and
+// [*NoAnswerError].
 func NewNative(ctx context.Context, from, to *Region, mapping Mapping) (*Native, error) {
 	n := &Native{from: from, to: to, routes: newRoutes(from, to, mapping)}
-	if _, err := readTransport(ctx, from); errors.Is(err, ErrNotMeridian) || errors.As(err, new(*NoAnswerError)) {
+	if _, err := readTransport(ctx, from); errors.Is(err, ErrNotMeridian) || errors.Is(err, ErrAnotherRegion) || errors.As(err, new(*NoAnswerError)) {
 		return nil, err
 	} // whatever else it says, it knows the action
 	var err error
@@ -54,6 +55,7 @@ func readTransport(ctx context.Context, r *Region) (NativeTransport, error) {
 		TransportKeyVersion uint32
 		PublicKey           []byte
 		Fingerprint         string
+		RegionId            string
 	}
 	err := r.CallOwn(ctx, "GetTransportKey", nil, &k)
 	var answer *client.Error
@@ -61,6 +63,9 @@ func readTransport(ctx context.Context, r *Region) (NativeTransport, error) {
 		return NativeTransport{}, fmt.Errorf("%s: %w", r.ID, ErrNotMeridian)
 	}
 	if err != nil {
+		return NativeTransport{}, err
+	}
+	if err := r.is(k.RegionId); err != nil {
 		return NativeTransport{}, err
 	}
 	public, err := crypto.ParseTransportPublic(k.PublicKey)
@@ -162,13 +167,16 @@ func (c *chunk) move(ctx context.Context) error {
 	return c.way.underTransport(ctx, func(t NativeTransport) error { return c.moveUnder(ctx, t) })
 }
 
+// maxRenewals is how often a call is made again under a renewed transport key: one that is another at each asking is none.
+const maxRenewals = 5
+
 // underTransport does what needs the transport key, again if that was renewed meanwhile.
 func (n *Native) underTransport(ctx context.Context, do func(NativeTransport) error) error {
-	for {
+	for renewals := 0; ; renewals++ {
 		used := n.Transport()
 		err := do(used)
 		var answer *client.Error
-		if !errors.As(err, &answer) || answer.Status != http.StatusBadRequest {
+		if !errors.As(err, &answer) || answer.Status != http.StatusBadRequest || renewals == maxRenewals {
 			return err
 		}
 		if renewed, again := n.renewed(ctx, used); again != nil || !renewed {

@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
@@ -35,6 +36,7 @@ type nativeCloud struct {
 	calls       map[string]int
 	largest     int // body of a request, in bytes
 	refuse      func(action string) (status int, code string)
+	calledSelf  string // region that it calls itself; the cloud's if empty
 }
 
 func newNativeCloud(t *testing.T, id string, nodes int) *cloud {
@@ -95,7 +97,7 @@ func (n *nativeCloud) answer(action string, query url.Values, body []byte) (answ
 	switch action {
 	case "GetTransportKey":
 		k := n.keys[n.most].Public()
-		answer, _ = json.Marshal(map[string]any{"TransportKeyVersion": n.most, "PublicKey": k.Bytes(), "Fingerprint": fmt.Sprintf("sha256:%x", k.Fingerprint())})
+		answer, _ = json.Marshal(map[string]any{"RegionId": cmp.Or(n.calledSelf, n.of.id), "TransportKeyVersion": n.most, "PublicKey": k.Bytes(), "Fingerprint": fmt.Sprintf("sha256:%x", k.Fingerprint())})
 		return answer, 200, ""
 	case "ExportDataKeys":
 		return n.export(r, query)

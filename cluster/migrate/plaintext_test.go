@@ -2,7 +2,9 @@ package migrate
 
 import (
 	"encoding/base64"
+	"encoding/hex"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -78,13 +80,16 @@ func TestPlaintextWay(t *testing.T) {
 func TestPlaintextIsNotRepeated(t *testing.T) {
 	const secret = "planted-data-key-0123456789"
 	encoded := base64.StdEncoding.EncodeToString([]byte(secret))
+	asSent := func(text string) string {
+		return " " + text + " server string to sign is:" + text + " " + url.QueryEscape(text) + " " + strings.TrimRight(text, "=") + " " + hex.EncodeToString([]byte(secret))
+	}
 	for _, answer := range []struct {
 		status int
 		code   string
 		ends   bool
-	}{{400, "InvalidParameter", false}, {403, "AccessDeniedError", false}, {403, "SignatureDoesNotMatch", true}, {418, "Other", true}} {
+	}{{400, "InvalidParameter", false}, {403, "AccessDeniedError", false}, {403, "SignatureDoesNotMatch", true}, {418, "Other", true}, {400, "Bad." + encoded, false}} {
 		from, to := newCloud(t, "cn-a", 1), newCloud(t, "cn-b", 1)
-		to.echoes = true
+		to.echoes = asSent
 		to.refuse = func(action string, _ int, _ map[string]string) (int, string) {
 			if action == "Encrypt" {
 				return answer.status, answer.code
@@ -104,8 +109,13 @@ func TestPlaintextIsNotRepeated(t *testing.T) {
 			}
 			said += string(text)
 		}
-		if strings.Contains(said, encoded) || strings.Contains(said, secret) || !answer.ends && !strings.Contains(said, answer.code) {
-			t.Errorf("%v: the plaintext is repeated: %s", answer, said)
+		for _, form := range []string{secret, strings.TrimRight(encoded, "="), url.QueryEscape(encoded), hex.EncodeToString([]byte(secret))} {
+			if strings.Contains(said, form) {
+				t.Errorf("%v: the plaintext is repeated: %s", answer, said)
+			}
+		}
+		if known := !strings.Contains(answer.code, encoded); !answer.ends && known != strings.Contains(said, answer.code) {
+			t.Errorf("%v: the code is %v in %s", answer, !known, said)
 		}
 	}
 	from, to := newCloud(t, "cn-a", 1), newCloud(t, "cn-b", 1)

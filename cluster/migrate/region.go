@@ -26,6 +26,7 @@ type Region struct {
 	// call; [NewRegion] makes it half a minute.
 	StartPatience time.Duration
 
+	own       bool // it is known to be one of Meridian
 	endpoints []string
 	clients   []*client.Client // of one node each
 	nodes     *nodeList
@@ -224,7 +225,7 @@ func (r *Region) Key(ctx context.Context, name string) (Key, error) {
 	}
 	m := described.KeyMetadata
 	k := Key{ID: m.KeyId, Primary: m.PrimaryKeyVersion, State: m.KeyState, Spec: m.KeySpec, Usage: m.KeyUsage, Names: []string{m.KeyId}}
-	for page := 1; ; page++ {
+	for page := 1; page <= maxAliasPages; page++ {
 		var listed struct {
 			Aliases struct {
 				Alias []struct{ AliasName string }
@@ -242,7 +243,11 @@ func (r *Region) Key(ctx context.Context, name string) (Key, error) {
 			return k, nil
 		}
 	}
+	return Key{}, fmt.Errorf("%s: the list of the aliases of key %s does not end", r.ID, k.ID)
 }
+
+// maxAliasPages bounds how many pages of aliases of one key are asked for, 100 each.
+const maxAliasPages = 100
 
 // contextParam writes an encryption context as the API takes it; empty for none.
 func contextParam(c crypto.Context) (string, error) {

@@ -66,12 +66,12 @@ func (r *routes) byHeader(ctx context.Context, row *Row) (route, *RowError, erro
 		return a.value, a.fault, nil
 	}
 	found, refused, err := r.find(ctx, row, blob)
-	if err != nil {
-		return found, nil, err
+	if err != nil || len(row.To) > maxKeyName { // rows may name what they like
+		return found, refused, err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.known) >= maxRemembered { // rows may name what they like
+	if len(r.known) >= maxRemembered {
 		clear(r.known)
 	}
 	r.known[about] = answerOf[route]{found, refused}

@@ -118,11 +118,14 @@ func moveOne(ctx context.Context, row *Row, routes *routes, move moveBlob) (o Ou
 		o.Status = Kept
 		return o, nil, nil
 	}
-	if o.Blob, refused, err = move(ctx, row, way); refused != nil || err != nil {
-		return o, refused, err
+	blob, refused, err := move(ctx, row, way)
+	if err == nil && refused == nil {
+		refused = routes.checkSealed(blob, way)
 	}
-	o.Status = Moved
-	return o, nil, nil
+	if err == nil && refused == nil {
+		o.Status, o.Blob = Moved, blob
+	}
+	return o, refused, err
 }
 
 func (s *Standard) moveRow(ctx context.Context, row *Row, way route) ([]byte, *RowError, error) {

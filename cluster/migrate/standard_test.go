@@ -37,17 +37,20 @@ type cloud struct {
 	calls map[string]int
 	// refuse answers in place of an action: status and code; 0: nothing.
 	refuse func(action string, call int, form map[string]string) (int, string)
-	echoes bool // refusals repeat what was sent
+	echoes func(plaintext string) string // what refusals repeat of it
+	// changeSealed changes the blobs that ReEncrypt and Encrypt answer.
+	changeSealed func([]byte) []byte
+	endless      bool // lists of aliases do not end
 	// native serves Meridian's own actions; nil: another service.
 	native *nativeCloud
 }
 
 // echo is what a refusal repeats.
 func (c *cloud) echo(form map[string]string) string {
-	if !c.echoes {
+	if c.echoes == nil {
 		return ""
 	}
-	return " " + form["Plaintext"] + " server string to sign is:" + form["Plaintext"]
+	return " " + c.echoes(form["Plaintext"])
 }
 
 const transportID = "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee"
@@ -133,6 +136,9 @@ func (c *cloud) answer(action string, form map[string]string) (answer any, statu
 		}
 		return nil, 404, "Forbidden.KeyNotFound"
 	case "ListAliasesByKeyId":
+		if c.endless {
+			return map[string]any{"Aliases": map[string]any{"Alias": []map[string]string{{"AliasName": "alias/pay" + form["PageNumber"]}}}, "TotalCount": 1 << 30}, 200, ""
+		}
 		return map[string]any{"Aliases": map[string]any{"Alias": []map[string]string{{"AliasName": "alias/pay"}}}, "TotalCount": 1}, 200, ""
 	case "ListKeyVersions":
 		return map[string]any{"KeyVersions": map[string]any{"KeyVersion": []map[string]string{{"KeyVersionId": transportID}}}}, 200, ""
@@ -213,6 +219,9 @@ func (c *cloud) reEncrypt(form map[string]string) (any, int, string) {
 	blob, err := c.seal(plaintext, context)
 	if err != nil {
 		return nil, 500, "InternalFailure"
+	}
+	if c.changeSealed != nil {
+		blob = c.changeSealed(blob)
 	}
 	return map[string]string{"CiphertextBlob": base64.StdEncoding.EncodeToString(blob)}, 200, ""
 }

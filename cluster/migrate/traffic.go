@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"cmp"
+	"regexp"
 	"sync"
 )
 
@@ -23,6 +24,9 @@ func (t *Traffic) add(later Traffic) {
 	t.First, t.Last = cmp.Or(t.First, later.First), cmp.Or(later.Last, t.Last)
 }
 
+// requestIDForm is what request ids look like, as a rule UUIDs. What does not goes into no journal.
+var requestIDForm = regexp.MustCompile(`^[0-9A-Za-z-]{1,64}$`)
+
 // trafficCounter counts for many callers.
 type trafficCounter struct {
 	mu sync.Mutex
@@ -31,6 +35,9 @@ type trafficCounter struct {
 
 // answered counts an answer.
 func (c *trafficCounter) answered(requestID string) {
+	if !requestIDForm.MatchString(requestID) {
+		requestID = ""
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.is.Calls++

@@ -27,7 +27,11 @@ func wrongPortText(err error) (string, bool) {
 	var invalid x509.CertificateInvalidError
 	at := endpointOf(err)
 	if node := clusterListener(err); node != "" {
-		return fmt.Sprintf("%s is the cluster listener of node %s (listen.cluster), for other nodes alone. The API is on its listen.api, port %s unless configured", at, node, apiPort), true
+		text := fmt.Sprintf("%s is the cluster listener of node %s (listen.cluster), for other nodes alone. The API is on its listen.api, port %s unless configured", at, node, apiPort)
+		if errors.As(err, &unknown) {
+			text += ". If it is the API, the authority that is trusted here (ca_file, --ca) is that of another region"
+		}
+		return text, true
 	}
 	switch {
 	case errors.As(err, &unknown):

@@ -103,7 +103,11 @@ func (f *migrateRun) open(ctx context.Context, c *cobra.Command, p *printer) (*o
 	w := &openedWay{name: f.chosen(), from: from, to: to, options: map[string]string{"mapping": strings.Join(f.mapping, "; ")}}
 	starting, started := context.WithTimeout(ctx, cmp.Or(f.sides.patience, migrate.StartPatience))
 	defer started()
-	if err := f.connect(starting, w, mapping); err != nil {
+	err = f.identify(starting, w)
+	if err == nil {
+		err = f.connect(starting, w, mapping)
+	}
+	if err != nil {
 		w.Close()
 		return nil, err
 	}
@@ -135,6 +139,19 @@ func hiddenValues(texts []string) string {
 	}
 	slices.Sort(hidden) // their order means nothing
 	return strings.Join(hidden, "; ")
+}
+
+// identify finds out which sides are Meridian, and that none is another region than it is taken for.
+func (f *migrateRun) identify(ctx context.Context, w *openedWay) error {
+	for _, r := range []*migrate.Region{w.from, w.to} {
+		switch err := r.Identify(ctx); {
+		case errors.Is(err, migrate.ErrAnotherRegion):
+			return usageError("%w", err)
+		case err != nil:
+			return f.sides.callError(err)
+		}
+	}
+	return nil
 }
 
 // connect makes the way itself.
