@@ -126,7 +126,7 @@ func TestFolderRollbackWithoutPermission(t *testing.T) {
 	}
 	rollBack := func() (*Rollback, error) {
 		_, f := folderConfig(t, base, nil)
-		r, err := RollBack(t.Context(), UndoPath(cfg.Journal), testHeader.Input, f, false, nil)
+		r, err := RollBack(t.Context(), UndoFile{Path: UndoPath(cfg.Journal), Input: testHeader.Input}, f, false, nil)
 		return r, errors.Join(err, f.Close())
 	}
 	open := shut(t, dir, map[string]os.FileMode{"closed": 0o500, "hidden": 0, "secret.dek": 0})

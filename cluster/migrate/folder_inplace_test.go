@@ -99,7 +99,7 @@ func checkFolderRollback(t *testing.T, base string, before map[string]string) {
 	writeFiles(t, filepath.Join(base, "keys"), map[string]string{"raw.dek": "of another writer"})
 	for i, want := range []Rollback{{Restored: 3, Left: 1}, {Restored: 3, Left: 1}, {AsBefore: 3, Left: 1}} {
 		_, f := folderConfig(t, base, nil)
-		r, err := RollBack(t.Context(), UndoPath(journal), testHeader.Input, f, i == 0, nil)
+		r, err := RollBack(t.Context(), UndoFile{Path: UndoPath(journal), Input: testHeader.Input}, f, i == 0, nil)
 		if err := errors.Join(err, f.Close()); err != nil {
 			t.Fatal(err)
 		}

@@ -52,7 +52,7 @@ func TestKilledRunOverAFolder(t *testing.T) {
 		}
 		checkUndo(t, UndoPath(filepath.Join(base, "journal")), files)
 		_, f := folderConfig(t, base, nil)
-		r, err := RollBack(t.Context(), UndoPath(filepath.Join(base, "journal")), testHeader.Input, f, false, nil)
+		r, err := RollBack(t.Context(), UndoFile{Path: UndoPath(filepath.Join(base, "journal")), Input: testHeader.Input}, f, false, nil)
 		if err := errors.Join(err, f.Close()); err != nil || r.Restored != 60 || r.Left != 0 {
 			t.Fatalf("seed %d: %+v, %v", seed, r, err)
 		}
@@ -67,7 +67,7 @@ func TestKilledRunOverAFolder(t *testing.T) {
 // checkUndo looks for the content that every file had before in an undo file.
 func checkUndo(t *testing.T, path string, files map[string]string) {
 	t.Helper()
-	r, _, err := ReadUndo(path)
+	r, err := ReadUndo(UndoFile{Path: path, Input: testHeader.Input})
 	if err != nil {
 		t.Fatal(err)
 	}

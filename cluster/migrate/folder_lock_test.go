@@ -58,7 +58,7 @@ func TestFolderOfOneRun(t *testing.T) {
 	}
 	rollBack := func(journal string, shared bool) (*Rollback, error) {
 		f := NewFolder(FolderConfig{Dir: dir, Glob: "*.dek", Journal: journal, Shared: shared})
-		r, err := RollBack(t.Context(), UndoPath(filepath.Join(base, journal)), testHeader.Input, f, false, nil)
+		r, err := RollBack(t.Context(), UndoFile{Path: UndoPath(filepath.Join(base, journal)), Input: testHeader.Input}, f, false, nil)
 		return r, errors.Join(err, f.Close())
 	}
 	refused := func(what string, err error) {

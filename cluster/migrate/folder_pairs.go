@@ -58,14 +58,11 @@ type FolderPairs struct {
 	back    int64
 }
 
-// Pairs begins to read. The folder has to be open, and the undo file of a run over it, which the journal calls input.
-func (f *Folder) Pairs(undo, input string) (*FolderPairs, error) {
-	changes, header, err := ReadUndo(undo)
+// Pairs begins to read. The folder has to be open, and the undo file of a run over it.
+func (f *Folder) Pairs(undo UndoFile) (*FolderPairs, error) {
+	changes, err := ReadUndo(undo)
 	if err != nil {
 		return nil, err
-	}
-	if header.Input != input {
-		return nil, errors.Join(fmt.Errorf("%w: %s is of a run over %q, not %q", ErrOtherRun, undo, header.Input, input), changes.Close())
 	}
 	return &FolderPairs{folder: f, changes: changes, changed: map[string]bool{}}, nil
 }

@@ -56,7 +56,7 @@ func runPairs(t *testing.T, base string) *Folder {
 // undoPairs reads what a run in place has changed, and how many files were left out.
 func undoPairs(t *testing.T, base string, f *Folder) (found comparer, changed, notMade int64, err error) {
 	t.Helper()
-	pairs, err := f.Pairs(UndoPath(filepath.Join(base, "journal")), testHeader.Input)
+	pairs, err := f.Pairs(UndoFile{Path: UndoPath(filepath.Join(base, "journal")), Input: testHeader.Input})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +103,7 @@ func TestPairsOfAFolderAfterAKill(t *testing.T) {
 	f := runPairs(t, base)
 	path := writeChanges(t, [3]string{"a.dek", encoded("blob a") + "\n", encoded("1") + "\n"}, [3]string{"b.dek", encoded("blob b"), encoded("kblob b")},
 		[3]string{"a.dek", encoded("blob a") + "\n", encoded("kblob a") + "\n"}, [3]string{"../journal", "x", "y"})
-	pairs, err := f.Pairs(path, "table")
+	pairs, err := f.Pairs(UndoFile{Path: path, Input: "table"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,15 +113,15 @@ func TestPairsOfAFolderAfterAKill(t *testing.T) {
 	if err := pairs.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.Pairs(path, "another"); !errors.Is(err, ErrOtherRun) {
+	if _, err := f.Pairs(UndoFile{Path: path, Input: "another"}); !errors.Is(err, ErrOtherRun) {
 		t.Errorf("another run: %v", err)
 	}
-	if _, err := f.Pairs(path+".none", "table"); !errors.Is(err, os.ErrNotExist) {
+	if _, err := f.Pairs(UndoFile{Path: path+".none", Input: "table"}); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("no undo file: %v", err)
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	pairs, err = f.Pairs(path, "table")
+	pairs, err = f.Pairs(UndoFile{Path: path, Input: "table"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
+
+	"meridian/crypto"
 )
 
 // numberedPairs are the rows of two files, of which the second has them in another order and says where each was.
@@ -89,6 +91,10 @@ func (h *heldRows) next() (*Row, error) {
 		return nil, nil
 	}
 	h.read++
+	if err == nil && len(row.Blob) > crypto.MaxBlobBytes { // it is none, but may be a long one
+		sum := sha256.Sum256(row.Blob)
+		row.Blob = sum[:]
+	}
 	return row, err
 }
 
@@ -97,6 +103,7 @@ func (h *heldRows) hold(number int64, row *Row) error {
 	if h.rows[number] != nil {
 		return fmt.Errorf("%w: row %d is in the output twice", ErrRows, number)
 	}
+	row.carried = nil // many wait, and a pair needs no more than what was read of them
 	h.rows[number] = row
 	if len(h.rows) > maxHeld {
 		return fmt.Errorf("%w: they are further apart than a run lets them get, from row %d on", ErrRows, h.first())

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"maps"
@@ -27,14 +28,14 @@ type Report struct {
 	// Plaintext says whether data keys were in clear outside of both regions, in the memory of the mover.
 	Plaintext bool `json:"plaintext_outside"`
 	Done      bool `json:"done"`
-	// RolledBack says that old blobs were put back since, all or some of them.
-	RolledBack bool      `json:"rolled_back"`
-	Rows       int64     `json:"rows"`
-	Counts     Counts    `json:"counts"`
-	Began      time.Time `json:"began,omitzero"` // the first start
-	Ended      time.Time `json:"ended,omitzero"` // the last checkpoint
-	Starts     []Start   `json:"starts"`
-	Traffic    []Traffic `json:"traffic"` // over all starts
+	// Old blobs were put back since, all or some of them.
+	Back
+	Rows    int64     `json:"rows"`
+	Counts  Counts    `json:"counts"`
+	Began   time.Time `json:"began,omitzero"` // the first start
+	Ended   time.Time `json:"ended,omitzero"` // the last checkpoint
+	Starts  []Start   `json:"starts"`
+	Traffic []Traffic `json:"traffic"` // over all starts
 
 	Sources []KeyCount   `json:"sources"` // rows by the version of a key that they were sealed under
 	Targets []KeyCount   `json:"targets"` // rows that were moved, by the one that they are sealed under now
@@ -96,7 +97,7 @@ func NewReport(ctx context.Context, journal string, header Header, h History, fa
 		}
 	}
 	var err error
-	if r.RolledBack, err = RolledBack(journal, header, h); err != nil {
+	if r.Back, err = RolledBack(journal, header, h); err != nil {
 		return r, err
 	}
 	output := header.Output
@@ -104,23 +105,30 @@ func NewReport(ctx context.Context, journal string, header Header, h History, fa
 		r.InPlace, output = true, UndoPath(journal)
 	}
 	r.Output, err = digestOutput(ctx, output, last)
-	if r.RolledBack && r.Output.Bytes > last.Output {
+	if r.Begun && r.Output.Bytes > last.Output {
 		r.Output.Problem = "" // each rollback has added a line
 	}
 	return r, err
 }
 
 // State says in words how a run stands.
-func State(done, rolledBack bool) string {
+func State(done bool, back Back) string {
+	state := "done"
 	switch {
-	case rolledBack && done:
-		return "done, and taken back by a rollback"
-	case rolledBack:
-		return "not done, and taken back by a rollback"
-	case done:
-		return "done"
+	case !done && !back.Begun:
+		return "not done: the same command goes on"
+	case !done:
+		state = "not done"
 	}
-	return "not done: the same command goes on"
+	switch {
+	case !back.Begun:
+		return state
+	case !back.Ended:
+		return state + ", and being taken back by a rollback that has not ended: start it again"
+	case back.Left > 0:
+		return fmt.Sprintf("%s, and taken back by a rollback, but for %s rows", state, count(back.Left))
+	}
+	return state + ", and taken back by a rollback"
 }
 
 // keyCounts adds groups up by one of their keys.

@@ -118,7 +118,7 @@ func TestReportOfARollback(t *testing.T) {
 			t.Fatal(err)
 		}
 		r, err := NewReport(t.Context(), cfg.Journal, header, h, 10)
-		if err != nil || r.RolledBack != back || r.Output.Problem != "" || r.Output.Digest == "" {
+		if err != nil || r.Begun != back || r.Output.Problem != "" || r.Output.Digest == "" {
 			t.Errorf("%+v, %v", r, err)
 		}
 		var page strings.Builder
@@ -131,7 +131,7 @@ func TestReportOfARollback(t *testing.T) {
 	}
 	check(false, "done")
 	_, f := folderConfig(t, base, nil)
-	if _, err := RollBack(t.Context(), UndoPath(cfg.Journal), cfg.Header.Input, f, false, nil); err != nil {
+	if _, err := RollBack(t.Context(), UndoFile{Path: UndoPath(cfg.Journal), Input: cfg.Header.Input}, f, false, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.Close(); err != nil {

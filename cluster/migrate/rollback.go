@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"slices"
@@ -59,45 +58,44 @@ const restoreBatch = 500
 // others have changed, and with nothing else. Errors: [ErrInUse] while the run goes on, [ErrFolderInUse] while another one
 // goes on over the same folder, [ErrUndoDamaged] if the file has no header, [ErrOtherRun], the restorer's, the disk's.
 // Progress, if not nil, is called now and then.
-func RollBack(ctx context.Context, path, input string, to Restorer, dry bool, progress func(Rollback)) (*Rollback, error) {
-	r, header, err := ReadUndo(path)
+func RollBack(ctx context.Context, file UndoFile, to Restorer, dry bool, progress func(Rollback)) (*Rollback, error) {
+	r, err := ReadUndo(file)
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
-	if header.Input != input {
-		return nil, fmt.Errorf("%w: %s is of a run over %q, not %q", ErrOtherRun, path, header.Input, input)
-	}
+	b := &rollback{to: to, dry: dry, left: map[string]leftRow{}, progress: progress}
+	end := func() error { return nil }
 	if !dry {
 		if place, ok := to.(reserver); ok { // first: a rollback that is refused here was none
 			if err := place.reserve(); err != nil {
 				return nil, err
 			}
 		}
-		release, err := beginRollback(path)
+		noted, err := beginRollback(file)
 		if err != nil {
 			return nil, err
 		}
-		defer release()
+		defer noted.Close()
+		end = func() error { return noted.EndRollBack(b.Left) }
 	}
-	b := &rollback{to: to, dry: dry, left: map[string]leftRow{}, progress: progress}
 	if err := b.all(ctx, r); err != nil {
 		return &b.Rollback, err
 	}
 	b.finish()
-	return &b.Rollback, nil
+	return &b.Rollback, end()
 }
 
 // beginRollback keeps the run from going on, now and later.
-func beginRollback(path string) (release func(), err error) {
-	u, err := lockUndo(path)
+func beginRollback(file UndoFile) (*Undo, error) {
+	u, err := lockUndo(file)
 	if err != nil {
 		return nil, err
 	}
 	if err := u.RollBack(); err != nil {
 		return nil, errors.Join(err, u.Close())
 	}
-	return func() { _ = u.Close() }, nil
+	return u, nil
 }
 
 type rollback struct {

@@ -90,7 +90,7 @@ func TestRollBack(t *testing.T) {
 		"moved": "A", "never": "b", "twice": "C2", "chain": "E", "other": "X", "stuck": "H", "stranger": "S"}}
 	before := maps.Clone(s.blobs)
 	want := Rollback{Changes: 10, Restored: 3, AsBefore: 1, Repeated: 3, Left: 3}
-	dry, err := RollBack(t.Context(), path, "table", s, true, nil)
+	dry, err := RollBack(t.Context(), UndoFile{Path: path, Input: "table"}, s, true, nil)
 	sameRollback(t, dry, err, want)
 	if !maps.Equal(s.blobs, before) {
 		t.Errorf("looking changed something: %v", s.blobs)
@@ -99,26 +99,26 @@ func TestRollBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := RollBack(t.Context(), path, "table", s, false, nil); !errors.Is(err, ErrInUse) {
+	if _, err := RollBack(t.Context(), UndoFile{Path: path, Input: "table"}, s, false, nil); !errors.Is(err, ErrInUse) {
 		t.Errorf("while the run goes on: %v", err)
 	}
 	if err := u.Close(); err != nil {
 		t.Fatal(err)
 	}
 	calls := 0
-	got, err := RollBack(t.Context(), path, "table", s, false, func(Rollback) { calls++ })
+	got, err := RollBack(t.Context(), UndoFile{Path: path, Input: "table"}, s, false, func(Rollback) { calls++ })
 	sameRollback(t, got, err, want)
 	after := map[string]string{"moved": "a", "never": "b", "twice": "c", "chain": "e", "other": "X", "stuck": "H", "stranger": "S"}
 	if !maps.Equal(s.blobs, after) || calls == 0 {
 		t.Errorf("%v, want %v; %d calls", s.blobs, after, calls)
 	}
 	s.refused = nil
-	got, err = RollBack(t.Context(), path, "table", s, false, nil)
+	got, err = RollBack(t.Context(), UndoFile{Path: path, Input: "table"}, s, false, nil)
 	sameRollback(t, got, err, Rollback{Changes: 10, Restored: 1, AsBefore: 5, Repeated: 2, Left: 2})
 	if _, err := OpenUndo(path, "table", 0); !errors.Is(err, ErrRolledBack) {
 		t.Errorf("the run goes on: %v", err)
 	}
-	if _, err := RollBack(t.Context(), path, "another", s, false, nil); !errors.Is(err, ErrOtherRun) {
+	if _, err := RollBack(t.Context(), UndoFile{Path: path, Input: "another"}, s, false, nil); !errors.Is(err, ErrOtherRun) {
 		t.Errorf("of another table: %v", err)
 	}
 }
@@ -153,15 +153,86 @@ func TestRollBackGoesOn(t *testing.T) {
 	}
 	path := writeChanges(t, changes...)
 	s := &shelf{blobs: blobs, most: 700}
-	if got, err := RollBack(t.Context(), path, "table", s, false, nil); !errors.Is(err, errShelf) || got.Restored != 500 {
+	if got, err := RollBack(t.Context(), UndoFile{Path: path, Input: "table"}, s, false, nil); !errors.Is(err, errShelf) || got.Restored != 500 {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	s.most = 0
-	got, err := RollBack(t.Context(), path, "table", s, false, nil)
+	got, err := RollBack(t.Context(), UndoFile{Path: path, Input: "table"}, s, false, nil)
 	sameRollback(t, got, err, Rollback{Changes: 1200, Restored: 500, AsBefore: 700})
 	for key, blob := range s.blobs {
 		if blob != "a"+key {
 			t.Fatalf("%s is %s", key, blob)
+		}
+	}
+}
+
+// A rollback says when it has begun, and when it has ended with what.
+func TestRollBackSaysHowItStands(t *testing.T) {
+	path := writeChanges(t, [3]string{"k1", "a", "A"}, [3]string{"k2", "b", "B"})
+	journal, run := filepath.Join(filepath.Dir(path), "journal"), Header{Input: "table"}
+	if err := os.Rename(path, UndoPath(journal)); err != nil {
+		t.Fatal(err)
+	}
+	check := func(when, want string) {
+		t.Helper()
+		back, err := RolledBack(journal, run, History{})
+		if got := State(true, back); err != nil || got != want {
+			t.Errorf("%s: %s, %v", when, got, err)
+		}
+	}
+	check("before it", "done")
+	s := &shelf{blobs: map[string]string{"k1": "A", "k2": "X"}, most: 1}
+	undo := UndoFile{Path: UndoPath(journal), Input: "table"}
+	if _, err := RollBack(t.Context(), undo, s, false, nil); !errors.Is(err, errShelf) {
+		t.Fatal(err)
+	}
+	check("ended half-way", "done, and being taken back by a rollback that has not ended: start it again")
+	s.most = 0
+	for _, want := range []string{"done, and taken back by a rollback, but for 1 rows", "done, and taken back by a rollback"} {
+		if _, err := RollBack(t.Context(), undo, s, true, nil); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := RollBack(t.Context(), undo, s, false, nil); err != nil {
+			t.Fatal(err)
+		}
+		check("ended", want)
+		s.blobs["k2"] = "B"
+	}
+	info, err := os.Stat(undo.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	undo.Covered = info.Size() + 1 // somebody has cut it
+	for range 2 {
+		if got, err := RollBack(t.Context(), undo, s, false, nil); err != nil || got.Left != 1 || got.Failures[0].Code != FaultUndo {
+			t.Errorf("%+v, %v", got, err)
+		}
+		check("an undo file that was cut", "done, and taken back by a rollback, but for 1 rows")
+	}
+}
+
+// Wherever an undo file is cut that the journal knows better, each rollback says that a row is missing, and goes on.
+func TestRollBackOfACutFile(t *testing.T) {
+	path := writeChanges(t, [3]string{"k1", "a", "A"}, [3]string{"k2", "b", "B"})
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := bytes.IndexByte(whole, '\n') + 1
+	for n := first; n < len(whole)-1; n++ { // only without its end the last line is whole again
+		if err := os.WriteFile(path, whole[:n], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s := &shelf{blobs: map[string]string{"k1": "A", "k2": "B"}}
+		undo := UndoFile{Path: path, Input: "table", Covered: int64(len(whole))}
+		for range 2 {
+			got, err := RollBack(t.Context(), undo, s, false, nil)
+			if err != nil || got.Left == 0 || got.Failures[0].Code != FaultUndo || s.blobs["k2"] != "B" {
+				t.Fatalf("cut at byte %d: %+v, %v", n, got, err)
+			}
+			if _, err := OpenUndo(path, "table", 0); !errors.Is(err, ErrRolledBack) && !errors.Is(err, ErrUndoDamaged) {
+				t.Fatalf("cut at byte %d: the run goes on: %v", n, err)
+			}
 		}
 	}
 }
@@ -178,14 +249,14 @@ func TestRollBackPastDamage(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := &shelf{blobs: map[string]string{"k1": "A", "k2": "B", "k3": "C", "k9": "B"}}
-	got, err := RollBack(t.Context(), path, "table", s, false, nil)
+	got, err := RollBack(t.Context(), UndoFile{Path: path, Input: "table"}, s, false, nil)
 	if err != nil || got.Restored != 2 || got.Left != 1 || len(got.Failures) != 1 || got.Failures[0].Code != FaultUndo {
 		t.Errorf("%+v, %v", got, err)
 	}
 	if want := map[string]string{"k1": "a", "k2": "B", "k3": "c", "k9": "B"}; !maps.Equal(s.blobs, want) {
 		t.Errorf("%v, want %v", s.blobs, want)
 	}
-	r, _, err := ReadUndo(path)
+	r, err := ReadUndo(UndoFile{Path: path, Input: "table"})
 	if err != nil {
 		t.Fatal(err)
 	}

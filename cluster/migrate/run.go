@@ -130,7 +130,7 @@ func (r *run) open(ctx context.Context) (err error) {
 // stillDone refuses a run that was done and then taken back, for its rows are not moved, or whose input is another by now.
 func (r *run) stillDone(ctx context.Context, h History) error {
 	back, err := RolledBack(r.cfg.Journal, r.cfg.Header, h)
-	if back {
+	if back.Begun {
 		r.last.Done, err = false, errors.Join(ErrRolledBack, err)
 	}
 	if err != nil {

@@ -24,7 +24,9 @@ import (
 // may be there twice; but nothing was changed that is not in the file. Lines are only ever added.
 //
 // Lines are synced in groups, and each says how many bytes were synced before its group. A line that does not fit its sum
-// was being written when the run or the machine ended, unless a later one says that it was synced; then it is damage.
+// was being written when the run or the machine ended if the journal does not know of it, no later line says that it was
+// synced, and nothing whole is behind it, or it has a hole of zeros, as a power loss leaves them in a group that was never
+// synced. Else it is damage.
 type Undo struct {
 	file    *os.File
 	pending []byte // not written yet
@@ -51,6 +53,8 @@ type undoLine struct {
 	Undo   *UndoHeader `json:"undo,omitempty"`
 	*Change
 	Back bool `json:"rolled_back,omitempty"`
+	// Left ends that: so many rows are not as before.
+	Left *int64 `json:"left,omitempty"`
 }
 
 const (
@@ -65,6 +69,26 @@ var (
 	// ErrRolledBack says that changes of a run were taken back, so that it cannot go on.
 	ErrRolledBack = errors.New("this run was rolled back; a new one, with another journal or --restart, moves the rows again")
 )
+
+// UndoFile is the undo file of a run, with what the run's journal knows of it.
+type UndoFile struct {
+	Path    string
+	Input   string // as the journal's header names it
+	Covered int64  // bytes that the last checkpoint covers
+}
+
+// UndoFileOf is the undo file of the run that a journal is of.
+func UndoFileOf(journal string, run Header, h History) UndoFile {
+	return UndoFile{UndoPath(journal), run.Input, h.Last().Output}
+}
+
+// check refuses the file of another run.
+func (f UndoFile) check(h UndoHeader) error {
+	if h.Input == f.Input {
+		return nil
+	}
+	return fmt.Errorf("%w: %s is of a run over %q, not %q", ErrOtherRun, f.Path, h.Input, f.Input)
+}
 
 // UndoPath is where a run keeps its changes: beside its journal.
 func UndoPath(journal string) string { return journal + ".undo" }
@@ -131,8 +155,8 @@ func (u *Undo) find(path, input string, covered int64) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	if header.Input != input {
-		return fmt.Errorf("%w: %s is of a run over %q, not %q", ErrOtherRun, path, header.Input, input)
+	if err := (UndoFile{Path: path, Input: input}).check(header); err != nil {
+		return err
 	}
 	if covered > r.used { // what is covered was synced once; reading all of it again would only take time
 		if err := r.seek(covered); err != nil {
@@ -143,7 +167,7 @@ func (u *Undo) find(path, input string, covered int64) error {
 	switch err := errors.Join(err, damaged); {
 	case err != nil:
 		return fmt.Errorf("%s: %w", path, err)
-	case r.back:
+	case r.back.Begun:
 		return ErrRolledBack
 	}
 	return nil
@@ -164,22 +188,38 @@ func (u *Undo) cut(r *UndoReader) (damaged, err error) {
 }
 
 // lockUndo opens a file of changes to note at its end that they are being taken back; damaged lines do not keep it from
-// that.
-func lockUndo(path string) (*Undo, error) {
-	file, err := openLocked(path, os.O_RDWR)
+// that, and stay.
+func lockUndo(f UndoFile) (*Undo, error) {
+	file, err := openLocked(f.Path, os.O_RDWR)
 	if err != nil {
 		return nil, err
 	}
 	u := &Undo{file: file}
 	r := newUndoReader(file)
+	r.covered = f.Covered
 	_, err = r.header()
 	if err == nil {
 		_, err = u.cut(r)
 	}
+	if err == nil {
+		err = u.endLine()
+	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), file.Close())
+		return nil, errors.Join(fmt.Errorf("%s: %w", f.Path, err), file.Close())
 	}
 	return u, nil
+}
+
+// endLine keeps a line of which only the beginning is left from taking in what is appended.
+func (u *Undo) endLine() error {
+	last := make([]byte, 1)
+	if _, err := u.file.ReadAt(last, u.synced-1); err != nil { // there is a header
+		return err
+	}
+	if last[0] != '\n' {
+		u.pending = append(u.pending, '\n')
+	}
+	return nil
 }
 
 // Append takes changes, to be written by the next Sync.
@@ -193,8 +233,13 @@ func (u *Undo) Append(changes ...Change) error {
 }
 
 // RollBack notes that changes are being taken back from now on, and syncs it.
-func (u *Undo) RollBack() error {
-	if err := u.append(undoLine{Back: true}); err != nil {
+func (u *Undo) RollBack() error { return u.note(undoLine{Back: true}) }
+
+// EndRollBack notes that all changes were looked at, and that so many rows are not as before.
+func (u *Undo) EndRollBack(left int64) error { return u.note(undoLine{Back: true, Left: &left}) }
+
+func (u *Undo) note(l undoLine) error {
+	if err := u.append(l); err != nil {
 		return err
 	}
 	return u.Sync()
@@ -240,20 +285,26 @@ func (u *Undo) Size() int64 { return u.synced }
 // Close closes the file. What was not synced is not in it.
 func (u *Undo) Close() error { return u.file.Close() }
 
+// Back says whether changes of a run were taken back.
+type Back struct {
+	Begun bool  `json:"rolled_back"`
+	Ended bool  `json:"rollback_ended,omitempty"` // the last rollback has looked at all changes
+	Left  int64 `json:"rollback_left,omitempty"`  // rows that are not as before then
+}
+
 // RolledBack says whether changes of a run were taken back, all or some of them. A run that changes nothing in its input has
 // no undo file, and never was.
-func RolledBack(journal string, run Header, h History) (bool, error) {
-	r, header, err := ReadUndo(UndoPath(journal))
+func RolledBack(journal string, run Header, h History) (Back, error) {
+	file := UndoFileOf(journal, run, h)
+	file.Covered = 0 // what is damaged is not asked for
+	r, err := ReadUndo(file)
 	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, ErrUndoDamaged): // without a header nothing can be taken back
-		return false, nil
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, ErrUndoDamaged), errors.Is(err, ErrOtherRun): // without a header nothing can be taken back
+		return Back{}, nil
 	case err != nil:
-		return false, err
+		return Back{}, err
 	}
 	defer r.Close()
-	if header.Input != run.Input { // it is of another run
-		return false, nil
-	}
 	info, err := r.file.Stat()
 	if covered := h.Last().Output; err == nil && covered > r.used && covered <= info.Size() {
 		err = r.seek(covered) // a rollback is behind all changes
@@ -272,21 +323,30 @@ type UndoReader struct {
 	file  *os.File
 	lines *bufio.Reader
 	used  int64 // bytes that were read
-	back  bool  // the file notes that changes are being taken back
+	back  Back  // as the file notes so far
+	notes int64 // bytes of lines that no run has written
+	// covered is how many bytes the journal knows of: no line before that is torn. 0 once their end was told of.
+	covered int64
 }
 
-// ReadUndo begins to read a file of changes. Errors: [ErrUndoDamaged], and what the disk says.
-func ReadUndo(path string) (*UndoReader, UndoHeader, error) {
-	file, err := os.Open(path)
+// ReadUndo begins to read a file of changes. Errors: [ErrUndoDamaged], [ErrOtherRun], and what the disk says.
+func ReadUndo(f UndoFile) (*UndoReader, error) {
+	file, err := os.Open(f.Path)
 	if err != nil {
-		return nil, UndoHeader{}, err
+		return nil, err
 	}
 	r := newUndoReader(file)
+	r.covered = f.Covered
 	header, err := r.header()
 	if err != nil {
-		return nil, header, errors.Join(fmt.Errorf("%s: %w", path, err), file.Close())
+		err = fmt.Errorf("%s: %w", f.Path, err)
+	} else {
+		err = f.check(header)
 	}
-	return r, header, nil
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return r, nil
 }
 
 func newUndoReader(file *os.File) *UndoReader {
@@ -330,10 +390,12 @@ func (r *UndoReader) Next() (Change, error) {
 		switch {
 		case err != nil:
 			return Change{}, err
-		case l.Change != nil && l.Undo == nil && !l.Back:
+		case l.Change != nil && l.Undo == nil && !l.Back && l.Left == nil:
 			return *l.Change, nil
+		case l.Change == nil && l.Undo == nil && l.Back && l.Left == nil:
+			r.back = Back{Begun: true}
 		case l.Change == nil && l.Undo == nil && l.Back:
-			r.back = true
+			r.back = Back{Begun: true, Ended: true, Left: *l.Left}
 		default:
 			return Change{}, fmt.Errorf("%w: the line at byte %d does not belong there", ErrUndoDamaged, at)
 		}
@@ -344,18 +406,31 @@ func (r *UndoReader) Next() (Change, error) {
 func (r *UndoReader) line() (undoLine, error) {
 	at := r.used
 	l, n, err := readUndoLine(r.lines)
-	if err == nil || err == io.EOF || !errors.Is(err, ErrUndoDamaged) {
+	switch {
+	case err == io.EOF && at-r.notes < r.covered:
+		err = fmt.Errorf("%w: it ends at byte %d, and the journal knows of %d bytes", ErrUndoDamaged, at, r.covered)
+		r.covered = 0
+		return l, err
+	case !errors.Is(err, ErrUndoDamaged):
 		r.used += n
+		if l.Back {
+			r.notes += n
+		}
 		return l, err
 	}
-	synced, behindErr := r.syncedBehind(at, at+n)
-	switch {
-	case behindErr != nil:
-		return l, behindErr
-	case !synced:
+	damaged := at < r.covered
+	if !damaged {
+		if damaged, err = r.wholeBehind(at, at+n, errors.Is(err, errHole)); err != nil {
+			return l, err
+		}
+	}
+	if !damaged {
 		return l, io.EOF
 	}
 	r.used += n
+	if _, err := r.lines.Peek(1); err == io.EOF { // and what is missing behind it
+		r.covered = 0
+	}
 	return l, fmt.Errorf("%w: the line at byte %d does not fit its sum", ErrUndoDamaged, at)
 }
 
@@ -363,6 +438,7 @@ func (r *UndoReader) line() (undoLine, error) {
 func readUndoLine(lines *bufio.Reader) (l undoLine, n int64, err error) {
 	line, err := readLine(lines, maxUndoLine)
 	n = int64(len(line))
+	hole := bytes.IndexByte(line, 0) >= 0 // JSON has none
 	for errors.Is(err, errLongLine) { // none of ours; only its end matters
 		line, err = readLine(lines, maxUndoLine)
 		n += int64(len(line))
@@ -375,18 +451,25 @@ func readUndoLine(lines *bufio.Reader) (l undoLine, n int64, err error) {
 		return l, 0, io.EOF
 	}
 	if text, ok := cutSum(line); !ok || json.Unmarshal(text, &l) != nil {
+		if hole {
+			return l, n, errHole
+		}
 		return l, n, ErrUndoDamaged
 	}
 	return l, n, nil
 }
 
-// syncedBehind says whether a line from a byte on tells that an earlier byte was synced.
-func (r *UndoReader) syncedBehind(at, from int64) (bool, error) {
+// errHole is [ErrUndoDamaged] for a line with a hole of zeros.
+var errHole = fmt.Errorf("%w: a hole", ErrUndoDamaged)
+
+// wholeBehind says whether there is a whole line from a byte on, and behind a hole one that tells that an earlier byte was
+// synced.
+func (r *UndoReader) wholeBehind(at, from int64, hole bool) (bool, error) {
 	lines := bufio.NewReaderSize(io.NewSectionReader(r.file, from, math.MaxInt64-from), 64<<10)
 	for {
 		l, _, err := readUndoLine(lines)
 		switch {
-		case err == nil && l.Synced > at:
+		case err == nil && (!hole || l.Synced > at):
 			return true, nil
 		case err == io.EOF:
 			return false, nil

@@ -40,14 +40,11 @@ func writeUndo(t testing.TB, groups int) (path string, ends []int64) {
 // readUndo reads all changes, and counts damaged lines.
 func readUndo(t testing.TB, path string) (changes []Change, damaged int) {
 	t.Helper()
-	r, header, err := ReadUndo(path)
+	r, err := ReadUndo(UndoFile{Path: path, Input: "table"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	if header.Input != "table" {
-		t.Errorf("header %+v", header)
-	}
 	for {
 		switch c, err := r.Next(); {
 		case err == io.EOF:
@@ -166,6 +163,59 @@ func TestUndoDamage(t *testing.T) {
 	}
 }
 
+// Whatever byte of the last group is another one by now, or missing, where the journal knows of the group, is told; where it
+// does not, what has something whole behind it.
+func TestUndoDamageAtTheEnd(t *testing.T) {
+	path, ends := writeUndo(t, 2)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := func(text []byte, covered int64) (changes, damaged int) {
+		t.Helper()
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r, err := ReadUndo(UndoFile{Path: path, Input: "table", Covered: covered})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		for err != io.EOF {
+			switch _, err = r.Next(); {
+			case err == nil:
+				changes++
+			case errors.Is(err, ErrUndoDamaged):
+				damaged++
+			}
+		}
+		return changes, damaged
+	}
+	if changes, damaged := read(whole, ends[2]); changes != 4 || damaged != 0 {
+		t.Fatalf("%d changes, %d damaged", changes, damaged)
+	}
+	second := ends[1] + int64(bytes.IndexByte(whole[ends[1]:], '\n')) + 1 // the last line, which is one with that before if the end of that is lost
+	for at := ends[1]; at < ends[2]; at++ {
+		broken := bytes.Clone(whole)
+		broken[at] ^= 1
+		if _, damaged := read(broken, ends[2]); damaged == 0 {
+			t.Fatalf("byte %d: nothing is told", at)
+		}
+		if _, damaged := read(broken, ends[1]); (damaged > 0) != (at < second-1) {
+			t.Fatalf("byte %d, of which the journal does not know: %d damaged", at, damaged)
+		}
+		if _, err := OpenUndo(path, "table", ends[1]); errors.Is(err, ErrUndoDamaged) != (at < second-1) {
+			t.Fatalf("byte %d: going on: %v", at, err)
+		}
+		if changes, damaged := read(whole[:at], ends[2]); changes > 3 || damaged != 1 {
+			t.Fatalf("cut at byte %d: %d changes, %d damaged", at, changes, damaged)
+		}
+	}
+	if changes, damaged := read(slices.Concat(whole[:ends[1]], whole[second:]), ends[2]); changes != 3 || damaged != 1 {
+		t.Errorf("without a line: %d changes, %d damaged", changes, damaged)
+	}
+}
+
 // What is there and is not the beginning of a run's changes is not touched.
 func TestUndoOverwritesNothing(t *testing.T) {
 	path, _ := writeUndo(t, 0)
@@ -240,7 +290,7 @@ func TestRolledBack(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-		return back
+		return back.Begun
 	}
 	written, ends := writeUndo(t, 3)
 	path := UndoPath(filepath.Join(t.TempDir(), "journal"))
@@ -255,10 +305,12 @@ func TestRolledBack(t *testing.T) {
 			t.Errorf("before it, %d bytes are covered", covered)
 		}
 	}
-	if release, err := beginRollback(path); err != nil {
+	u, err := beginRollback(UndoFile{Path: path})
+	if err != nil {
 		t.Fatal(err)
-	} else {
-		release()
+	}
+	if err := u.Close(); err != nil {
+		t.Fatal(err)
 	}
 	for _, covered := range []int64{0, ends[1], ends[3], ends[3] + 1000} {
 		if !is(path, run, covered) {
@@ -322,7 +374,7 @@ func FuzzReadUndo(f *testing.F) {
 		if err := os.WriteFile(path, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		r, header, err := ReadUndo(path)
+		r, err := ReadUndo(UndoFile{Path: path, Input: "table"})
 		if err != nil {
 			return
 		}
@@ -338,7 +390,7 @@ func FuzzReadUndo(f *testing.F) {
 				t.Fatal(err)
 			}
 		}
-		u, err := OpenUndo(path, header.Input, 0)
+		u, err := OpenUndo(path, "table", 0)
 		if (err == nil || errors.Is(err, ErrRolledBack)) != (damaged == 0) {
 			t.Fatalf("%d damaged lines, and it opens with %v", damaged, err)
 		}
@@ -348,7 +400,7 @@ func FuzzReadUndo(f *testing.F) {
 		if err := errors.Join(u.Append(testChange(0)), u.Sync(), u.Close()); err != nil {
 			t.Fatal(err)
 		}
-		again, _, err := ReadUndo(path)
+		again, err := ReadUndo(UndoFile{Path: path, Input: "table"})
 		if err != nil {
 			t.Fatal(err)
 		}

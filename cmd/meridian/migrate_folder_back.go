@@ -9,18 +9,6 @@ import (
 	"meridian/cluster/migrate"
 )
 
-// runHeader reads what a journal says of its run.
-func runHeader(journal string) (migrate.Header, error) {
-	if journal == "" {
-		return migrate.Header{}, usageError("--journal FILE says which run")
-	}
-	header, _, err := migrate.ReadJournal(journal)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = &exitError{exitNotFound, err}
-	}
-	return header, err
-}
-
 // ofFolder says that the rows of a run are files of a folder.
 func ofFolder(h migrate.Header) bool { return h.Options[globOption] != "" }
 
@@ -44,17 +32,19 @@ func (f *migrateRun) folderPairs() (migrate.Pairs, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	var undo migrate.UndoFile
 	if f.out == "" {
-		if cfg.Input, err = f.sameFolder(); err != nil {
+		if undo, err = f.sameFolder(); err != nil {
 			return nil, nil, err
 		}
+		cfg.Input = undo.Input
 	}
 	folder, err := openFolder(cfg)
 	if err != nil {
 		return nil, nil, usageError("--dir: %w", err)
 	}
 	if f.out == "" {
-		pairs, err := folder.Pairs(migrate.UndoPath(f.journal), cfg.Input)
+		pairs, err := folder.Pairs(undo)
 		if err != nil {
 			return nil, nil, errors.Join(err, folder.Close())
 		}
@@ -68,24 +58,25 @@ func (f *migrateRun) folderPairs() (migrate.Pairs, func(), error) {
 	return migrate.PairFolders(folder, moved, shard), func() { _, _ = folder.Close(), moved.Close() }, nil // they were only read
 }
 
-// sameFolder wants a command line that names the folder of the journal as the run did, and returns what the journal calls it.
-func (f *migrateRun) sameFolder() (string, error) {
-	h, err := runHeader(f.journal)
+// sameFolder wants a command line that names the folder of the journal as the run did, and returns what the run has changed.
+func (f *migrateRun) sameFolder() (undo migrate.UndoFile, err error) {
+	h, history, err := readJournal(f.journal)
 	if err != nil {
-		return "", err
+		return undo, err
 	}
 	options := f.folder.options()
 	switch {
 	case !ofFolder(h):
-		return "", usageError("%s is the journal of a run over %q, and not over a folder", f.journal, h.Input)
+		return undo, usageError("%s is the journal of a run over %q, and not over a folder", f.journal, h.Input)
 	case h.Output != "":
-		return "", usageError("the run wrote another folder: say --out %s", h.Output)
+		return undo, usageError("the run wrote another folder: say --out %s", h.Output)
 	case filepath.Clean(h.Input) != filepath.Clean(f.folder.dir):
-		return "", usageError("the journal is of %q, and --dir is %q", h.Input, f.folder.dir)
+		return undo, usageError("the journal is of %q, and --dir is %q", h.Input, f.folder.dir)
 	case h.Options[globOption] != options[globOption]:
-		return "", usageError("the run had --glob %q", h.Options[globOption])
+		return undo, usageError("the run had --glob %q", h.Options[globOption])
 	case h.Options[contextOption] != options[contextOption]:
-		return "", usageError("the run had another --context")
+		return undo, usageError("the run had another --context")
 	}
-	return h.Input, nil
+	f.movedBefore = history.Last().Counts.Moved
+	return migrate.UndoFileOf(f.journal, h, history), nil
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"io/fs"
 	"os"
 
 	"github.com/google/renameio/v2"
@@ -78,16 +77,4 @@ func writeReport(p *printer, path string, report migrate.Report) error {
 		return os.WriteFile(path, text.Bytes(), 0o600)
 	}
 	return renameio.WriteFile(path, text.Bytes(), 0o600)
-}
-
-// readJournal reads the journal of a run that may be going on.
-func readJournal(path string) (migrate.Header, migrate.History, error) {
-	header, history, err := migrate.ReadJournal(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		err = &exitError{exitNotFound, err}
-	case err != nil:
-		err = failAfter(err, "%s: ", path)
-	}
-	return header, history, err
 }

@@ -61,7 +61,7 @@ func (f *rollbackFlags) run(c *cobra.Command) error {
 	if err := f.output.check(c); err != nil {
 		return err
 	}
-	header, err := runHeader(f.journal)
+	header, history, err := readJournal(f.journal)
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func (f *rollbackFlags) run(c *cobra.Command) error {
 	}
 	defer end()
 	p := f.output.printer(c)
-	r, err := migrate.RollBack(ctx, migrate.UndoPath(f.journal), header.Input, to, f.dryRun, rollbackProgress(p))
+	r, err := migrate.RollBack(ctx, migrate.UndoFileOf(f.journal, header, history), to, f.dryRun, rollbackProgress(p))
 	if err != nil {
 		return rollbackError(r, tableError(err))
 	}
@@ -86,7 +86,7 @@ func (f *rollbackFlags) restorer(ctx context.Context, h migrate.Header) (to migr
 	case ofTable(h) && !f.table.given():
 		return nil, nil, usageError("--db URL says where the table is")
 	case ofTable(h) || f.table.given():
-		t, _, err := f.table.ofRun(ctx, f.journal)
+		t, err := f.table.ofRun(ctx, h)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -39,6 +39,8 @@ type migrateRun struct {
 	unordered   bool
 
 	read migrate.Format // what the run reads
+
+	movedBefore int64 // rows that the run has moved that is verified, as its journal says; 0: it says nothing
 }
 
 func newMigrateRunCommand() *cobra.Command {

@@ -23,7 +23,7 @@ func newMigrateStatusCommand() *cobra.Command {
 				return err
 			}
 			v := viewOf(args[0], header, history.Last(), history)
-			if v.RolledBack, err = migrate.RolledBack(args[0], header, history); err != nil {
+			if v.Back, err = migrate.RolledBack(args[0], header, history); err != nil {
 				return err
 			}
 			return output.printer(c).value(v, func(w io.Writer) { v.table(w) })

@@ -223,11 +223,16 @@ func (r tableRows) AppendRow(dst []byte, _ *migrate.Row, _ *migrate.Outcome) []b
 
 // tablePairs are the rows that a run has moved, as its journal and its undo file tell.
 func (f *migrateRun) tablePairs(ctx context.Context) (migrate.Pairs, func(), error) {
-	t, header, err := f.table.ofRun(ctx, f.journal)
+	header, history, err := readJournal(f.journal)
 	if err != nil {
 		return nil, nil, err
 	}
-	pairs, err := t.Pairs(migrate.UndoPath(f.journal), header.Input)
+	f.movedBefore = history.Last().Counts.Moved
+	t, err := f.table.ofRun(ctx, header)
+	if err != nil {
+		return nil, nil, err
+	}
+	pairs, err := t.Pairs(migrate.UndoFileOf(f.journal, header, history))
 	if err != nil {
 		return nil, nil, errors.Join(err, t.Close())
 	}
@@ -235,37 +240,36 @@ func (f *migrateRun) tablePairs(ctx context.Context) (migrate.Pairs, func(), err
 }
 
 // ofRun opens the table of a run, as its journal names it.
-func (f *tableFlags) ofRun(ctx context.Context, journal string) (*table.Table, migrate.Header, error) {
-	header, err := runHeader(journal)
-	if err == nil {
-		err = f.fromHeader(header)
-	}
-	if err != nil {
-		return nil, header, err
+func (f *tableFlags) ofRun(ctx context.Context, header migrate.Header) (*table.Table, error) {
+	if err := f.fromHeader(header); err != nil {
+		return nil, err
 	}
 	t, err := f.open(ctx)
 	if err != nil {
-		return nil, header, err
+		return nil, err
 	}
 	if t.Name() != header.Input {
-		return nil, header, errors.Join(usageError("the journal is of %q, and --db has %q", header.Input, t.Name()), t.Close())
+		return nil, errors.Join(usageError("the journal is of %q, and --db has %q", header.Input, t.Name()), t.Close())
 	}
-	return t, header, nil
+	return t, nil
 }
 
-// changedSince tells of rows that could not be compared, because others have changed them or the run's change is not there.
-func (f *migrateRun) changedSince(p *printer, pairs migrate.Pairs) {
+// changedSince tells of rows that could not be compared, because others have changed them or the run's change is not there,
+// and returns how many that are.
+func (f *migrateRun) changedSince(p *printer, pairs migrate.Pairs) int64 {
 	changes, ok := pairs.(interface {
 		Changed() int64
 		NotMade() int64
 	})
-	if !ok || p.quiet {
-		return
+	if !ok {
+		return 0
 	}
-	if n := changes.Changed(); n > 0 {
-		fmt.Fprintf(p.err, "%s rows were changed or deleted by others since, and not compared\n", grouped(uint64(n)))
+	changed, notMade := changes.Changed(), changes.NotMade()
+	if changed > 0 && !p.quiet {
+		fmt.Fprintf(p.err, "%s rows were changed or deleted by others since, and not compared\n", grouped(uint64(changed)))
 	}
-	if n := changes.NotMade(); n > 0 {
-		fmt.Fprintf(p.err, "%s changes were not made, or were taken back\n", grouped(uint64(n)))
+	if notMade > 0 && !p.quiet {
+		fmt.Fprintf(p.err, "%s changes were not made, or were taken back\n", grouped(uint64(notMade)))
 	}
+	return changed + notMade
 }

@@ -94,8 +94,8 @@ It ends with exit code 6 when a data key is another one than before.`,
 		case err != nil:
 			return f.sides.callError(err)
 		}
-		f.changedSince(f.output.printer(c), pairs)
-		return f.verified(f.output.printer(c), v)
+		p := f.output.printer(c)
+		return f.verified(p, v, f.changedSince(p, pairs))
 	}
 	f.sides.addTo(c)
 	f.output.addTo(c)
@@ -123,15 +123,15 @@ func (f *migrateRun) asRun(c *cobra.Command, p *printer) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && f.journal == "":
 		return nil // the output may have come from another machine
-	case errors.Is(err, fs.ErrNotExist):
-		return &exitError{exitNotFound, err}
 	case err != nil:
-		return err
+		return journalError(f.journalPath(), err)
 	}
+	f.movedBefore = history.Last().Counts.Moved
 	if f.shard == "" {
 		f.shard = header.Options[shardOption]
 	}
 	f.rowFlags.asRun(c, header)
+	f.compression = header.Options["compression"]
 	if header.Options["unordered"] != "" {
 		f.unordered, f.columns.Numbered = true, true
 	}
@@ -168,7 +168,11 @@ func (f *migrateRun) pairs(ctx context.Context, c *cobra.Command, args []string)
 		end()
 		return nil, nil, unreadable(ctx, "input", err)
 	}
-	moved, err := f.parse(args[0], migrate.Unpack(after, f.out))
+	packed := f.out
+	if f.compression != "" { // its name does not say
+		packed = ""
+	}
+	moved, err := f.parse(args[0], migrate.Unpack(after, packed))
 	if err != nil {
 		end()
 		return nil, nil, unreadable(ctx, "output", err)
@@ -195,7 +199,8 @@ func (f *migrateRun) chance(sample int64, all bool) (float64, error) {
 	return min(float64(sample)/float64(max(history.Last().Counts.Moved, 1)), 1), nil
 }
 
-func (f *migrateRun) verified(p *printer, v *migrate.Verification) error {
+// verified tells what came of it. Of the rows that were moved, so many are left out, because they were changed since.
+func (f *migrateRun) verified(p *printer, v *migrate.Verification, leftOut int64) error {
 	err := p.value(*v, func(w io.Writer) {
 		fmt.Fprintf(w, "rows %s: moved %s, compared %s, equal %s\n", grouped(uint64(v.Rows)), grouped(uint64(v.Moved)), grouped(uint64(v.Checked)), grouped(uint64(v.Equal)))
 		for _, failure := range v.Failures[:min(len(v.Failures), shownFailures)] {
@@ -204,6 +209,10 @@ func (f *migrateRun) verified(p *printer, v *migrate.Verification) error {
 	})
 	if err == nil && v.Equal != v.Checked {
 		err = &exitError{exitVerification, fmt.Errorf("%d of %d data keys are not known to be what they were", v.Checked-v.Equal, v.Checked)}
+	}
+	if found := v.Moved + leftOut; err == nil && found < f.movedBefore {
+		err = &exitError{exitVerification, fmt.Errorf("the journal says that %s rows were moved, and only %s of them are found: this is not what the run left",
+			grouped(uint64(f.movedBefore)), grouped(uint64(found)))}
 	}
 	return err
 }

@@ -27,8 +27,8 @@ type migrateView struct {
 	// Checkpoint is the time of the last one; what was written before it is safe.
 	Checkpoint string `json:"checkpoint,omitempty"`
 	Others     int64  `json:"others,omitempty"` // rows of other shards
-	// RolledBack says that old ciphertexts were put back since, all or some of them.
-	RolledBack bool `json:"rolled_back"`
+	// Old ciphertexts were put back since, all or some of them.
+	migrate.Back
 	// Failures name the rows that were not moved, the first 10,000.
 	Failures []migrate.Failure `json:"failures,omitempty"`
 }
@@ -66,7 +66,7 @@ func (v migrateView) table(w io.Writer) {
 	if v.Others > 0 {
 		fmt.Fprintf(w, ", of other shards %s", grouped(uint64(v.Others)))
 	}
-	fmt.Fprintf(w, "; %s\n", migrate.State(v.Done, v.RolledBack))
+	fmt.Fprintf(w, "; %s\n", migrate.State(v.Done, v.Back))
 	for _, failure := range v.Failures[:min(len(v.Failures), shownFailures)] {
 		fmt.Fprintln(w, failureLine(failure))
 	}

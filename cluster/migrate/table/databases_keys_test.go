@@ -134,7 +134,7 @@ func TestKeyInOtherLetters(t *testing.T) {
 				t.Fatalf("%+v, %v", last, err)
 			}
 			s.exec(t, "UPDATE letters SET id = 'TWO' WHERE id = 'two'")
-			pairs, err := table.Pairs(migrate.UndoPath(journal), table.Name())
+			pairs, err := table.Pairs(migrate.UndoFile{Path: migrate.UndoPath(journal), Input: table.Name()})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -144,7 +144,7 @@ func TestKeyInOtherLetters(t *testing.T) {
 					t.Errorf("a pair: %v", err)
 				}
 			}
-			back, err := migrate.RollBack(t.Context(), migrate.UndoPath(journal), table.Name(), table, false, nil)
+			back, err := migrate.RollBack(t.Context(), migrate.UndoFile{Path: migrate.UndoPath(journal), Input: table.Name()}, table, false, nil)
 			if err != nil || back.Restored != 2 || back.Left != 0 {
 				t.Errorf("%+v, %v", back, err)
 			}

@@ -136,16 +136,16 @@ func rollBack(t *testing.T, f *fake, journal string, want migrate.Rollback, blob
 	t.Helper()
 	table := f.table(t)
 	calls := f.calls
-	dry, err := migrate.RollBack(t.Context(), migrate.UndoPath(journal), table.Name(), table, true, nil)
+	dry, err := migrate.RollBack(t.Context(), migrate.UndoFile{Path: migrate.UndoPath(journal), Input: table.Name()}, table, true, nil)
 	if err != nil || dry.Restored < want.Restored || dry.Left != want.Left || f.calls != calls { // a marker, unlike a real way, may write the same change twice
 		t.Errorf("dry: %+v, %v, want %+v", dry, err, want)
 	}
-	back, err := migrate.RollBack(t.Context(), migrate.UndoPath(journal), table.Name(), table, false, nil)
+	back, err := migrate.RollBack(t.Context(), migrate.UndoFile{Path: migrate.UndoPath(journal), Input: table.Name()}, table, false, nil)
 	if err != nil || back.Restored != want.Restored || back.Left != want.Left || int(back.Left) != len(back.Failures) {
 		t.Errorf("%+v, %v, want %+v", back, err, want)
 	}
 	f.is(t, blobs...)
-	if again, err := migrate.RollBack(t.Context(), migrate.UndoPath(journal), table.Name(), table, false, nil); err != nil || again.Restored != 0 || again.Left != want.Left {
+	if again, err := migrate.RollBack(t.Context(), migrate.UndoFile{Path: migrate.UndoPath(journal), Input: table.Name()}, table, false, nil); err != nil || again.Restored != 0 || again.Left != want.Left {
 		t.Errorf("again: %+v, %v", again, err)
 	}
 	f.is(t, blobs...)
@@ -312,7 +312,7 @@ func TestWritesThatAreIgnored(t *testing.T) {
 		t.Errorf("%+v, %v", history.Failures, err)
 	}
 	f.ignored = map[string]bool{"01": true}
-	back, err := migrate.RollBack(t.Context(), migrate.UndoPath(journal), f.table(t).Name(), f.table(t), false, nil)
+	back, err := migrate.RollBack(t.Context(), migrate.UndoFile{Path: migrate.UndoPath(journal), Input: f.table(t).Name()}, f.table(t), false, nil)
 	if err != nil || back.Restored != 1 || back.Left != 1 || back.Failures[0].Code != migrate.FaultRefused {
 		t.Errorf("%+v, %v", back, err)
 	}
@@ -447,10 +447,10 @@ func TestPairs(t *testing.T) {
 	f.put("05", "e")
 	delete(f.rows, "06")
 	table := f.table(t)
-	if _, err := table.Pairs(migrate.UndoPath(journal), "another"); !errors.Is(err, migrate.ErrOtherRun) {
+	if _, err := table.Pairs(migrate.UndoFile{Path: migrate.UndoPath(journal), Input: "another"}); !errors.Is(err, migrate.ErrOtherRun) {
 		t.Errorf("of another table: %v", err)
 	}
-	pairs, err := table.Pairs(migrate.UndoPath(journal), table.Name())
+	pairs, err := table.Pairs(migrate.UndoFile{Path: migrate.UndoPath(journal), Input: table.Name()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,6 @@ package table
 
 import (
 	"context"
-	"errors"
 	"io"
 
 	"meridian/cluster/migrate"
@@ -21,14 +20,11 @@ type Pairs struct {
 
 type pair struct{ before, after *migrate.Row }
 
-// Pairs begins to read. The undo file has to be of a run over the table, which the journal calls input.
-func (t *Table) Pairs(undo, input string) (*Pairs, error) {
-	changes, header, err := migrate.ReadUndo(undo)
+// Pairs begins to read. The undo file has to be of a run over the table.
+func (t *Table) Pairs(undo migrate.UndoFile) (*Pairs, error) {
+	changes, err := migrate.ReadUndo(undo)
 	if err != nil {
 		return nil, err
-	}
-	if header.Input != input {
-		return nil, errors.Join(migrate.ErrOtherRun, changes.Close())
 	}
 	return &Pairs{table: t, changes: changes, changed: map[string]bool{}}, nil
 }
@@ -79,7 +75,7 @@ func (p *Pairs) fill(ctx context.Context) error {
 			delete(p.changed, c.Key)
 			after := p.table.row(*records[i], c.Row)
 			before := *after
-			before.Blob = c.Before
+			before.Blob, before.Fault = c.Before, nil // the run could read it
 			p.ready = append(p.ready, pair{&before, after})
 		case migrate.FoundBefore:
 			delete(p.changed, c.Key)
