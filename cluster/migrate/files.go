@@ -83,7 +83,7 @@ func (f *Files) openInput() (err error) {
 	return nil
 }
 
-// ErrOutputChanged says that the output of a run that is done is not what it left.
+// ErrOutputChanged says that the output of a run is not what it left.
 var ErrOutputChanged = errors.New("the output is not as the run left it")
 
 // Unchanged looks at the output of a run that is done, and reads its input.
@@ -149,7 +149,11 @@ func (f *Files) lock() error {
 // resume cuts the output back to the last checkpoint.
 func (f *Files) resume(ctx context.Context, h History) (err error) {
 	last := h.Last()
-	if f.file, err = os.OpenFile(f.path, os.O_RDWR, 0); err != nil {
+	f.file, err = os.OpenFile(f.path, os.O_RDWR, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("%w: %s is gone; --restart begins again", ErrOutputChanged, f.path)
+	}
+	if err != nil {
 		return err
 	}
 	if err := f.lock(); err != nil {
@@ -160,7 +164,7 @@ func (f *Files) resume(ctx context.Context, h History) (err error) {
 		return err
 	}
 	if info.Size() < last.Output {
-		return fmt.Errorf("%s has %d bytes, and the journal knows of %d: it was changed", f.path, info.Size(), last.Output)
+		return fmt.Errorf("%w: %s has %d bytes, and the journal knows of %d; --restart begins again", ErrOutputChanged, f.path, info.Size(), last.Output)
 	}
 	if err := skipRows(ctx, f, h); err != nil {
 		return err

@@ -116,7 +116,7 @@ func TestPairsOfAFolderAfterAKill(t *testing.T) {
 	if _, err := f.Pairs(UndoFile{Path: path, Input: "another"}); !errors.Is(err, ErrOtherRun) {
 		t.Errorf("another run: %v", err)
 	}
-	if _, err := f.Pairs(UndoFile{Path: path+".none", Input: "table"}); !errors.Is(err, os.ErrNotExist) {
+	if _, err := f.Pairs(UndoFile{Path: path + ".none", Input: "table"}); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("no undo file: %v", err)
 	}
 	ended, cancel := context.WithCancel(t.Context())

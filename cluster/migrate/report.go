@@ -155,11 +155,16 @@ func digestOutput(ctx context.Context, path string, last Checkpoint) (Digested, 
 	if last.Output == 0 {
 		return d, nil
 	}
-	file, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		d.Problem = "it is not there"
 		return d, nil
+	case err == nil && !info.Mode().IsRegular():
+		d.Problem = "it is no file any more"
+		return d, nil
 	}
+	file, err := os.Open(path)
 	if err != nil {
 		return d, err
 	}

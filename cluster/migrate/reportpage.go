@@ -47,7 +47,7 @@ func (r Report) Markdown(w io.Writer) error {
 
 // facts are what the first table says.
 func (r Report) facts() [][]string {
-	outside := "no: data keys left a region only encrypted for the other one"
+	outside := "no: in this run data keys left a region only encrypted for the other one"
 	if r.Plaintext {
 		outside = "yes: data keys were in clear in the memory of the mover"
 	}

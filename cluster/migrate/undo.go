@@ -117,7 +117,7 @@ func (u *Undo) begin(path, input string) error {
 		return err
 	}
 	if !bytes.HasPrefix(u.pending, found) {
-		return fmt.Errorf("%s: %w, and there is no journal of a run that wrote it", path, os.ErrExist)
+		return fmt.Errorf("%s: %w, and there is no journal of a run that wrote it; it may have the only old ciphertexts: give another --journal, or move it away", path, os.ErrExist)
 	}
 	return errors.Join(u.Sync(), syncFolder(path))
 }
@@ -439,7 +439,7 @@ func readUndoLine(lines *bufio.Reader) (l undoLine, n int64, err error) {
 	line, err := readLine(lines, maxUndoLine)
 	n = int64(len(line))
 	hole := bytes.IndexByte(line, 0) >= 0 // JSON has none
-	for errors.Is(err, errLongLine) { // none of ours; only its end matters
+	for errors.Is(err, errLongLine) {     // none of ours; only its end matters
 		line, err = readLine(lines, maxUndoLine)
 		n += int64(len(line))
 		line = nil

@@ -53,15 +53,10 @@ func reportError(w io.Writer, err error) int {
 	if err == nil {
 		return exitDone
 	}
-	code := exitFailed
-	var exit interface{ ExitCode() int }
-	if errors.As(err, &exit) {
-		code = exit.ExitCode()
-	}
 	if text := err.Error(); text != "" {
-		fmt.Fprintln(w, "meridian: "+strings.ReplaceAll(text, "\n", "; "))
+		fmt.Fprintln(w, "meridian: "+printable(strings.ReplaceAll(text, "\n", "; ")))
 	}
-	return code
+	return exitOf(err)
 }
 
 // markUsageErrors makes every mistake that cobra finds in a command line below

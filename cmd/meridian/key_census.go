@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
@@ -27,7 +28,7 @@ nothing: how many data keys still hang on a version shows before it is given up.
 		if err := v.output.check(c); err != nil {
 			return err
 		}
-		if err := table.check(c); err != nil {
+		if err := errors.Join(f.check(), table.check(c)); err != nil {
 			return err
 		}
 		var census migrate.Census

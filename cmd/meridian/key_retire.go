@@ -32,7 +32,7 @@ type retirement struct {
 	Reason    string `json:"reason,omitempty"`
 	DryRun    bool   `json:"dry_run,omitempty"`
 	answered
-	folder bool     // one of them is a folder
+	places bool     // one of them is a folder or a table
 	empty  []string // of them, without a row
 }
 
@@ -41,6 +41,7 @@ type retireFlags struct {
 	confirmFlags
 	rows       rowFlags
 	folder     folderFlags
+	table      tableFlags
 	version    string
 	census     []string
 	unreadable bool
@@ -61,8 +62,8 @@ others, this prints the retirement statement and changes nothing: the region cou
 open what the files did not show. Where it is the only one, the key itself is deleted
 after some days, once you confirm it; "meridian key undelete" takes that back until then.
 
-It knows no more than the files: give it every place in which ciphertexts are kept. --dir
-and --glob name a folder of files that hold one ciphertext each.`,
+It knows no more than that: give it every place in which ciphertexts are kept. --dir and
+--glob name a folder of files that hold one ciphertext each, and --db a table.`,
 		Example: `  meridian key retire alias/payments --version 2 --census keys.jsonl archive.csv.gz
   meridian key retire alias/old --version 1 --census keys.jsonl --pending-days 30`,
 		Args:              cobra.MinimumNArgs(1),
@@ -75,6 +76,7 @@ and --glob name a folder of files that hold one ciphertext each.`,
 	f.confirmFlags.addTo(c)
 	f.rows.addTo(c)
 	f.folder.addDirTo(c)
+	f.table.addTo(c)
 	fl := c.Flags()
 	fl.StringVar(&f.version, "version", "", "`VERSION` to retire: its id, or its number from the oldest, 1")
 	fl.StringArrayVar(&f.census, "census", nil, "`FILE` of rows with ciphertexts, as for key census; more may follow")
@@ -88,14 +90,14 @@ func (s *session) retire(ctx context.Context, c *cobra.Command, f *retireFlags, 
 	switch {
 	case f.version == "":
 		return usageError("--version says which version to retire: its id, or its number from the oldest, 1")
-	case len(f.census) == 0 && !f.folder.given():
-		return usageError("--census FILE names the files in which ciphertexts are kept, and --dir a folder of them")
+	case len(f.census) == 0 && !f.folder.given() && !f.table.given():
+		return usageError("--census FILE names the files in which ciphertexts are kept, --dir a folder of them, and --db a table")
 	case f.days < minDeletionDays || f.days > maxDeletionDays:
 		return usageError("--pending-days is %d; take %d to %d", f.days, minDeletionDays, maxDeletionDays)
 	case f.yes && f.reason == "":
 		return usageError("--yes needs --reason TEXT")
 	}
-	if err := f.checkFolder(c); err != nil {
+	if err := errors.Join(f.rows.check(), f.checkFolder(c), f.table.check(c)); err != nil {
 		return err
 	}
 	ref, err := s.keyRef(ctx, ref)
@@ -170,7 +172,16 @@ func (f *retireFlags) count(c *cobra.Command, r *retirement) error {
 			return err
 		}
 		place := fmt.Sprintf("%s (%s)", f.folder.dir, f.folder.glob)
-		r.Census, r.folder = append(r.Census, place), true
+		r.Census, r.places = append(r.Census, place), true
+		found = append(found, r.add(&census, place)...)
+	}
+	if f.table.given() {
+		var census migrate.Census
+		if err := f.table.count(c, &census); err != nil {
+			return err
+		}
+		place := "table " + f.table.spec.Table
+		r.Census, r.places = append(r.Census, place), true
 		found = append(found, r.add(&census, place)...)
 	}
 	switch {
@@ -224,6 +235,9 @@ func (s *session) deleteRetired(ctx context.Context, f *retireFlags, ref string,
 	if err := f.confirm(s, ref, "delete it"); err != nil {
 		return err
 	}
+	if err := s.stillOnlyVersion(ctx, k.ID, r); err != nil {
+		return err
+	}
 	resp, err := s.call(ctx, "ScheduleKeyDeletion", f.params(map[string]string{"KeyId": k.ID, "PendingWindowInDays": strconv.Itoa(f.days)}), nil)
 	if err != nil {
 		return err
@@ -232,11 +246,23 @@ func (s *session) deleteRetired(ctx context.Context, f *retireFlags, ref string,
 	return s.value(r, r.statement)
 }
 
+// stillOnlyVersion refuses a key that has got another version since the census began: nobody has looked for that one.
+func (s *session) stillOnlyVersion(ctx context.Context, key string, r *retirement) error {
+	if s.explain {
+		return nil
+	}
+	versions, err := s.versions(ctx, key)
+	if err == nil && (len(versions) != 1 || versions[0].ID != r.Version) {
+		err = &exitError{exitVerification, fmt.Errorf("key %s has another version since the census began, which it did not look for: start again", key)}
+	}
+	return err
+}
+
 // read tells what the census has read.
 func (r *retirement) read() string {
 	places := "files"
-	if r.folder {
-		places = "files and folders"
+	if r.places {
+		places = "places"
 	}
 	text := fmt.Sprintf("%d %s, %s rows: none is sealed under it", len(r.Census), places, grouped(uint64(r.Rows)))
 	if r.Unreadable > 0 {

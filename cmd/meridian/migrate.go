@@ -16,8 +16,9 @@ func newMigrateCommand() *cobra.Command {
 		Use:   "migrate",
 		Short: "Move wrapped data keys from one region to another, in bulk",
 		Long: `Moves data keys in bulk: each ciphertext of a file is opened in the region that it
-is from and sealed again in the other one. Whoever moves them never sees a data key:
-the source encrypts it under a transport key of the destination.
+is from and sealed again in the other one. Whoever moves them never sees a data key,
+unless --allow-plaintext or verify --open let them: the source encrypts it under a
+transport key of the destination.
 
 A run keeps a journal beside its output. One that was killed, at any moment, goes on
 when the same command is started again: no row is lost, and none is there twice.`,

@@ -35,7 +35,7 @@ func startMigrateBar(p *printer, input *rowInput, cfg *migrate.Config) *migrateB
 	if !isTerminal(p.err) {
 		next := time.Now().Add(plainProgress)
 		cfg.Progress = func(c migrate.Checkpoint) {
-			rate.add(time.Now(), c, input.read.Load())
+			rate.add(time.Now(), c, input.at(c.Rows))
 			if time.Now().Before(next) {
 				return
 			}
@@ -59,7 +59,7 @@ func startMigrateBar(p *printer, input *rowInput, cfg *migrate.Config) *migrateB
 		b.bar = b.progress.AddBar(input.size, options...)
 	}
 	cfg.Progress = func(c migrate.Checkpoint) {
-		rate.add(time.Now(), c, input.read.Load())
+		rate.add(time.Now(), c, input.at(c.Rows))
 		text := "  " + strings.TrimPrefix(progressLine(input, c, cfg.Regions, &rate), "rows ")
 		state.Store(&text)
 		if input.size > 0 {

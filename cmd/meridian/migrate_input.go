@@ -21,6 +21,18 @@ type rowInput struct {
 	size   int64    // bytes; 0 where nobody knows
 	stop   func()   // ends a read under way, where it may wait for long
 	read   atomic.Int64
+	ofRows bool // size and read are rows
+}
+
+// countRows is for a table, which has about so many rows and no bytes.
+func (in *rowInput) countRows(rows int64) { in.ofRows, in.size = true, max(rows, 0) }
+
+// at says how far a run is.
+func (in *rowInput) at(rows int64) int64 {
+	if in.ofRows {
+		in.read.Store(min(rows, in.size))
+	}
+	return in.read.Load()
 }
 
 // openInput opens what INPUT names. What is no regular file can be waited for as long as ctx goes on.

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"meridian/cluster/migrate"
 )
 
@@ -63,30 +65,58 @@ func (f *migrateRun) checkPaths(input string) error {
 	if journal := f.journalPath(); journal != "" {
 		files = append(files, namedFile{"the undo file of --journal", migrate.UndoPath(journal)})
 	}
-	if err := cmp.Or(differ(files), f.checkOut(input), writable([]namedFile{{"--out", f.out}, {"--journal", f.journal}, {"--metrics-textfile", f.metrics.path}})); err != nil {
+	if err := cmp.Or(differ(files), f.checkOut(input), writable([]namedFile{{"--out", f.out}, {"--journal", f.journalPath()}, {"--metrics-textfile", f.metrics.path}})); err != nil {
 		return err
 	}
+	if !f.folder.given() {
+		return nil
+	}
+	if f.out != "" && insideOf(f.out, f.folder.dir) {
+		return usageError("--out: %w: %s is in %s", migrate.ErrFolderInside, f.out, f.folder.dir)
+	}
 	for _, dir := range []string{f.folder.dir, f.out} {
-		if f.folder.given() && f.metrics.path != "" && dir != "" && insideOf(f.metrics.path, dir) {
-			return usageError("--metrics-textfile: %s is in %s, whose files are data keys", f.metrics.path, dir)
+		for _, file := range []namedFile{{"--journal", f.journalPath()}, {"--metrics-textfile", f.metrics.path}} {
+			if file.path != "" && dir != "" && insideOf(file.path, dir) {
+				return usageError("%s: %s is in %s, whose files are data keys", file.use, file.path, dir)
+			}
 		}
 	}
 	return nil
 }
 
-// writable refuses names of files below folders that are not there.
+// writable refuses names of files that cannot be written, or made.
 func writable(files []namedFile) error {
 	for _, f := range files {
 		if f.path == "" || f.path == stdStream {
 			continue
 		}
-		if info, err := os.Stat(filepath.Dir(filepath.Clean(f.path))); err != nil {
+		if err := mayWrite(filepath.Clean(f.path)); err != nil {
 			return usageError("%s: %w", f.use, err)
-		} else if !info.IsDir() {
-			return usageError("%s: %s is no folder", f.use, filepath.Dir(f.path))
 		}
 	}
 	return nil
+}
+
+// mayWrite looks at a file that is there, or at the folder in which it would be made.
+func mayWrite(path string) error {
+	if _, err := os.Stat(path); err == nil {
+		return accessError(path, unix.Access(path, unix.W_OK))
+	}
+	folder := filepath.Dir(path)
+	switch info, err := os.Stat(folder); {
+	case err != nil:
+		return err
+	case !info.IsDir():
+		return fmt.Errorf("%s is no folder", folder)
+	}
+	return accessError(folder, unix.Access(folder, unix.W_OK|unix.X_OK))
+}
+
+func accessError(path string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &fs.PathError{Op: "write", Path: path, Err: err}
 }
 
 // checkOut refuses an output that could not be cut back to a checkpoint, or whose name promises another format.

@@ -36,7 +36,7 @@ It ends with exit code 7 when rows would fail.`,
 		Args: f.args,
 	}
 	c.RunE = func(c *cobra.Command, args []string) error {
-		if err := errors.Join(f.table.check(c), f.checkWay(false), f.output.check(c)); err != nil {
+		if err := errors.Join(f.rowFlags.check(), f.table.check(c), f.checkWay(false), f.output.check(c)); err != nil {
 			return err
 		}
 		ctx, stop := interruptibleTwice(c.Context(), f.program.kill)
@@ -79,7 +79,7 @@ It ends with exit code 7 when rows would fail.`,
 	f.program.addTo(c)
 	f.folder.addTo(c)
 	f.addIDsTo(c)
-	c.Flags().BoolVar(&listBad, "list-bad", false, "name every row that would fail")
+	c.Flags().BoolVar(&listBad, "list-bad", false, "name every bad row, not the first ones only; rows of a key that cannot be used are counted with the key")
 	return c
 }
 

@@ -35,6 +35,9 @@ and the digests of input and output. It asks no region, and is not signed.`,
 		if failures < 0 || failures > migrate.MaxListed {
 			return usageError("--failures is 0 to %d", migrate.MaxListed)
 		}
+		if err := writable([]namedFile{{"--out", out}}); err != nil {
+			return err
+		}
 		ctx, stop := interruptible(c.Context())
 		defer stop()
 		header, history, err := readJournal(args[0])

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -35,6 +36,20 @@ func (f *rowFlags) columnFlags() map[string]*string {
 		"col-ciphertext": &f.columns.Blob, "col-id": &f.columns.ID, "col-context": &f.columns.Context, "col-context-to": &f.columns.ContextTo,
 		"col-to": &f.columns.To,
 	}
+}
+
+// check refuses one name for two columns: the one would be read, or written, as the other.
+func (f *rowFlags) check() error {
+	of := map[string]string{}
+	flags := f.columnFlags()
+	for _, name := range slices.Sorted(maps.Keys(flags)) {
+		column := *flags[name]
+		if other := of[column]; other != "" && column != "" {
+			return usageError("--%s and --%s are one column, %q: give them different names", other, name, column)
+		}
+		of[column] = name
+	}
+	return nil
 }
 
 // options are what a journal's header says of how the rows of a file are read.

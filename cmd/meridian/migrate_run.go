@@ -146,6 +146,9 @@ func (f *migrateRun) run(c *cobra.Command, path string) error {
 		return err
 	}
 	defer input.Close()
+	if rows != nil {
+		input.countRows(rows.Rows())
+	}
 	cfg := migrate.Config{
 		Header: f.header(path, way), Journal: f.journalPath(), Way: way, Tool: versionText(), Parallel: f.parallel,
 		Rules: way.rules, Regions: []*migrate.Region{way.from, way.to}, Gate: f.times.gate(p), Unordered: f.unordered, Stop: input.stop,
@@ -218,7 +221,7 @@ func (f *migrateRun) check(c *cobra.Command) error {
 	case f.toStdout() && f.output.format != "table":
 		return usageError("--output %s: standard output is the rows', as --out - says", f.output.format)
 	}
-	return errors.Join(f.checkTable(c), f.checkExec(), f.checkFolder(), f.checkOrder(), f.checkWay(true), f.times.parse(), f.output.check(c))
+	return errors.Join(f.rowFlags.check(), f.checkTable(c), f.checkExec(), f.checkFolder(), f.checkOrder(), f.checkWay(true), f.times.parse(), f.output.check(c))
 }
 
 // checkTransport refuses a command line without what the standard way needs.
@@ -278,13 +281,13 @@ func (f *migrateRun) part() (migrate.Shard, error) {
 // parseMaxFailures reads a number of rows, or a part of them in percent.
 func parseMaxFailures(text string) (rows int64, rate float64, err error) {
 	if percent, ok := strings.CutSuffix(text, "%"); ok {
-		if rate, err = strconv.ParseFloat(percent, 64); err == nil && rate >= 0 && rate <= 100 { // NaN is neither
+		if rate, err = strconv.ParseFloat(percent, 64); err == nil && rate > 0 && rate <= 100 { // NaN is neither
 			return 0, rate / 100, nil
 		}
 	} else if rows, err = strconv.ParseInt(text, 10, 64); err == nil && rows >= 0 {
 		return rows, 0, nil
 	}
-	return 0, 0, usageError("--max-failures %q: want a number of rows such as 100, or a part of them such as 0.1%%", text)
+	return 0, 0, usageError("--max-failures %q: want a number of rows such as 100, or a part of them such as 0.1%%; 0 is no bound", text)
 }
 
 // setAside makes room for a run that begins again.
@@ -339,23 +342,27 @@ func (f *migrateRun) report(p *printer, way string, last migrate.Checkpoint, run
 		err := f.sides.callError(runErr)
 		switch {
 		case errors.Is(runErr, migrate.ErrStopped), errors.Is(runErr, context.Canceled):
-			return &exitError{exitInterrupted, fmt.Errorf("stopped after %s rows; %s", grouped(uint64(last.Rows)), f.goesOn())}
+			return &exitError{exitInterrupted, fmt.Errorf("stopped after %s rows%s; %s", grouped(uint64(last.Rows)), f.orMore(), f.goesOn())}
 		case refusesRun(runErr):
 			return usageError("%w", runErr)
 		case errors.Is(runErr, migrate.ErrTooManyFailures):
 			err = &exitError{exitFailedRows, runErr}
+		case errors.Is(runErr, migrate.ErrJournalDamaged):
+			err = fmt.Errorf("%s: %w; --restart begins again, and deletes nothing", f.journalPath(), runErr)
+		case errors.Is(runErr, migrate.ErrUndoDamaged):
+			err = fmt.Errorf("%w; meridian migrate rollback puts back what it still has, and --restart begins again", runErr)
 		}
 		switch {
 		case f.toStdout():
 			return failAfter(err, "after %s rows: ", grouped(uint64(last.Rows)))
 		case !f.safe(last, runErr):
 			return err
-		case f.out == "": // others may see rows that no checkpoint covers yet
-			return failAfter(err, "after %s rows that the journal has, and maybe more: ", grouped(uint64(last.Rows)))
-		case last.Rows == 0:
+		case last.Rows == 0 && f.out != "":
 			return err
+		case f.out == "":
+			return failAfter(err, "after %s rows%s; the same command goes on: ", grouped(uint64(last.Rows)), f.orMore())
 		}
-		return failAfter(err, "after %s rows, which are safe: ", grouped(uint64(last.Rows)))
+		return failAfter(err, "after %s rows, which are safe; the same command goes on: ", grouped(uint64(last.Rows)))
 	}
 	header := migrate.Header{Output: f.out, Way: way}
 	var history migrate.History
@@ -368,6 +375,9 @@ func (f *migrateRun) report(p *printer, way string, last migrate.Checkpoint, run
 	v := viewOf(f.journalPath(), header, last, history)
 	if err := p.value(v, func(w io.Writer) { v.table(w) }); err != nil {
 		return err
+	}
+	if v.Rows == 0 && !p.quiet {
+		fmt.Fprintln(p.err, "there were no rows to move: look whether the input is the one that was meant")
 	}
 	if v.Failed > 0 {
 		return &exitError{exitFailedRows, fmt.Errorf("%d of %d rows were not moved", v.Failed, v.Rows-v.Others)}
@@ -386,6 +396,14 @@ func (f *migrateRun) safe(last migrate.Checkpoint, runErr error) bool {
 	}
 	output, err := os.Stat(f.out)
 	return err == nil && (output.IsDir() || output.Size() >= last.Output)
+}
+
+// orMore says that rows may be written which no checkpoint covers yet, where others see them.
+func (f *migrateRun) orMore() string {
+	if f.out == "" {
+		return " that the journal has, and maybe more"
+	}
+	return ""
 }
 
 // goesOn says what becomes of a run that was stopped.

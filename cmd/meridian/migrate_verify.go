@@ -53,7 +53,7 @@ It ends with exit code 6 when a data key is another one than before.`,
 		case sample < 0:
 			return usageError("--sample is 0 or more")
 		}
-		if err := errors.Join(f.checkWay(false), f.checkFolder(), f.checkOrder(), f.output.check(c)); err != nil {
+		if err := errors.Join(f.rowFlags.check(), f.checkWay(false), f.checkFolder(), f.checkOrder(), f.output.check(c)); err != nil {
 			return err
 		}
 		ctx, stop := interruptible(c.Context())

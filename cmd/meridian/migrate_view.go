@@ -66,6 +66,9 @@ func (v migrateView) table(w io.Writer) {
 	if v.Others > 0 {
 		fmt.Fprintf(w, ", of other shards %s", grouped(uint64(v.Others)))
 	}
+	if v.Way == migrate.WayPlaintext {
+		fmt.Fprint(w, ", in the plaintext way")
+	}
 	fmt.Fprintf(w, "; %s\n", migrate.State(v.Done, v.Back))
 	for _, failure := range v.Failures[:min(len(v.Failures), shownFailures)] {
 		fmt.Fprintln(w, failureLine(failure))
