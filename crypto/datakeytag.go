@@ -36,6 +36,20 @@ type DataKeyTags struct {
 // NewDataKeyTags prepares a key of TagKeyBytes, which is not kept in clear here but in the state of the MAC.
 func NewDataKeyTags(key Secret) *DataKeyTags { return &DataKeyTags{mac: hmac.New(sha256.New, key)} }
 
+// Wipe overwrites what the MAC keeps of the last data key: its hash holds what does not fill a block, and forgets that only
+// when it is written over. A nil DataKeyTags has nothing to wipe.
+func (t *DataKeyTags) Wipe() {
+	if t == nil {
+		return
+	}
+	var zeros [sha256.BlockSize]byte
+	t.mac.Reset()
+	t.mac.Write(zeros[:1]) // a whole block would be hashed where it is
+	t.mac.Write(zeros[1:])
+	t.mac.Reset()
+	clear(t.room[:])
+}
+
 // Append appends the tag of the data key at a place.
 func (t *DataKeyTags) Append(dst []byte, place int, dataKey []byte) []byte {
 	t.mac.Reset()

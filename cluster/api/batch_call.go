@@ -48,6 +48,7 @@ func (c *Call) onRows(ctx context.Context, work func(*batchCall) error) error {
 	return w.onOneView(ctx, c, func(_ *cryptoCall, v *store.View) error {
 		// A second view may show keys in other states.
 		b.view, b.ciphers = v, map[versionName]readyRow{}
+		defer func() { b.tags.Wipe() }() // those of this try
 		return work(b)
 	})
 }
