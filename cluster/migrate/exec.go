@@ -171,6 +171,7 @@ func (e *Exec) Write(_ context.Context, rows []*Row, outcomes []Outcome) error {
 		_, err := input.Write(text)
 		sent <- err
 	}()
+	defer e.watch.stop()
 	err := e.answers(rows, outcomes)
 	if err != nil {
 		return e.writeFailed(err, sent)
@@ -183,7 +184,6 @@ const maxReason = 1000
 
 // answers reads what the program answers for each row.
 func (e *Exec) answers(rows []*Row, outcomes []Outcome) error {
-	defer e.watch.stop()
 	for i, row := range rows {
 		if outcomes[i].Status != Moved {
 			continue
@@ -191,7 +191,7 @@ func (e *Exec) answers(rows []*Row, outcomes []Outcome) error {
 		e.watch.waitFor(row.Number)
 		line, err := e.write.stdout.ReadSlice('\n')
 		switch {
-		case err == io.EOF && e.write.wasAsked(): // whoever stopped the run waits no longer
+		case (err == io.EOF || errors.Is(err, os.ErrClosed)) && e.write.wasAsked(): // whoever stopped the run waits no longer
 			return fmt.Errorf("%w: %s had not answered for row %d", ErrStopped, e.write.name, row.Number)
 		case err == io.EOF:
 			return fmt.Errorf("%s ended before it answered for row %d", e.write.name, row.Number)
@@ -221,8 +221,7 @@ func (e *Exec) writeFailed(err error, sent <-chan error) error {
 	defer late.Stop()
 	closeErr := failed.stdin.Close()
 	<-sent // of no more use
-	_, _ = io.Copy(io.Discard, failed.stdout)
-	return errors.Join(failed.wait(), err, closeErr)
+	return errors.Join(failed.drain(), err, closeErr)
 }
 
 // Sync has nothing to do: what was answered for is safe.

@@ -10,7 +10,9 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -230,6 +232,48 @@ func TestExecHangs(t *testing.T) {
 			}
 			s.check(0)
 		})
+	}
+}
+
+// A process that a program has left behind with its output holds up neither the end of a run nor Ctrl-C.
+func TestExecLeavesAProcess(t *testing.T) {
+	const leave = `setsid sleep 100 & echo $! >>"%s/left"; `
+	for name, change := range map[string]func(*store){
+		"writing": func(s *store) { s.put("program", strings.Replace(storeProgram, "write)\n", "write)\n"+fmt.Sprintf(leave, s.folder), 1)) },
+		"reading": func(s *store) { s.put("program", strings.Replace(storeProgram, "read) ", "read) "+fmt.Sprintf(leave, s.folder), 1)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStore(t, 12)
+			change(s)
+			t.Cleanup(func() { s.killLeft() })
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			if name == "reading" { // whose end is waited for
+				time.AfterFunc(time.Second, cancel)
+			}
+			began := time.Now()
+			last, err := Run(ctx, s.config(nil))
+			switch {
+			case time.Since(began) > 60*time.Second:
+				t.Errorf("it took %v", time.Since(began))
+			case name == "writing" && (err != nil || !last.Done), name == "reading" && !errors.Is(err, ErrStopped):
+				t.Errorf("%+v, %v", last, err)
+			}
+		})
+	}
+}
+
+// killLeft ends the processes that programs of a test have left behind.
+func (s *store) killLeft() {
+	text, err := os.ReadFile(filepath.Join(s.folder, "left"))
+	if err != nil {
+		s.t.Error(err)
+	}
+	for _, line := range strings.Fields(string(text)) {
+		if pid, err := strconv.Atoi(line); err == nil && pid > 1 {
+			_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended
+		}
 	}
 }
 

@@ -25,6 +25,7 @@ type helper struct {
 	cmd    *exec.Cmd
 	stdin  io.WriteCloser
 	stdout *bufio.Reader
+	output io.Closer // what stdout reads
 	wait   func() error // until it has ended; says how, if that was not with exit code 0
 
 	mu    sync.Mutex
@@ -81,7 +82,7 @@ func startHelper(command, verb string, stderr io.Writer, input bool) (*helper, e
 	if err != nil {
 		return nil, err
 	}
-	h.stdout = bufio.NewReaderSize(stdout, 64<<10)
+	h.stdout, h.output = bufio.NewReaderSize(stdout, 64<<10), stdout
 	if err := h.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("%s: %w", h.name, err)
 	}
@@ -94,7 +95,7 @@ func (h *helper) waitOnce() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.ended = true
-	if err == nil || h.asked {
+	if err == nil || h.asked || errors.Is(err, exec.ErrWaitDelay) { // it has ended well, and what it has left behind holds its standard error
 		return nil
 	}
 	return fmt.Errorf("%s: %w", h.name, err)
@@ -103,10 +104,20 @@ func (h *helper) waitOnce() error {
 // stop asks the program to end, and all that it has started, and kills later what did not.
 func (h *helper) stop() {
 	h.mu.Lock()
-	h.asked = true
+	if h.signalLocked(syscall.SIGTERM) {
+		h.asked = true
+	}
 	h.mu.Unlock()
-	h.signal(syscall.SIGTERM)
-	time.AfterFunc(helperEnd, func() { h.signal(syscall.SIGKILL) })
+	time.AfterFunc(helperEnd, func() {
+		h.signal(syscall.SIGKILL)
+		_ = h.output.Close() // a process that has left the group may hold the other end
+	})
+}
+
+// drain reads what else the program has to say, which nobody wants, and waits for it.
+func (h *helper) drain() error {
+	go func() { _, _ = io.Copy(io.Discard, h.stdout) }() // until the program has ended: wait closes its output then
+	return h.wait()
 }
 
 // wasAsked says that the program was asked to end.
@@ -120,9 +131,12 @@ func (h *helper) wasAsked() bool {
 func (h *helper) signal(s syscall.Signal) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if !h.ended {
-		_ = syscall.Kill(-h.cmd.Process.Pid, s) // an error means that there is nobody left
-	}
+	h.signalLocked(s)
+}
+
+// signalLocked is signal for who holds mu. It reports whether there was anybody.
+func (h *helper) signalLocked(s syscall.Signal) bool {
+	return !h.ended && syscall.Kill(-h.cmd.Process.Pid, s) == nil
 }
 
 // finish closes the program's input and lets it end by itself, for a time.
@@ -130,14 +144,13 @@ func (h *helper) finish(grace time.Duration) error {
 	err := h.stdin.Close()
 	late := time.AfterFunc(grace, h.stop)
 	defer late.Stop()
-	_, copyErr := io.Copy(io.Discard, h.stdout)
-	waitErr := h.wait()
+	waitErr := h.drain()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.asked && waitErr == nil {
 		return fmt.Errorf("%s did not end after its input had", h.name)
 	}
-	return errors.Join(err, copyErr, waitErr)
+	return errors.Join(err, waitErr)
 }
 
 // stopAfter stops the program some time after ctx has ended, so that nobody waits for one that hangs. The function that

@@ -16,6 +16,7 @@ const stdStream = "-"
 
 // rowInput is a file of rows, or standard input.
 type rowInput struct {
+	ctx    context.Context // ends the next read: what is packed well may unpack to empty lines for minutes
 	source io.Reader
 	file   *os.File // nil for standard input
 	size   int64    // bytes; 0 where nobody knows
@@ -64,7 +65,7 @@ func openRowFile(ctx context.Context, path string) (*rowInput, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := &rowInput{source: file, file: file}
+	in := &rowInput{ctx: ctx, source: file, file: file}
 	info, err := file.Stat()
 	switch {
 	case err == nil && info.IsDir():
@@ -110,6 +111,9 @@ func openPatiently(ctx context.Context, path string) (*os.File, error) {
 
 // Read reads, and counts for the bar.
 func (in *rowInput) Read(p []byte) (int, error) {
+	if in.ctx != nil && in.ctx.Err() != nil {
+		return 0, in.ctx.Err()
+	}
 	n, err := in.source.Read(p)
 	in.read.Add(int64(n))
 	return n, err

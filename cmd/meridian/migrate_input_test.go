@@ -29,6 +29,27 @@ func TestPatientReader(t *testing.T) {
 	}
 }
 
+// A file is not read any more once nobody waits for it, however much of nothing it unpacks to.
+func TestInputEndsWithItsContext(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "rows")
+	if err := os.WriteFile(name, []byte("rows"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	in, err := openInput(ctx, &cobra.Command{}, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	if _, err := io.ReadFull(in, make([]byte, 2)); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if n, err := in.Read(make([]byte, 2)); n != 0 || !errors.Is(err, context.Canceled) {
+		t.Errorf("%d bytes, %v", n, err)
+	}
+}
+
 // A FIFO is waited for until somebody writes to it, and then for each row, as long as nobody ends that.
 func TestInputOfAFIFO(t *testing.T) {
 	fifo := filepath.Join(t.TempDir(), "fifo")
