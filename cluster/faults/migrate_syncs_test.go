@@ -185,7 +185,7 @@ func (m mover) filesAndBack() error {
 		return err
 	}
 	f := m.folder("")
-	r, err := migrate.RollBack(context.Background(), migrate.UndoPath(m.at("run", "journal")), "in", f, false, nil)
+	r, err := migrate.RollBack(context.Background(), migrate.UndoFile{Path: migrate.UndoPath(m.at("run", "journal")), Input: "in"}, f, false, nil)
 	if err == nil && r.Restored != movedInTest {
 		err = fmt.Errorf("%+v", r)
 	}

@@ -212,23 +212,3 @@ func (w *weighed) weigh(rows []*Row, side int64) {
 	}
 	w.most = max(w.most, w.now)
 }
-
-// What the rows under way hold is bounded in bytes, however long they are, and the first waits for none behind it.
-func TestRowsUnderWayAreBounded(t *testing.T) {
-	line := []byte(`{"ciphertext":"QUFBQQ==","note":"` + strings.Repeat("n", maxLine-100) + `"}` + "\n")
-	const rows = 150
-	var input []io.Reader
-	for range rows {
-		input = append(input, bytes.NewReader(line))
-	}
-	first := &held{Way: &mirror{batch: 50}, release: make(chan struct{})}
-	time.AfterFunc(200*time.Millisecond, func() { close(first.release) }) // meanwhile those behind it come as far as they can
-	w := &weighed{Way: first, Medium: NewStream(io.MultiReader(input...), io.Discard, jsonLines)}
-	last, err := Run(t.Context(), Config{Header: testHeader, Way: w, Medium: w, Parallel: 64})
-	if err != nil || last.Counts.Moved != rows {
-		t.Fatalf("%+v, %v", last, err)
-	}
-	if w.most > roomBytes || w.most < maxLine {
-		t.Errorf("%d bytes were under way", w.most)
-	}
-}

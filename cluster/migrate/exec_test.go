@@ -239,8 +239,12 @@ func TestExecHangs(t *testing.T) {
 func TestExecLeavesAProcess(t *testing.T) {
 	const leave = `setsid sleep 100 & echo $! >>"%s/left"; `
 	for name, change := range map[string]func(*store){
-		"writing": func(s *store) { s.put("program", strings.Replace(storeProgram, "write)\n", "write)\n"+fmt.Sprintf(leave, s.folder), 1)) },
-		"reading": func(s *store) { s.put("program", strings.Replace(storeProgram, "read) ", "read) "+fmt.Sprintf(leave, s.folder), 1)) },
+		"writing": func(s *store) {
+			s.put("program", strings.Replace(storeProgram, "write)\n", "write)\n"+fmt.Sprintf(leave, s.folder), 1))
+		},
+		"reading": func(s *store) {
+			s.put("program", strings.Replace(storeProgram, "read) ", "read) "+fmt.Sprintf(leave, s.folder), 1))
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

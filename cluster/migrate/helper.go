@@ -25,7 +25,7 @@ type helper struct {
 	cmd    *exec.Cmd
 	stdin  io.WriteCloser
 	stdout *bufio.Reader
-	output io.Closer // what stdout reads
+	output io.Closer    // what stdout reads
 	wait   func() error // until it has ended; says how, if that was not with exit code 0
 
 	mu    sync.Mutex

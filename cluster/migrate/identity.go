@@ -32,7 +32,7 @@ func (r *Region) Identify(ctx context.Context) error {
 // is wants a region's own name for itself; older versions of Meridian give none.
 func (r *Region) is(name string) error {
 	if name != "" && name != r.ID {
-		return fmt.Errorf("%w: those of %s answer as %s; change the file of regions, or --endpoint", ErrAnotherRegion, r.ID, name)
+		return fmt.Errorf("%w: those of %s answer as %s; change the file of regions", ErrAnotherRegion, r.ID, name)
 	}
 	return nil
 }

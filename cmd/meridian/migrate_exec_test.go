@@ -69,7 +69,7 @@ func TestProgramOfTheDocs(t *testing.T) {
 	}
 	list("before")
 	for range 2 { // the second does nothing
-		if out, err := run("run", "--journal", journal); err != nil || !strings.Contains(out, "rows 5: moved 5, kept 0, failed 0; done\n") {
+		if out, err := run("run", "--journal", journal); err != nil || !strings.Contains(out, "rows 5: moved 5, kept 0, failed 0, in the plaintext way; done\n") {
 			t.Fatalf("%v: %s", err, out)
 		}
 	}

@@ -11,9 +11,9 @@ import (
 )
 
 // keptChanges are those that an undo file has, by their keys; of two of one row the last.
-func keptChanges(t *testing.T, path string) map[string]migrate.Change {
+func keptChanges(t *testing.T, file migrate.UndoFile) map[string]migrate.Change {
 	t.Helper()
-	r, _, err := migrate.ReadUndo(path)
+	r, err := migrate.ReadUndo(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,9 +35,10 @@ func keptChanges(t *testing.T, path string) map[string]migrate.Change {
 func TestRowsAreKeptBeforeTheyAreReplaced(t *testing.T) {
 	f := newFake("a", "b", "c", "d", "e")
 	journal := journalPath(t)
+	name := f.table(t).Name()
 	seen := map[string]int{}
 	f.before = func(call int, changes []change) error {
-		kept := keptChanges(t, migrate.UndoPath(journal))
+		kept := keptChanges(t, migrate.UndoFile{Path: migrate.UndoPath(journal), Input: name})
 		for _, c := range changes {
 			if k := kept[c.Key]; !bytes.Equal(k.Before, c.Before) || !bytes.Equal(k.After, c.After) {
 				t.Errorf("call %d: %q becomes %q, and what is kept is %+v", call, c.Before, c.After, k)
