@@ -263,7 +263,7 @@ func TestRunRefusesWhatChanged(t *testing.T) {
 		"a row less":      {reads(slices.Delete(slices.Clone(lines), 20, 21)), ErrInputChanged, "rows 21 to 30"},
 		"a short input":   {reads(lines[:100]), ErrInputChanged, "it has 100 rows, and 140 were moved"},
 		"another run":     {func(c *Config, _ string) { c.Header.To = "c" }, ErrOtherRun, "destination region"},
-		"a short output":  {func(_ *Config, folder string) { _ = os.Truncate(filepath.Join(folder, "out"), 10) }, nil, "it was changed"},
+		"a short output":  {func(_ *Config, folder string) { _ = os.Truncate(filepath.Join(folder, "out"), 10) }, ErrOutputChanged, "the journal knows of"},
 		"without journal": {func(c *Config, _ string) { _ = os.Remove(c.Journal) }, os.ErrExist, ""},
 	} {
 		folder := t.TempDir()

@@ -159,8 +159,8 @@ func TestAnswersAreWiped(t *testing.T) {
 	}
 }
 
-// An error of the destination carries nothing of the text that was signed, which may hold the plaintext, and keeps all
-// else about what was wrong.
+// An error of the destination carries nothing of the text that was signed, which may hold the plaintext, but status and
+// code.
 func TestSignedTextIsLeftOut(t *testing.T) {
 	from, to := newCloud(t, "cn-a", 1), newCloud(t, "cn-b", 1)
 	to.refuse = func(action string, _ int, _ map[string]string) (int, string) {
@@ -171,7 +171,7 @@ func TestSignedTextIsLeftOut(t *testing.T) {
 	}
 	_, err := Run(t.Context(), testConfig(t, t.TempDir(), []byte(from.row(t, "data key", "")+"\n"), newPlaintextWay(t, from, to)))
 	var answer *client.Error
-	if !errors.As(err, &answer) || answer.Code != "SignatureDoesNotMatch" || answer.Status != http.StatusForbidden || answer.Message != "refused: SignatureDoesNotMatch" {
+	if !errors.As(err, &answer) || answer.Code != "SignatureDoesNotMatch" || answer.Status != http.StatusForbidden || !strings.Contains(answer.Message, "not shown") {
 		t.Fatalf("%v", err)
 	}
 	if answer.Signed != "" {
@@ -180,8 +180,7 @@ func TestSignedTextIsLeftOut(t *testing.T) {
 	// So it is with a scheme that signs the parameters themselves.
 	const text = "c2VjcmV0"
 	kept := &client.Error{Code: "SignatureDoesNotMatch", Message: "they differ", Recommend: "look", RequestID: "r", HostID: "h", Status: 400, Endpoint: "e", Signed: "POST&%2F&Plaintext%3D" + text}
-	want := *kept
-	want.Signed = ""
+	want := client.Error{Code: kept.Code, Status: kept.Status, Endpoint: kept.Endpoint, Message: answer.Message}
 	if err := withoutText(fmt.Errorf("calling: %w", kept), text); !errors.As(err, &answer) || *answer != want {
 		t.Errorf("%+v, want %+v", answer, want)
 	}

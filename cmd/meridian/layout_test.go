@@ -49,7 +49,7 @@ var layers = []layer{
 	{folder: "cluster/transport", imports: []string{"cluster/clusterpb", "store", "crypto"}, never: []string{"net/http"}},
 	{folder: "cluster/lease", never: []string{"net", "os", "github.com/hashicorp"}},
 	{folder: "cluster/clusterpb"},
-	{folder: "cluster/faults", imports: []string{"cluster/api/client", "cluster", "cluster/transport", "store", "crypto", "crypto/seal"}}, // tests only
+	{folder: "cluster/faults", imports: []string{"cluster/api/client", "cluster", "cluster/migrate", "cluster/transport", "store", "crypto", "crypto/seal"}}, // tests only
 	{folder: "store", imports: []string{"crypto"}, never: []string{"net", "github.com/hashicorp", "google.golang.org/grpc"}},
 	{folder: "crypto/seal", imports: []string{"crypto"}},
 	{folder: "crypto", never: []string{"net", "go.etcd.io", "github.com/hashicorp", "google.golang.org"}},
