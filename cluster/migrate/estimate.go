@@ -15,8 +15,6 @@ type Estimate struct {
 }
 
 const (
-	// usualParallel is how many calls a run has under way.
-	usualParallel = 16
 	// rsaTime is what a private operation of RSA-2048 takes a node, of which it does one at a time or a few.
 	rsaTime = 3500 * time.Microsecond
 	// nativeRowTime and nativeMoverTime are what a row takes a node, and the mover, who reads and writes one after the other.
@@ -27,7 +25,7 @@ const (
 // estimate is the larger of what the calls' way and the work takes. trip is that of a call to each region.
 func estimate(rows, batch int64, trip, rowTime time.Duration, nodes int, mover time.Duration) Estimate {
 	calls := (rows + batch - 1) / batch
-	waiting := trip * time.Duration(calls) / usualParallel
+	waiting := trip * time.Duration(calls) / DefaultParallel
 	working := rowTime * time.Duration(rows) / time.Duration(max(nodes, 1))
 	took := max(waiting+working, mover*time.Duration(rows))
 	return Estimate{Calls: 2 * calls, Took: took, Seconds: took.Seconds()}

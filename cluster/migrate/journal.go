@@ -189,7 +189,7 @@ func OpenJournal(path string, header Header) (*Journal, History, error) {
 	if err != nil {
 		return nil, History{}, err
 	}
-	if err := lock(file); err != nil {
+	if err := lockNamed(file); err != nil {
 		return nil, History{}, errors.Join(err, file.Close())
 	}
 	found, history, whole, err := readJournal(file, nil)

@@ -20,6 +20,21 @@ var (
 // lock keeps a journal or an output for this process, as long as the file is open.
 func lock(file *os.File) error { return flock(file, unix.LOCK_EX) }
 
+// lockNamed is lock for a file that another process may just have given another name: it is not the run's any more then.
+func lockNamed(file *os.File) error {
+	if err := lock(file); err != nil {
+		return err
+	}
+	opened, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	if named, err := os.Stat(file.Name()); err != nil || !os.SameFile(opened, named) {
+		return ErrInUse
+	}
+	return nil
+}
+
 func flock(file *os.File, how int) error {
 	err := unix.Flock(int(file.Fd()), how|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {

@@ -33,6 +33,9 @@ func SetAside(journal, output string) (names []string, err error) {
 			moves = append(moves, [2]string{output, fmt.Sprintf("%s.%d", output, n)})
 		}
 		free, err := allFree(moves)
+		if !free && err == nil {
+			free, err = halfMoved(moves[0], moves[1])
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -40,6 +43,19 @@ func SetAside(journal, output string) (names []string, err error) {
 			return rename(moves)
 		}
 	}
+}
+
+// halfMoved says that a restart was killed when the undo file had its new name and the journal, which is the last, had not.
+func halfMoved(journal, undo [2]string) (bool, error) {
+	is := true
+	for name, want := range map[string]bool{journal[0]: true, journal[1]: false, undo[0]: false, undo[1]: true} {
+		there, err := isThere(name)
+		if err != nil {
+			return false, err
+		}
+		is = is && there == want
+	}
+	return is, nil
 }
 
 // lockIfFolder keeps an output for this process if it is a folder: a run with another journal may write there.
@@ -68,7 +84,7 @@ func lockIfThere(journal string) (unlock func() error, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := lock(file); err != nil {
+	if err := lockNamed(file); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
 	return file.Close, nil
@@ -77,13 +93,19 @@ func lockIfThere(journal string) (unlock func() error, err error) {
 // allFree says that none of the new names is taken.
 func allFree(moves [][2]string) (bool, error) {
 	for _, m := range moves {
-		if _, err := os.Lstat(m[1]); err == nil {
-			return false, nil
-		} else if !errors.Is(err, fs.ErrNotExist) {
+		if taken, err := isThere(m[1]); taken || err != nil {
 			return false, err
 		}
 	}
 	return true, nil
+}
+
+func isThere(path string) (bool, error) {
+	_, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // rename gives the files that are there their new names, the journal last: while it has its name the others can be found.

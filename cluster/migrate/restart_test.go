@@ -42,6 +42,12 @@ func TestSetAside(t *testing.T) {
 	if names, err := SetAside(at("journal"), at("moved")+"//"); err != nil || !slices.Equal(names, []string{at("moved.1")}) {
 		t.Errorf("of a folder that is named with slashes: %v, %v", names, err)
 	}
+	for _, name := range []string{"journal", "journal.1.undo"} { // killed before the journal had its new name
+		write(name)
+	}
+	if names, err := SetAside(at("journal"), ""); err != nil || !slices.Equal(names, []string{at("journal.1")}) {
+		t.Errorf("where the undo file was moved and no more: %v, %v", names, err)
+	}
 	j, err := CreateJournal(at("journal"), testHeader)
 	if err != nil {
 		t.Fatal(err)
@@ -51,5 +57,31 @@ func TestSetAside(t *testing.T) {
 	}
 	if err := j.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// A journal that has got another name since it was opened is no run's any more.
+func TestJournalIsRenamedMeanwhile(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "journal")
+	for what, change := range map[string]func() error{
+		"renamed":  func() error { return os.Rename(name, name+".1") },
+		"replaced": func() error { return errors.Join(os.Rename(name, name+".1"), os.WriteFile(name, nil, 0o600)) },
+	} {
+		if err := os.WriteFile(name, []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		file, err := os.Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := change(); err != nil {
+			t.Fatal(err)
+		}
+		if err := lockNamed(file); !errors.Is(err, ErrInUse) {
+			t.Errorf("%s: %v", what, err)
+		}
+		if err := file.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -29,7 +29,7 @@ type Config struct {
 	Rules Rules
 	// Shard is the part of the rows that is moved; the others are read and passed over.
 	Shard Shard
-	// Parallel is how many batches are moved at once, at the most; default 4. There are fewer while one of the regions
+	// Parallel is how many batches are moved at once, at the most; default [DefaultParallel]. There are fewer while one of the regions
 	// says to come later.
 	Parallel int
 	Regions  []*Region // that the way uses
@@ -54,6 +54,9 @@ type Config struct {
 	WasDone func(History)
 }
 
+// DefaultParallel is how many calls are under way at once if nobody says.
+const DefaultParallel = 16
+
 // RateRows is how many rows it takes before a rate of failures counts.
 const RateRows = 500
 
@@ -74,7 +77,7 @@ func Run(ctx context.Context, cfg Config) (last Checkpoint, err error) {
 		return Checkpoint{}, ErrNoContexts
 	}
 	if cfg.Parallel <= 0 {
-		cfg.Parallel = 4
+		cfg.Parallel = DefaultParallel
 	}
 	if cfg.Every <= 0 {
 		cfg.Every = time.Second

@@ -10,7 +10,7 @@ import (
 type Traffic struct {
 	Region    string `json:"region"`
 	Calls     int64  `json:"calls"`               // that were answered, in whatever way
-	Throttled int64  `json:"throttled,omitempty"` // times that the region said to come later
+	Throttled int64  `json:"throttled,omitempty"` // times that the region said to come later, or could not answer as a whole (503)
 	Unreached int64  `json:"unreached,omitempty"` // times that a node gave no answer
 	First     string `json:"first,omitempty"`     // request id of the first answer
 	Last      string `json:"last,omitempty"`

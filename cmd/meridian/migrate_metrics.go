@@ -49,7 +49,7 @@ func (f *metricsFlag) start(p *printer, cfg *migrate.Config) (*metricsFile, erro
 		return v
 	}
 	m.rows = vector("rows", "Rows of the run that a checkpoint covers, over all starts, by outcome.", "outcome")
-	m.waits = vector("waits", "Times since this start that a region said to come later (throttled), or that a node gave no answer (unreached).", "region", "reason")
+	m.waits = vector("waits", "Times since this start that a region said to come later or could not answer (throttled), or that a node gave no answer (unreached).", "region", "reason")
 	m.input = gauge("input_bytes", "Bytes of the input that these rows took.")
 	m.output = gauge("output_bytes", "Bytes of the output that are on disk.")
 	m.done = gauge("done", "1 when the whole input was moved.")

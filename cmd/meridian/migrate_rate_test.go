@@ -1,7 +1,12 @@
 package main
 
 import (
+	"bytes"
+	"errors"
+	"path/filepath"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"meridian/cluster/migrate"
@@ -37,5 +42,75 @@ func TestMigrateRate(t *testing.T) {
 	point(61, 1_012_000+60*1200, 57_000) // at the same moment
 	if _, ok := r.rows(); !ok {
 		t.Error("nothing is known any more")
+	}
+}
+
+// Where nobody sees bars a line tells of the progress, not with each checkpoint.
+func TestPlainProgress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var said bytes.Buffer
+		cfg := &migrate.Config{}
+		input := &rowInput{size: 1000}
+		bar := startMigrateBar(&printer{err: &said}, input, cfg)
+		for range 25 { // seconds
+			time.Sleep(time.Second)
+			input.read.Add(10)
+			cfg.Progress(migrate.Checkpoint{Rows: input.read.Load() * 2, Counts: migrate.Counts{Failed: 3}})
+		}
+		bar.stop()
+		lines := strings.Split(strings.TrimSpace(said.String()), "\n")
+		if len(lines) != 2 || lines[1] != "rows 400, 20 % of the input, 20/s, 1m20s left, failed 3, throttled 0" {
+			t.Errorf("%q", lines)
+		}
+	})
+	var said bytes.Buffer
+	cfg := &migrate.Config{}
+	for _, p := range []*printer{{outputFlags: outputFlags{quiet: true}, err: &said}, {outputFlags: outputFlags{noProgress: true}, err: &said}} {
+		if startMigrateBar(p, &rowInput{}, cfg); cfg.Progress != nil {
+			t.Error("somebody is told who does not want to be")
+		}
+	}
+}
+
+// A table has rows in the place of bytes.
+func TestProgressOfATable(t *testing.T) {
+	input := &rowInput{}
+	input.countRows(200)
+	line := progressLine(input, migrate.Checkpoint{Rows: 50}, nil, &migrateRate{})
+	if input.at(50) != 50 || input.at(300) != 200 {
+		t.Errorf("at %d", input.read.Load())
+	}
+	input.at(50)
+	if line = progressLine(input, migrate.Checkpoint{Rows: 50}, nil, &migrateRate{}); !strings.HasPrefix(line, "rows 50, 25 % of the input") {
+		t.Error(line)
+	}
+	input.countRows(-1) // the database does not know
+	if line = progressLine(input, migrate.Checkpoint{Rows: 50}, nil, &migrateRate{}); strings.Contains(line, "%") {
+		t.Error(line)
+	}
+}
+
+// How many rows a sample has follows from how many were moved.
+func TestChanceOfASample(t *testing.T) {
+	journal := filepath.Join(t.TempDir(), "journal")
+	f := &migrateRun{journal: journal}
+	if _, err := f.chance(10, false); err == nil {
+		t.Error("without a journal")
+	}
+	j, err := migrate.CreateJournal(journal, migrate.Header{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(j.Start(migrate.Start{}), j.Checkpoint(migrate.Checkpoint{Rows: 50, Counts: migrate.Counts{Moved: 40, Kept: 10}}, migrate.Since{}), j.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		sample int64
+		all    bool
+		want   float64
+	}{{10, false, 0.25}, {10, true, 1}, {0, false, 1}, {41, false, 1}} {
+		if got, err := f.chance(c.sample, c.all); err != nil || got != c.want {
+			t.Errorf("%+v: %v, %v", c, got, err)
+		}
 	}
 }

@@ -100,7 +100,7 @@ ends with exit code 7 when rows have failed.`,
 	fl.StringVar(&f.out, "out", "", "`FILE` to write, or the folder for the files of --dir; it must not be there at the first start; - is standard output")
 	fl.StringVar(&f.compression, "compression", "", "`KIND` of the output: gzip, zstd or none (default: by the end of its name, .gz or .zst)")
 	fl.StringVar(&f.journal, "journal", "", "`FILE` that the run keeps its journal in (default: that of --out, or of --dir, with .journal)")
-	fl.IntVar(&f.parallel, "parallel", 16, "`NUMBER` of calls that are under way at once")
+	fl.IntVar(&f.parallel, "parallel", migrate.DefaultParallel, "`NUMBER` of calls that are under way at once")
 	fl.StringVar(&f.most, "max-failures", "0", "`NUMBER` of failed rows after which the run ends, or a part of the rows so far (0.1%); 0: it goes on")
 	fl.StringVar(&f.shard, "shard", "", "`I/N`: move only the I-th of N parts of the rows, and leave the others to other runs")
 	fl.BoolVar(&f.restart, "restart", false, "begin again: the journal and the output so far get other names (.1, .2 ...)")

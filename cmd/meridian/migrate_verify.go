@@ -107,7 +107,7 @@ It ends with exit code 6 when a data key is another one than before.`,
 	fl.StringVar(&f.journal, "journal", "", "`FILE` of the run's journal (default: that of --out, or of --dir, with .journal)")
 	fl.StringVar(&f.shard, "shard", "", "`I/N`: the run had it, and FILE has the rows of one part of INPUT (default: as the run's journal says)")
 	fl.BoolVar(&f.unordered, "unordered", false, "the run had it: find the rows by their input_row (default: as the run's journal says)")
-	fl.IntVar(&f.parallel, "parallel", 16, "`NUMBER` of calls that are under way at once")
+	fl.IntVar(&f.parallel, "parallel", migrate.DefaultParallel, "`NUMBER` of calls that are under way at once")
 	fl.Int64Var(&sample, "sample", 0, "about how many rows are compared, chosen by chance; `NUMBER` (default: all, 1000 in the standard way)")
 	fl.BoolVar(&all, "all", false, "compare every row that was moved")
 	fl.BoolVar(&open, "open", false, "let data keys be in clear in the memory of this process")
