@@ -76,16 +76,15 @@ func TestPlainProgress(t *testing.T) {
 func TestProgressOfATable(t *testing.T) {
 	input := &rowInput{}
 	input.countRows(200)
-	line := progressLine(input, migrate.Checkpoint{Rows: 50}, nil, &migrateRate{})
 	if input.at(50) != 50 || input.at(300) != 200 {
 		t.Errorf("at %d", input.read.Load())
 	}
 	input.at(50)
-	if line = progressLine(input, migrate.Checkpoint{Rows: 50}, nil, &migrateRate{}); !strings.HasPrefix(line, "rows 50, 25 % of the input") {
+	if line := progressLine(input, migrate.Checkpoint{Rows: 50}, nil, &migrateRate{}); !strings.HasPrefix(line, "rows 50, 25 % of the input") {
 		t.Error(line)
 	}
 	input.countRows(-1) // the database does not know
-	if line = progressLine(input, migrate.Checkpoint{Rows: 50}, nil, &migrateRate{}); strings.Contains(line, "%") {
+	if line := progressLine(input, migrate.Checkpoint{Rows: 50}, nil, &migrateRate{}); strings.Contains(line, "%") {
 		t.Error(line)
 	}
 }
