@@ -43,13 +43,13 @@ const maxSealed = 16 << 10
 // checkSealed refuses what is no blob of the key that was asked for. What another service answers has no form that could
 // be looked at.
 func (r *routes) checkSealed(blob []byte, way route) *RowError {
-	made, err := crypto.ParseBlob(blob)
-	switch {
-	case len(blob) > maxSealed:
+	if len(blob) > maxSealed {
 		return fault(FaultDiffers, "what %s answered is no blob, but %d bytes: it was not written", r.to.ID, len(blob))
-	case err != nil && !r.to.own:
+	}
+	if !r.to.own {
 		return nil
-	case err != nil, made.Region != r.to.ID, made.KeyID != way.id:
+	}
+	if made, err := crypto.ParseBlob(blob); err != nil || made.Region != r.to.ID || made.KeyID != way.id {
 		return fault(FaultDiffers, "what %s answered is no blob of the key that was asked for: it was not written", r.to.ID)
 	}
 	return nil

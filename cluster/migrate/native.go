@@ -277,7 +277,7 @@ func wholeAnswer(r *wire.Reader, of *Region, action string) error {
 	return nil
 }
 
-// Plan reads every row and sorts it by where it is from and where it would go.
+// Plan sorts every row by where it is from and where it would go, and has both regions try what each group needs.
 func (n *Native) Plan(ctx context.Context, rows Format) (*Plan, error) { return planRows(ctx, n, rows) }
 
 // sides returns what a plan asks.

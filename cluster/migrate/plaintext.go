@@ -111,7 +111,7 @@ func withoutText(err error, text string) error {
 // codeForm is what the API's codes look like.
 var codeForm = regexp.MustCompile(`^[A-Z][A-Za-z]{2,40}(\.[A-Z][A-Za-z]{2,40}){0,3}$`)
 
-// Plan reads every row and sorts it by where it is from and where it would go.
+// Plan sorts every row by where it is from and where it would go, and has both regions try what each group needs.
 func (p *Plaintext) Plan(ctx context.Context, rows Format) (*Plan, error) {
 	return planRows(ctx, p, rows)
 }

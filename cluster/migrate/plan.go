@@ -57,7 +57,7 @@ type planner interface {
 	estimate(rows int64, trip time.Duration) Estimate
 }
 
-// Plan reads every row and sorts it by where it is from and where it would go.
+// Plan sorts every row by where it is from and where it would go, and has both regions try what each group needs.
 func (s *Standard) Plan(ctx context.Context, rows Format) (*Plan, error) {
 	return planRows(ctx, s, rows)
 }

@@ -61,25 +61,37 @@ func (f *migrateRun) checkPaths(input string) error {
 	if f.program.given() || f.table.given() {
 		input = ""
 	}
-	files := []namedFile{{"INPUT", input}, {"--out", f.out}, {"--journal", f.journalPath()}, {"--metrics-textfile", f.metrics.path}}
+	written := []namedFile{{"--journal", f.journalPath()}, {"--metrics-textfile", f.metrics.path}}
+	files := append([]namedFile{{"INPUT", input}, {"--out", f.out}}, written...)
 	if journal := f.journalPath(); journal != "" {
 		files = append(files, namedFile{"the undo file of --journal", migrate.UndoPath(journal)})
 	}
-	if err := cmp.Or(differ(files), f.checkOut(input), writable([]namedFile{{"--out", f.out}, {"--journal", f.journalPath()}, {"--metrics-textfile", f.metrics.path}})); err != nil {
+	if err := differ(files); err != nil {
 		return err
 	}
-	if !f.folder.given() {
-		return nil
+	if f.folder.given() {
+		return cmp.Or(writable(written), f.checkFolders(written))
 	}
+	return cmp.Or(f.checkOut(input), writable(append([]namedFile{{"--out", f.out}}, written...)))
+}
+
+// checkFolders refuses an output among the files of --dir, and files of the run among data keys.
+func (f *migrateRun) checkFolders(written []namedFile) error {
 	if f.out != "" && insideOf(f.out, f.folder.dir) {
 		return usageError("--out: %w: %s is in %s", migrate.ErrFolderInside, f.out, f.folder.dir)
 	}
 	for _, dir := range []string{f.folder.dir, f.out} {
-		for _, file := range []namedFile{{"--journal", f.journalPath()}, {"--metrics-textfile", f.metrics.path}} {
+		for _, file := range written {
 			if file.path != "" && dir != "" && insideOf(file.path, dir) {
 				return usageError("%s: %s is in %s, whose files are data keys", file.use, file.path, dir)
 			}
 		}
+	}
+	if f.out == "" {
+		return nil
+	}
+	if err := mayWrite(filepath.Clean(f.out)); err != nil {
+		return usageError("--out: %w", err)
 	}
 	return nil
 }
@@ -89,6 +101,9 @@ func writable(files []namedFile) error {
 	for _, f := range files {
 		if f.path == "" || f.path == stdStream {
 			continue
+		}
+		if info, err := os.Stat(f.path); err == nil && info.IsDir() {
+			return usageError("%s: %s is a folder; give the name of a file", f.use, f.path)
 		}
 		if err := mayWrite(filepath.Clean(f.path)); err != nil {
 			return usageError("%s: %w", f.use, err)
@@ -121,7 +136,7 @@ func accessError(path string, err error) error {
 
 // checkOut refuses an output that could not be cut back to a checkpoint, or whose name promises another format.
 func (f *migrateRun) checkOut(input string) error {
-	if f.out == "" || f.toStdout() || f.folder.given() {
+	if f.out == "" || f.toStdout() {
 		return nil
 	}
 	switch info, err := os.Stat(f.out); {
