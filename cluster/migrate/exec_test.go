@@ -68,7 +68,7 @@ func (s *store) put(name, text string) {
 func (s *store) config(before func(int64) error) Config {
 	e := NewExec(filepath.Join(s.folder, "program"), DefaultColumns, &s.said)
 	e.grace = time.Second
-	return Config{Header: testHeader, Journal: filepath.Join(s.folder, "journal"), Way: &turnOnce{mirror{batch: 3, before: before}}, Every: time.Nanosecond, Medium: e}
+	return Config{Parallel: 4, Header: testHeader, Journal: filepath.Join(s.folder, "journal"), Way: &turnOnce{mirror{batch: 3, before: before}}, Every: time.Nanosecond, Medium: e}
 }
 
 // turnOnce turns blobs round once: it keeps those that it has turned.

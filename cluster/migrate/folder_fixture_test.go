@@ -72,7 +72,7 @@ func folderConfig(t *testing.T, base string, way Way) (Config, *Folder) {
 	t.Helper()
 	journal := filepath.Join(base, "journal")
 	f := NewFolder(FolderConfig{Dir: filepath.Join(base, "keys"), Glob: "*.dek", Journal: journal, Input: testHeader.Input})
-	return Config{Header: testHeader, Journal: journal, Medium: f, Way: way, Every: time.Nanosecond}, f
+	return Config{Parallel: 4, Header: testHeader, Journal: journal, Medium: f, Way: way, Every: time.Nanosecond}, f
 }
 
 // watcher is a way that is looked at.

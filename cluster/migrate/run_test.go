@@ -79,7 +79,7 @@ func jsonLines(input io.Reader) (Format, error) { return NewJSONLines(input, Def
 func testConfig(t *testing.T, folder string, input []byte, way Way) Config {
 	t.Helper()
 	return Config{
-		Header: testHeader, Journal: filepath.Join(folder, "journal"), Way: way, Every: time.Nanosecond,
+		Parallel: 4, Header: testHeader, Journal: filepath.Join(folder, "journal"), Way: way, Every: time.Nanosecond,
 		Medium: NewFiles(bytes.NewReader(input), filepath.Join(folder, "out"), jsonLines),
 	}
 }

@@ -91,6 +91,9 @@ func TestProgressOfATable(t *testing.T) {
 
 // How many rows a sample has follows from how many were moved.
 func TestChanceOfASample(t *testing.T) {
+	if sampleOf(migrate.WayStandard, 0) != 1000 || sampleOf(migrate.WayStandard, 7) != 7 || sampleOf(migrate.WayNative, 0) != 0 {
+		t.Error("the sample is another one")
+	}
 	journal := filepath.Join(t.TempDir(), "journal")
 	f := &migrateRun{journal: journal}
 	if _, err := f.chance(10, false); err == nil {

@@ -69,10 +69,8 @@ It ends with exit code 6 when a data key is another one than before.`,
 			return usageError("--way %s: want native or standard", way.name)
 		case way.name == migrate.WayStandard && !open:
 			return usageError("the standard way brings data keys in clear into the memory of this process: say --open if they may")
-		case way.name == migrate.WayStandard && sample == 0:
-			sample = standardSample
 		}
-		chance, err := f.chance(sample, all)
+		chance, err := f.chance(sampleOf(way.name, sample), all)
 		if err != nil {
 			return err
 		}
@@ -186,6 +184,14 @@ func (f *migrateRun) pairs(ctx context.Context, c *cobra.Command, args []string)
 
 // standardSample is how many rows the standard way compares if nobody says.
 const standardSample = 1000
+
+// sampleOf is how many rows are compared, 0 for all of them: fewer if nobody says where data keys come into this process.
+func sampleOf(way string, sample int64) int64 {
+	if way == migrate.WayStandard && sample == 0 {
+		return standardSample
+	}
+	return sample
+}
 
 // chance is that of a row to be looked at.
 func (f *migrateRun) chance(sample int64, all bool) (float64, error) {
