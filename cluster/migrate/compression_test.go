@@ -152,7 +152,7 @@ func TestKilledRunOfPackedFiles(t *testing.T) {
 	want, _ := undisturbed(t, input)
 	for _, c := range []Compression{Gzip, Zstd} {
 		data := packed(t, c, input, 1000, 1, 9000)
-		for seed := range uint64(12) {
+		for seed := range uint64(seeds(12)) {
 			random := rand.New(rand.NewPCG(seed, 3))
 			folder := t.TempDir()
 			for starts := 0; ; starts++ {

@@ -14,7 +14,7 @@ import (
 // A run over a folder that is killed goes on, whatever of journal and undo file came to the disk, and every file that it
 // has changed can be put back.
 func TestKilledRunOverAFolder(t *testing.T) {
-	for seed := range uint64(25) {
+	for seed := range uint64(seeds(25)) {
 		random := rand.New(rand.NewPCG(seed, 6))
 		base := t.TempDir()
 		files := map[string]string{}
