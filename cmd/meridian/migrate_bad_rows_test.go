@@ -26,6 +26,9 @@ type badRow struct {
 // Every kind of bad row is named with its line and its reason, in both formats and both blind ways, by the plan where that
 // can know it; it comes out as it went in, and costs no other row.
 func TestEveryBadRow(t *testing.T) {
+	if !oneByOne {
+		t.Skip("one process after the other")
+	}
 	d := startDev(t, "--regions", "3")
 	ready := d.ready()
 	from, to, third := d.client(ready.Regions[0]), d.client(ready.Regions[1]), d.client(ready.Regions[2])

@@ -25,6 +25,9 @@ import (
 // secret it has seen, and for the region's own keys, in all that was written:
 // logs, files, metrics, status and errors.
 func TestNoSecretLeavesTheServers(t *testing.T) {
+	if !oneByOne {
+		t.Skip("one process after the other")
+	}
 	t.Parallel()
 	r := startRegions(t, 1, 3, "log.level=debug")
 	region := r.layout.Regions[0]
