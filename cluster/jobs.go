@@ -48,6 +48,7 @@ func (n *Node) runLeaderJobs(t *openTerm) {
 	for {
 		select {
 		case <-ticker.C:
+		case <-n.unsealed: // what needs the keyring, such as the first transport key, was put off
 		case <-t.ctx.Done():
 			return
 		}

@@ -64,6 +64,7 @@ type Node struct {
 	dataKeys  transportKeys // under which data keys come in
 	sealError atomic.Pointer[string]
 	regionSet chan struct{} // signalled when the region may have appeared or changed
+	unsealed  chan struct{} // signalled when the keyring was opened
 
 	seeking   atomic.Bool   // waits for another node's state
 	giving    atomic.Bool   // gives its state to another node

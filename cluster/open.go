@@ -25,7 +25,8 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 		return nil, err
 	}
 	cfg.setDefaults()
-	n := &Node{cfg: cfg, log: cfg.Logger, started: cfg.Now(), regionSet: make(chan struct{}, 1), comparing: make(chan struct{}, 1)}
+	n := &Node{cfg: cfg, log: cfg.Logger, started: cfg.Now(), regionSet: make(chan struct{}, 1),
+		unsealed: make(chan struct{}, 1), comparing: make(chan struct{}, 1)}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.calmLog = newCalmLogger(n.log, time.Now, func() bool { return n.stopping.Load() || n.ctx.Err() != nil })
 	if err := n.start(ctx); err != nil {
@@ -234,9 +235,12 @@ func (n *Node) foundRegion(clusterID, dataEpoch []byte) error {
 	return n.identity.bindCluster(clusterID, dataEpoch)
 }
 
-func (n *Node) signalRegion() {
+func (n *Node) signalRegion() { signal(n.regionSet) }
+
+// signal wakes whoever waits on a channel of one place, now or later.
+func signal(c chan<- struct{}) {
 	select {
-	case n.regionSet <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }

@@ -196,6 +196,7 @@ func (n *Node) unseal(region store.Region) error {
 			old.Close()
 		}
 		n.ciphers.dropAll(n.machine.applied.value.Load())
+		signal(n.unsealed)
 		n.log.Info("unsealed", "provider", w.Provider, "root_key", w.KeyID)
 		return nil
 	}

@@ -91,12 +91,7 @@ func (n *Node) keepComparing() {
 }
 
 // compareSoon makes a comparison due.
-func (n *Node) compareSoon() {
-	select {
-	case n.comparing <- struct{}{}:
-	default:
-	}
-}
+func (n *Node) compareSoon() { signal(n.comparing) }
 
 // compareState compares once, at the index that this node's state is at.
 func (n *Node) compareState(ctx context.Context) {

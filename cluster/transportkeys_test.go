@@ -1,16 +1,46 @@
 package cluster_test
 
 import (
+	"context"
+	"errors"
 	"maps"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"meridian/cluster"
 	"meridian/cluster/clustertest"
 	"meridian/crypto"
+	"meridian/crypto/seal"
 	"meridian/store"
 	"meridian/store/storepb"
 )
+
+// lateRoot is a root key that opens a keyring at the third attempt: the first one is the proof of who made the keyring.
+type lateRoot struct {
+	seal.Provider
+	asked atomic.Int32
+}
+
+func (p *lateRoot) Unwrap(ctx context.Context, w seal.Wrapped, aad []byte) (crypto.Secret, error) {
+	if p.asked.Add(1) == 2 {
+		return nil, errors.New("not yet")
+	}
+	return p.Provider.Unwrap(ctx, w, aad)
+}
+
+// A leader that made its region before its own keyring was open gives it a transport key once it is, and not only when
+// it next looks for what is due.
+func TestTransportKeyComesWithTheKeyring(t *testing.T) {
+	root := &lateRoot{Provider: otherRoot(t)}
+	clustertest.New(t, clustertest.Options{Nodes: 1, Configure: func(_ int, c *cluster.Config) {
+		c.Seal, c.Timing.Jobs = root, time.Hour
+	}})
+	if asked := root.asked.Load(); asked != 3 {
+		t.Errorf("the root key was asked %d times; want 3", asked)
+	}
+}
 
 // Versions of the transport key that were rotated away leave the memory of a node,
 // as all do when it stops.
