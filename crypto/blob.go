@@ -90,40 +90,49 @@ func validRegion[T string | []byte](name T) bool {
 // ParseBlob takes a blob apart. The result keeps parts of b, which must not change while it is used. Every error is
 // [ErrNotBlob] with its reason.
 func ParseBlob(b []byte) (Blob, error) {
-	switch {
-	case len(b) > MaxBlobBytes:
-		return Blob{}, fmt.Errorf("%w: longer than %d bytes", ErrNotBlob, MaxBlobBytes)
-	case len(b) == 0:
-		return Blob{}, fmt.Errorf("%w: empty", ErrNotBlob)
-	case b[0] != blobFormat:
-		return Blob{}, fmt.Errorf("%w: format 0x%02x is unknown, this version reads format 0x%02x", ErrNotBlob, b[0], blobFormat)
-	case len(b) < minBlobBytes:
-		return Blob{}, fmt.Errorf("%w: shorter than the shortest, %d bytes", ErrNotBlob, minBlobBytes)
-	case !Algorithm(b[1]).Symmetric():
-		return Blob{}, fmt.Errorf("%w: algorithm 0x%02x is unknown", ErrNotBlob, b[1])
-	case b[2] != 0:
-		return Blob{}, fmt.Errorf("%w: reserved flags 0x%02x are set", ErrNotBlob, b[2])
+	header, err := BlobHeader(b)
+	if err != nil {
+		return Blob{}, err
 	}
-	n := int(b[3])
-	ids := blobFixedBytes + n
-	end := ids + blobIDsBytes
-	if len(b) < end+Overhead {
-		return Blob{}, fmt.Errorf("%w: cut short", ErrNotBlob)
-	}
-	region := b[blobFixedBytes:ids]
-	if !validRegion(region) {
-		return Blob{}, fmt.Errorf("%w: no region's name in its header", ErrNotBlob)
-	}
+	ids := len(header) - blobIDsBytes
 	return Blob{
 		Header: Header{
-			Algorithm: Algorithm(b[1]),
-			Region:    string(region),
-			KeyID:     KeyID(b[ids:]),
-			VersionID: VersionID(b[ids+16:]),
+			Algorithm: Algorithm(header[1]),
+			Region:    string(header[blobFixedBytes:ids]),
+			KeyID:     KeyID(header[ids:]),
+			VersionID: VersionID(header[ids+16:]),
 		},
-		header: b[:end:end],
-		sealed: b[end:],
+		header: header,
+		sealed: b[len(header):],
 	}, nil
+}
+
+// BlobHeader returns the bytes of a blob's header, a part of b: blobs of one key version have the same. Errors as of
+// [ParseBlob].
+func BlobHeader(b []byte) ([]byte, error) {
+	switch {
+	case len(b) > MaxBlobBytes:
+		return nil, fmt.Errorf("%w: longer than %d bytes", ErrNotBlob, MaxBlobBytes)
+	case len(b) == 0:
+		return nil, fmt.Errorf("%w: empty", ErrNotBlob)
+	case b[0] != blobFormat:
+		return nil, fmt.Errorf("%w: format 0x%02x is unknown, this version reads format 0x%02x", ErrNotBlob, b[0], blobFormat)
+	case len(b) < minBlobBytes:
+		return nil, fmt.Errorf("%w: shorter than the shortest, %d bytes", ErrNotBlob, minBlobBytes)
+	case !Algorithm(b[1]).Symmetric():
+		return nil, fmt.Errorf("%w: algorithm 0x%02x is unknown", ErrNotBlob, b[1])
+	case b[2] != 0:
+		return nil, fmt.Errorf("%w: reserved flags 0x%02x are set", ErrNotBlob, b[2])
+	}
+	ids := blobFixedBytes + int(b[3])
+	end := ids + blobIDsBytes
+	switch {
+	case len(b) < end+Overhead:
+		return nil, fmt.Errorf("%w: cut short", ErrNotBlob)
+	case !validRegion(b[blobFixedBytes:ids]):
+		return nil, fmt.Errorf("%w: no region's name in its header", ErrNotBlob)
+	}
+	return b[:end:end], nil
 }
 
 // PlaintextBytes returns the length of the plaintext inside.

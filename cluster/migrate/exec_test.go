@@ -341,11 +341,14 @@ func TestExecKill(t *testing.T) {
 	cfg := s.config(nil)
 	e := cfg.Medium.(*Exec)
 	e.grace = time.Hour
-	done := make(chan error)
+	done := make(chan error, 1)
 	go func() { _, err := Run(t.Context(), cfg); done <- err }()
 	for {
 		if _, err := os.Stat(filepath.Join(s.folder, "stuck")); err == nil {
 			break
+		}
+		if len(done) > 0 {
+			t.Fatal("no program was stuck: ", <-done)
 		}
 		time.Sleep(time.Millisecond)
 	}

@@ -46,3 +46,25 @@ func TestSplitObjectRefuses(t *testing.T) {
 		}
 	}
 }
+
+// Every byte at every place of a text, alone and behind another that a word stops at, is taken as encoding/json takes it.
+func TestEveryByteOfAText(t *testing.T) {
+	for place := range 20 {
+		for b := range 256 {
+			for _, other := range []byte{'a', '/', ' ', 0x7f, 0x80, 0x01} {
+				text := []byte(`{"n":"` + strings.Repeat("a", 20) + `"}`)
+				text[6+place], text[6+(place+1)%20] = byte(b), other
+				var o object
+				if valid, reason := json.Valid(text), o.split(text); valid != (reason != notJSON) {
+					t.Fatalf("%q: %q, and encoding/json says %v", text, reason, valid)
+				} else if !valid {
+					continue
+				}
+				m, ascii := o.members[0], b < 0x80 && other < 0x80 && b != '\\'
+				if got := m.to - m.from; m.plain != ascii && b != '"' || got != 22 && b != '"' {
+					t.Fatalf("%q: plain %v, %d bytes", text, m.plain, got)
+				}
+			}
+		}
+	}
+}

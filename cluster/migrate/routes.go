@@ -29,10 +29,8 @@ func newRoutes(from, to *Region, mapping Mapping) *routes {
 
 // routeOf is what decides about a row's route.
 type routeOf struct {
-	region  string
-	key     crypto.KeyID
-	version crypto.VersionID
-	to      string
+	header string // of its blob
+	to     string
 }
 
 // route is where a row goes.
@@ -54,16 +52,19 @@ func (r *routes) of(ctx context.Context, row *Row) (route, *RowError, error) {
 
 // byHeader is of for all rows whose blobs have this one's header.
 func (r *routes) byHeader(ctx context.Context, row *Row) (route, *RowError, error) {
-	blob, err := crypto.ParseBlob(row.Blob)
+	header, err := crypto.BlobHeader(row.Blob)
 	if err != nil {
 		return route{}, fault(FaultNoBlob, "it is no ciphertext blob of Meridian"), nil
 	}
-	about := routeOf{blob.Region, blob.KeyID, blob.VersionID, row.To}
 	r.mu.Lock()
-	a, ok := r.known[about]
+	a, ok := r.known[routeOf{string(header), row.To}]
 	r.mu.Unlock()
 	if ok {
 		return a.value, a.fault, nil
+	}
+	blob, err := crypto.ParseBlob(row.Blob)
+	if err != nil {
+		return route{}, nil, err // its header was good
 	}
 	found, refused, err := r.find(ctx, row, blob)
 	if err != nil || len(row.To) > maxKeyName { // rows may name what they like
@@ -74,7 +75,7 @@ func (r *routes) byHeader(ctx context.Context, row *Row) (route, *RowError, erro
 	if len(r.known) >= maxRemembered {
 		clear(r.known)
 	}
-	r.known[about] = answerOf[route]{found, refused}
+	r.known[routeOf{string(header), row.To}] = answerOf[route]{found, refused}
 	return found, refused, nil
 }
 
@@ -84,7 +85,7 @@ const maxKeyName = 1024
 // find is of for a blob whose route is not known.
 func (r *routes) find(ctx context.Context, row *Row, blob crypto.Blob) (route, *RowError, error) {
 	key, version := blob.KeyID.String(), blob.VersionID.String()
-	found := route{source: blob.Region + "/" + key + "/" + version}
+	found := route{source: sourceName(blob.Header)}
 	if blob.Region != r.from.ID && blob.Region != r.to.ID {
 		return found, fault(FaultRegion, "it was sealed in region %s", blob.Region), nil
 	}

@@ -51,7 +51,12 @@ func sourceOf(row *Row) string {
 	if err != nil {
 		return ""
 	}
-	return blob.Region + "/" + blob.KeyID.String() + "/" + blob.VersionID.String()
+	return sourceName(blob.Header)
+}
+
+// sourceName is REGION/KEYID/VERSION.
+func sourceName(h crypto.Header) string {
+	return h.Region + "/" + h.KeyID.String() + "/" + h.VersionID.String()
 }
 
 // Ruled is a format whose rows went through rules.

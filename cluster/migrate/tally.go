@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"meridian/crypto"
 )
 
 // Start is one start of a run.
@@ -45,14 +47,24 @@ type group struct{ source, target string }
 
 // tally counts rows by their group.
 type tally struct {
-	counts map[group]Counts
-	known  map[group]bool // also those that were counted and taken
+	counts map[group]*Counts
+	known  map[group]bool    // also those that were counted and taken
+	names  map[string]string // header of a blob -> its REGION/KEYID/VERSION
 }
 
 // add counts more rows of a group.
 func (t *tally) add(g group, rows Counts) {
+	c := t.counts[g]
+	if c == nil {
+		c = t.begin(g)
+	}
+	c.add(rows)
+}
+
+// begin returns where a group is counted that was not since the last take.
+func (t *tally) begin(g group) *Counts {
 	if t.counts == nil {
-		t.counts = map[group]Counts{}
+		t.counts = map[group]*Counts{}
 	}
 	if t.known == nil {
 		t.known = map[group]bool{}
@@ -62,18 +74,39 @@ func (t *tally) add(g group, rows Counts) {
 	} else {
 		t.known[g] = true
 	}
-	c := t.counts[g]
-	c.add(rows)
-	t.counts[g] = c
+	if t.counts[g] == nil {
+		t.counts[g] = &Counts{}
+	}
+	return t.counts[g]
 }
 
 // row counts one row.
 func (t *tally) row(row *Row, o *Outcome) {
-	g := group{source: cmp.Or(o.From, sourceOf(row))}
+	g := group{source: o.From}
+	if g.source == "" {
+		g.source = t.name(row.Blob)
+	}
 	if o.Status == Moved {
-		g.target = sourceOf(&Row{Blob: o.Blob})
+		g.target = t.name(o.Blob)
 	}
 	t.add(g, countOf(o.Status))
+}
+
+// name is REGION/KEYID/VERSION of a blob; empty if it is none.
+func (t *tally) name(blob []byte) string {
+	header, err := crypto.BlobHeader(blob)
+	if err != nil {
+		return ""
+	}
+	name, ok := t.names[string(header)]
+	if !ok {
+		name = sourceOf(&Row{Blob: blob})
+		if t.names == nil || len(t.names) >= maxGroups { // rows may have any header that they like
+			t.names = map[string]string{}
+		}
+		t.names[string(header)] = name
+	}
+	return name
 }
 
 // add adds counts of other rows.
@@ -114,7 +147,7 @@ func (t *tally) list() []GroupCount {
 	})
 	list := make([]GroupCount, 0, len(groups))
 	for _, g := range groups {
-		list = append(list, GroupCount{Source: g.source, Target: g.target, Counts: t.counts[g]})
+		list = append(list, GroupCount{Source: g.source, Target: g.target, Counts: *t.counts[g]})
 	}
 	return list
 }

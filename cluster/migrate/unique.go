@@ -14,7 +14,7 @@ const DefaultIDs = 8_000_000
 // Unique is a format whose rows fail with [FaultDuplicate] when an earlier row has the same id. Rows without an id are
 // passed on.
 //
-// It remembers a keyed hash of each id, at most 12 bytes an id and a mebibyte, of the first so many ids; those after them
+// It remembers a keyed hash of each id, at most 12 bytes an id and four mebibytes, of the first so many ids; those after them
 // are compared with these alone, and Forgotten counts them. A hash has 63 bits: two different ids have the same one in one
 // of 200,000 runs over ten million rows. Such a row fails, and is not lost.
 type Unique struct {
@@ -74,8 +74,8 @@ type hashPart struct {
 	used   int
 }
 
-// firstPlaces is how many a part begins with: one page.
-const firstPlaces = 512
+// firstPlaces is how many a part begins with: four pages.
+const firstPlaces = 2048
 
 // What a set says of a hash.
 const (

@@ -117,7 +117,7 @@ func TestHashSet(t *testing.T) {
 	for i := range s.parts {
 		size += len(s.parts[i].memory)
 	}
-	if s.size != n || size > 12*n+1<<20 {
+	if s.size != n || size > 12*n+4<<20 {
 		t.Errorf("%d hashes take %d bytes", s.size, size)
 	}
 	for i, h := range hashes {
