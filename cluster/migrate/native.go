@@ -103,7 +103,7 @@ func (n *Native) Move(ctx context.Context, rows []*Row) ([]Outcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, attemptTime)
 	defer cancel()
 	outcomes := make([]Outcome, len(rows))
-	c := n.newChunk()
+	c := n.newChunk(len(rows))
 	for i, row := range rows {
 		o := &outcomes[i]
 		way, refused, err := n.routes.of(ctx, row)
@@ -122,7 +122,7 @@ func (n *Native) Move(ctx context.Context, rows []*Row) ([]Outcome, error) {
 			if err := c.move(ctx); err != nil {
 				return nil, err
 			}
-			c = n.newChunk()
+			c = n.newChunk(len(rows) - i)
 		}
 		c.add(row, way.id, o)
 	}
@@ -136,9 +136,14 @@ type chunk struct {
 	targets []crypto.KeyID
 	results []*Outcome
 	asking  int // about the bytes of the longer of both requests
+	sealing int // bytes that the rows take in the request to the destination
 }
 
-func (n *Native) newChunk() *chunk { return &chunk{way: n} }
+// newChunk makes a chunk of at most so many rows.
+func (n *Native) newChunk(rows int) *chunk {
+	rows = min(rows, wire.MaxRows)
+	return &chunk{way: n, rows: make([]*Row, 0, rows), targets: make([]crypto.KeyID, 0, rows), results: make([]*Outcome, 0, rows)}
+}
 
 // chunkRoom is what a request has for rows.
 const chunkRoom = wire.MaxBytes - crypto.TransportPublicBytes - crypto.TransportOverhead - crypto.TagKeyBytes - 16
@@ -156,7 +161,8 @@ func (c *chunk) fits(row *Row) bool {
 
 func (c *chunk) add(row *Row, target crypto.KeyID, o *Outcome) {
 	c.rows, c.targets, c.results = append(c.rows, row), append(c.targets, target), append(c.results, o)
-	c.asking += rowBytes(row)
+	sealing := row.sealing()
+	c.asking, c.sealing = c.asking+rowBytes(row), c.sealing+len(target)+2+len(sealing.Canonical())
 }
 
 // move moves the rows.
@@ -191,8 +197,8 @@ func (c *chunk) moveUnder(ctx context.Context, transport NativeTransport) error 
 	if err != nil {
 		return err
 	}
-	body := wire.AppendMessage(make([]byte, 0, len(message)+len(c.rows)*64), message)
-	var asked []int
+	body := wire.AppendMessage(make([]byte, 0, 4+len(message)+c.sealing), message)
+	asked := make([]int, 0, len(c.rows))
 	for i, row := range c.rows {
 		if tags[i] == nil {
 			continue

@@ -141,8 +141,7 @@ func (r *run) readBatch(ctx context.Context) *batch {
 // MoveBatch has those rows moved that can be read and are not skipped; those that cannot be read fail.
 func MoveBatch(ctx context.Context, way Way, rows []*Row) ([]Outcome, error) {
 	outcomes := make([]Outcome, len(rows))
-	var readable []*Row
-	var places []int
+	readable, places := make([]*Row, 0, len(rows)), make([]int, 0, len(rows))
 	for i, row := range rows {
 		switch {
 		case row.Fault != nil:
