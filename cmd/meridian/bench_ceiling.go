@@ -89,13 +89,10 @@ type ceilingServer struct {
 	host string
 }
 
-func startCeiling() (*ceilingServer, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	s := &ceilingServer{key: bench.Key{ID: "ceiling", Secret: crypto.Secret(randomText(24)), Signature: client.V1}}
-	s.cmd = exec.Command(self, "bench", ceilingVerb)
+// startCeiling starts one of a program, which is this one but in tests.
+func startCeiling(program string) (s *ceilingServer, err error) {
+	s = &ceilingServer{key: bench.Key{ID: "ceiling", Secret: crypto.Secret(randomText(24)), Signature: client.V1}}
+	s.cmd = exec.Command(program, "bench", ceilingVerb)
 	s.cmd.Stderr = os.Stderr
 	s.cmd.Env = devregion.ServerEnvironment(os.Environ()) // as the servers it is compared with
 	if s.in, err = s.cmd.StdinPipe(); err != nil {
@@ -157,7 +154,11 @@ const plainSize = 32
 // runRounds alternates rounds of each case with rounds of the ceiling, in turning
 // order.
 func (b *benchRun) runRounds(ctx context.Context, report *benchReport) (err error) {
-	least, err := startCeiling()
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	least, err := startCeiling(self)
 	if err != nil {
 		return err
 	}

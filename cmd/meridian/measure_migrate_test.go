@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"meridian/cmd/meridian/bench"
 	"meridian/cmd/meridian/devregion"
 )
 
@@ -104,7 +105,8 @@ func (r *regions) migrate(rows int, args ...string) migrated {
 }
 
 // BenchmarkRegionMigrateNative moves rows between two regions and reports rows for each second of CPU, that of the source's
-// nodes, the destination's and the mover summed. Every row is verified by its tag.
+// nodes, the destination's and the mover summed. Every row is verified by its tag. What a row costs is also held against the
+// ceiling's call, before and after each run: the machine's speed changes, and that ratio hardly does.
 func BenchmarkRegionMigrateNative(b *testing.B) {
 	for _, nodes := range []int{1, 3} {
 		b.Run(fmt.Sprint("nodes=", nodes), func(b *testing.B) { measureNative(b, nodes) })
@@ -117,12 +119,26 @@ func measureNative(b *testing.B, nodes int) {
 	folder := b.TempDir()
 	input, file := filepath.Join(folder, "rows.jsonl"), r.regionsFile()
 	r.writeRows(input, rows)
-	var all, mover, source, destination, wall, memory []float64
+	least, err := startCeiling(binary)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		if err := least.close(); err != nil {
+			b.Error(err)
+		}
+	})
+	r.settle()
+	var all, mover, source, destination, wall, memory, ceiling []float64
+	before := least.call(b)
 	for round := range measureRounds + 1 {
 		m := r.migrate(rows, input, "--regions", file, "--way", "native", "--out", filepath.Join(folder, fmt.Sprint("out", round)))
-		if round == 0 {
+		after := least.call(b)
+		call := (before + after) / 2
+		if before = after; round == 0 {
 			continue // warms up
 		}
+		ceiling = append(ceiling, call)
 		perRow := func(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e3 / rows }
 		all = append(all, rows/(m.mover+m.from+m.to).Seconds())
 		mover, source, destination = append(mover, perRow(m.mover)), append(source, perRow(m.from)), append(destination, perRow(m.to))
@@ -131,11 +147,43 @@ func measureNative(b *testing.B, nodes int) {
 	}
 	b.ReportMetric(0, "ns/op")
 	b.ReportMetric(middle(all), "rows/CPU-s")
+	b.ReportMetric(middle(ceiling), "µs-ceiling")
+	rowCosts := make([]float64, len(all))
+	for i := range all {
+		rowCosts[i] = 1e6 / all[i]
+	}
+	b.ReportMetric(medianRatio(rowCosts, ceiling), "row/ceiling")
 	b.ReportMetric(middle(mover), "µs-mover")
 	b.ReportMetric(middle(source), "µs-source")
 	b.ReportMetric(middle(destination), "µs-destination")
 	b.ReportMetric(middle(wall), "rows/s")
 	b.ReportMetric(middle(memory), "MiB-mover")
+}
+
+// call is the CPU time of one call to the ceiling, in microseconds.
+func (s *ceilingServer) call(b *testing.B) float64 {
+	b.Helper()
+	cfg := bench.Config{
+		Endpoints: []bench.Endpoint{{Address: s.host}}, Cases: []bench.Case{{Signers: []*bench.Signer{s.signer(plainSize)}, Weight: 1}},
+		Connections: 16, Duration: 2 * time.Second, Timeout: patience,
+	}
+	pids := []int{s.cmd.Process.Pid}
+	before, err := sumCPU(pids)
+	if err != nil {
+		b.Fatal(err)
+	}
+	result, err := bench.Run(b.Context(), cfg)
+	if err != nil {
+		b.Fatal(err)
+	}
+	after, err := sumCPU(pids)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if n := result.Cases[0].Failed(); n > 0 {
+		b.Fatalf("%d calls failed: %v", n, result.Cases[0].Errors)
+	}
+	return perCall(after-before, result)
 }
 
 // BenchmarkRegionMigrateStandard compares rows for each second of the destination's CPU with bare RSA-2048 decryptions with
@@ -154,6 +202,7 @@ func BenchmarkRegionMigrateStandard(b *testing.B) {
 	if _, err := r.client(r.layout.Regions[1]).Do(b.Context(), "CreateKey", map[string]string{"KeySpec": "RSA_2048", "KeyUsage": "ENCRYPT/DECRYPT"}, &made); err != nil {
 		b.Fatal(err)
 	}
+	r.settle()
 	runs := 0
 	move := func() (rate float64) {
 		runs++

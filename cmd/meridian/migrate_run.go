@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"meridian/cluster/migrate"
+	"meridian/cmd/meridian/config"
 )
 
 // migrateRun are the flags of `meridian migrate run`.
@@ -124,10 +125,15 @@ func (f *migrateRun) addWayTo(c *cobra.Command) {
 	f.table.addTo(c)
 }
 
+// memoryOfMover has a run collect less often than Go would while its rows are small, and as often while what is under way is
+// large; the ids that are compared are beside it.
+func memoryOfMover() config.Memory { return config.Memory{GOGC: 200, Limit: 128 << 20} }
+
 func (f *migrateRun) run(c *cobra.Command, path string) error {
 	if err := errors.Join(f.check(c), f.checkPaths(path)); err != nil {
 		return err
 	}
+	tuneMemory(memoryOfMover())
 	ctx, stop := interruptibleTwice(c.Context(), f.program.kill)
 	defer stop()
 	rows, err := f.table.openIfGiven(ctx)

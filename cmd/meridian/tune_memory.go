@@ -8,8 +8,9 @@ import (
 )
 
 // tuneMemory sets the collector's two knobs, unless the environment does. The
-// live heap of a server is small, so at Go's default the collector would run
-// all the time; the limit takes the danger out of a high setting.
+// live heap of a server, and of a mover, is small, so at Go's default the
+// collector would run all the time; the limit takes the danger out of a high
+// setting.
 func tuneMemory(m config.Memory) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(m.GOGC)
