@@ -41,6 +41,7 @@ var ErrNotMeridian = errors.New("it has no native way: it is another service, or
 // [*NoAnswerError].
 func NewNative(ctx context.Context, from, to *Region, mapping Mapping) (*Native, error) {
 	n := &Native{from: from, to: to, routes: newRoutes(from, to, mapping)}
+	n.routes.headersOnly = true
 	if _, err := readTransport(ctx, from); errors.Is(err, ErrNotMeridian) || errors.Is(err, ErrAnotherRegion) || errors.As(err, new(*NoAnswerError)) {
 		return nil, err
 	} // whatever else it says, it knows the action

@@ -20,5 +20,6 @@ type Outcome struct {
 	Status Status
 	Blob   []byte    // the new one, of Moved
 	From   string    // REGION/KEYID/VERSION of the blob that was there; empty if it was none
+	To     string    // the same of the new one if only the region that made it can tell; empty: its header says it
 	Fault  *RowError // of Failed
 }

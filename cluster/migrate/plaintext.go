@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"meridian/cluster/api/client"
-	"meridian/crypto"
 )
 
 // WayPlaintext is the name of the way of [Plaintext] in a journal.
@@ -33,25 +32,19 @@ func (p *Plaintext) Batch() int { return 1 }
 
 // Move moves rows.
 func (p *Plaintext) Move(ctx context.Context, rows []*Row) ([]Outcome, error) {
-	return moveEach(ctx, rows, p.routes, p.moveRow)
-}
-
-func (p *Plaintext) moveRow(ctx context.Context, row *Row, way route) ([]byte, *RowError, error) {
-	dataKey, refused, err := p.open(ctx, row)
-	defer dataKey.Wipe()
-	if refused != nil || err != nil {
-		return nil, refused, err
-	}
-	return p.seal(ctx, row, way.target, dataKey)
+	return moveEach(ctx, rows, p.routes, p)
 }
 
 // open has the source decrypt a row's blob.
-func (p *Plaintext) open(ctx context.Context, row *Row) (crypto.Secret, *RowError, error) {
+func (p *Plaintext) open(ctx context.Context, row *Row) (opened, *RowError, error) {
 	opening, err := contextParam(row.Context)
 	if err != nil {
-		return nil, nil, err
+		return opened{}, nil, err
 	}
-	var decrypted struct{ Plaintext []byte }
+	var decrypted struct {
+		Plaintext           []byte
+		KeyId, KeyVersionId string
+	}
 	err = p.from.Call(ctx, "Decrypt", map[string]string{
 		"CiphertextBlob": base64.StdEncoding.EncodeToString(row.Blob), "EncryptionContext": opening,
 	}, &decrypted)
@@ -59,25 +52,28 @@ func (p *Plaintext) open(ctx context.Context, row *Row) (crypto.Secret, *RowErro
 	if err == nil && refused == nil && len(decrypted.Plaintext) == 0 {
 		err = fmt.Errorf("%s: Decrypt answered with no plaintext", p.from.ID)
 	}
-	return decrypted.Plaintext, refused, err
+	return opened{dataKey: decrypted.Plaintext, key: decrypted.KeyId, version: decrypted.KeyVersionId}, refused, err
 }
 
 // seal has the destination encrypt a data key. What went wrong is told without it.
-func (p *Plaintext) seal(ctx context.Context, row *Row, target Key, dataKey crypto.Secret) ([]byte, *RowError, error) {
+func (p *Plaintext) seal(ctx context.Context, row *Row, target Key, o opened) (sealed, *RowError, error) {
 	sealing, err := contextParam(row.sealing())
 	if err != nil {
-		return nil, nil, err
+		return sealed{}, nil, err
 	}
-	text := base64.StdEncoding.EncodeToString(dataKey)
-	var sealed struct{ CiphertextBlob []byte }
-	err = p.to.callSecret(ctx, "Encrypt", map[string]string{"KeyId": target.ID, "Plaintext": text, "EncryptionContext": sealing}, &sealed)
+	text := base64.StdEncoding.EncodeToString(o.dataKey)
+	var made struct {
+		CiphertextBlob      []byte
+		KeyId, KeyVersionId string
+	}
+	err = p.to.callSecret(ctx, "Encrypt", map[string]string{"KeyId": target.ID, "Plaintext": text, "EncryptionContext": sealing}, &made)
 	if refused, err := refusal(err); refused != nil || err != nil {
-		return nil, refused, err
+		return sealed{}, refused, err
 	}
-	if len(sealed.CiphertextBlob) == 0 {
-		return nil, nil, fmt.Errorf("%s: Encrypt answered with no ciphertext", p.to.ID)
+	if len(made.CiphertextBlob) == 0 {
+		return sealed{}, nil, fmt.Errorf("%s: Encrypt answered with no ciphertext", p.to.ID)
 	}
-	return sealed.CiphertextBlob, nil, nil
+	return sealed{blob: made.CiphertextBlob, key: made.KeyId, version: made.KeyVersionId}, nil, nil
 }
 
 // callSecret is Call for a request that holds a plaintext. Nothing that tells of an attempt has more of the answer than its

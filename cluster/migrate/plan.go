@@ -30,13 +30,15 @@ type Plan struct {
 	Failing  int64     `json:"failing"`  // how many there are
 	Estimate Estimate  `json:"estimate"` // of moving the rest
 
-	trip time.Duration // the longest that a try took both regions
+	trip      time.Duration // the longest that a try took both regions
+	strangers int           // rows of unknown keys that would fail
 }
 
 // MaxPlanned bounds the rows that a plan names.
 const MaxPlanned = 10_000
 
-// Group is the rows that were sealed under one version of a key and go to one key.
+// Group is the rows that were sealed under one version of a key and go to one key. Of blobs of another service the version
+// is empty, and the keys are if only opening tells them.
 type Group struct {
 	Source  string   `json:"source"` // key id
 	Names   []string `json:"names"`  // its aliases
@@ -46,6 +48,8 @@ type Group struct {
 	To      string   `json:"to"`     // as the row or the mapping names it
 	Rows    int64    `json:"rows"`
 	Problem string   `json:"problem,omitempty"` // why none of them would be moved; empty: they would be
+
+	refused *RowError // Problem
 }
 
 // planner is a way as far as a plan needs it. Each try tells what a dry run of one side's part says.
@@ -121,13 +125,24 @@ func (p *Plan) add(ctx context.Context, s planner, groups map[string]*Group, row
 	}
 	name := way.source + " " + way.target.ID
 	if groups[name] == nil {
-		if groups[name], err = p.newGroup(ctx, s, row, way); err != nil {
+		g, err := p.newGroup(ctx, s, row, way)
+		if err != nil {
 			return err
 		}
+		// What is said of a row whose key is unknown need not be so of the next one.
+		if p.strangers < maxStrangers && way.source == "" && g.Problem != "" {
+			p.strangers++
+			p.fails(row, g.refused)
+			return nil
+		}
+		groups[name] = g
 	}
 	groups[name].Rows++
 	return nil
 }
+
+// maxStrangers bounds the rows of unknown keys that the source is asked about one by one.
+const maxStrangers = 100
 
 // fails counts a row that would not be moved.
 func (p *Plan) fails(row *Row, why *RowError) {
@@ -143,24 +158,30 @@ func (p *Plan) newGroup(ctx context.Context, s planner, row *Row, way route) (*G
 	key, version, _ := strings.Cut(source, "/")
 	g := &Group{Source: key, Version: version, Target: way.target.ID, To: cmp.Or(row.To, way.target.ID)}
 	from, _ := s.sides()
-	k, err := from.Key(ctx, key)
-	refused, err := refusal(err)
-	switch {
-	case err != nil:
-		return nil, err
-	case refused != nil:
-		g.Problem = refused.Error()
-		return g, nil
+	if key != "" {
+		k, err := from.Key(ctx, key)
+		refused, err := refusal(err)
+		switch {
+		case err != nil:
+			return nil, err
+		case refused != nil:
+			g.Problem, g.refused = refused.Error(), refused
+			return g, nil
+		}
+		g.State, g.Names = k.State, k.Names[1:]
 	}
-	g.State, g.Names = k.State, k.Names[1:]
 	began := time.Now()
-	for _, try := range []func(context.Context, *Row, route) error{s.tryFrom, s.tryTo} {
+	tries := []func(context.Context, *Row, route) error{s.tryFrom, s.tryTo}
+	if way.target.ID == "" {
+		tries = tries[:1]
+	}
+	for _, try := range tries {
 		refused, err := refusal(try(ctx, row, way))
 		if err != nil {
 			return nil, err
 		}
 		if refused != nil {
-			g.Problem = refused.Error()
+			g.Problem, g.refused = refused.Error(), refused
 			return g, nil
 		}
 	}

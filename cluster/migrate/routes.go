@@ -16,6 +16,8 @@ import (
 type routes struct {
 	from, to *Region
 	mapping  Mapping
+	// headersOnly: blobs without a header of Meridian are none.
+	headersOnly bool
 
 	mu      sync.Mutex
 	known   map[routeOf]answerOf[route]
@@ -29,16 +31,18 @@ func newRoutes(from, to *Region, mapping Mapping) *routes {
 
 // routeOf is what decides about a row's route.
 type routeOf struct {
-	header string // of its blob
+	header string // of its blob, or the name of what it is under
 	to     string
 }
 
 // route is where a row goes.
 type route struct {
-	source string // REGION/KEYID/VERSION of its blob
+	source string // REGION/KEYID/VERSION of its blob, or as much of that as is known
 	target Key
 	id     crypto.KeyID // of the target
-	kept   bool         // it is sealed under the target's version already
+	kept   bool         // it is sealed under the target already
+	// unread: the blob is another service's. Only who opens it knows what it is under, and target may be missing until then.
+	unread bool
 }
 
 // of returns the route of a row, or why it has none. An error is of a region that cannot be asked.
@@ -54,7 +58,7 @@ func (r *routes) of(ctx context.Context, row *Row) (route, *RowError, error) {
 func (r *routes) byHeader(ctx context.Context, row *Row) (route, *RowError, error) {
 	header, err := crypto.BlobHeader(row.Blob)
 	if err != nil {
-		return route{}, fault(FaultNoBlob, "it is no ciphertext blob of Meridian"), nil
+		return r.foreign(ctx, row)
 	}
 	r.mu.Lock()
 	a, ok := r.known[routeOf{string(header), row.To}]
@@ -66,34 +70,53 @@ func (r *routes) byHeader(ctx context.Context, row *Row) (route, *RowError, erro
 	if err != nil {
 		return route{}, nil, err // its header was good
 	}
-	found, refused, err := r.find(ctx, row, blob)
-	if err != nil || len(row.To) > maxKeyName { // rows may name what they like
-		return found, refused, err
+	found, refused, err := r.find(ctx, row, under{blob.Region, blob.KeyID.String(), blob.VersionID.String()})
+	if err == nil {
+		r.remember(routeOf{string(header), row.To}, found, refused)
+	}
+	return found, refused, err
+}
+
+func (r *routes) remember(about routeOf, found route, refused *RowError) {
+	if len(about.to) > maxKeyName { // rows may name what they like
+		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.known) >= maxRemembered {
 		clear(r.known)
 	}
-	r.known[routeOf{string(header), row.To}] = answerOf[route]{found, refused}
-	return found, refused, nil
+	r.known[about] = answerOf[route]{found, refused}
 }
 
 // maxKeyName is the most bytes that an id, ARN or alias may have.
 const maxKeyName = 1024
 
+// under is what a blob is sealed under. Of another service's blob the version may be missing, or all but the region.
+type under struct{ region, key, version string }
+
+// name is REGION/KEYID/VERSION without what is missing; empty without a key.
+func (u under) name() string {
+	switch {
+	case u.key == "":
+		return ""
+	case u.version == "":
+		return u.region + "/" + u.key
+	}
+	return u.region + "/" + u.key + "/" + u.version
+}
+
 // find is of for a blob whose route is not known.
-func (r *routes) find(ctx context.Context, row *Row, blob crypto.Blob) (route, *RowError, error) {
-	key, version := blob.KeyID.String(), blob.VersionID.String()
-	found := route{source: sourceName(blob.Header)}
-	if blob.Region != r.from.ID && blob.Region != r.to.ID {
-		return found, fault(FaultRegion, "it was sealed in region %s", blob.Region), nil
+func (r *routes) find(ctx context.Context, row *Row, at under) (route, *RowError, error) {
+	found := route{source: at.name()}
+	if at.region != r.from.ID && at.region != r.to.ID {
+		return found, fault(FaultRegion, "it was sealed in region %s", at.region), nil
 	}
 	name := row.To
 	if name == "" {
 		var refused *RowError
 		var err error
-		if name, refused, err = r.mapped(ctx, blob, key); refused != nil || err != nil {
+		if name, refused, err = r.mapped(ctx, at); refused != nil || err != nil {
 			return found, refused, err
 		}
 	}
@@ -106,30 +129,39 @@ func (r *routes) find(ctx context.Context, row *Row, blob crypto.Blob) (route, *
 	}
 	found.target = target
 	found.id, _ = crypto.ParseKeyID(target.ID) // of another service it may have another form
-	found.kept = blob.Region == r.to.ID && key == target.ID && version == target.Primary
-	if blob.Region == r.to.ID && !found.kept {
-		return found, fault(FaultRegion, "it was sealed in region %s, where it is to go, under another key or version", blob.Region), nil
+	// Under an older version as well: a rotation meanwhile makes nothing of what was moved a failure.
+	found.kept = at.region == r.to.ID && at.key == target.ID
+	if at.region == r.to.ID && !found.kept {
+		return found, fault(FaultRegion, "it was sealed in region %s, where it is to go, under another key", at.region), nil
 	}
 	return found, nil, nil
 }
 
 // mapped returns the name that the mapping gives a key of the source. A blob of the destination names its key itself.
-func (r *routes) mapped(ctx context.Context, blob crypto.Blob, key string) (string, *RowError, error) {
-	if blob.Region == r.to.ID {
-		return key, nil, nil
+func (r *routes) mapped(ctx context.Context, at under) (string, *RowError, error) {
+	if at.region == r.to.ID {
+		return at.key, nil, nil
 	}
-	names, refused, err := r.sources.ask(key, func() ([]string, error) {
-		k, err := r.from.Key(ctx, key)
-		return k.Names, err
-	})
+	if at.key == "" {
+		return "", fault(FaultNoTarget, "the row names no key to seal it under, and %s does not say which key it is under", at.region), nil
+	}
+	names, refused, err := r.names(ctx, at.key)
 	if refused != nil || err != nil {
 		return "", refused, err
 	}
 	name, ok := r.mapping.Target(names)
 	if !ok {
-		return "", fault(FaultNoTarget, "the row names no key to seal it under, and no mapping fits key %s", key), nil
+		return "", fault(FaultNoTarget, "the row names no key to seal it under, and no mapping fits key %s", at.key), nil
 	}
 	return name, nil, nil
+}
+
+// names are the names of a key of the source.
+func (r *routes) names(ctx context.Context, key string) ([]string, *RowError, error) {
+	return r.sources.ask(key, func() ([]string, error) {
+		k, err := r.from.Key(ctx, key)
+		return k.Names, err
+	})
 }
 
 func (r *routes) target(ctx context.Context, name string) (Key, *RowError, error) {

@@ -20,8 +20,7 @@ func (r Rules) Apply(row *Row) {
 		return
 	}
 	if len(r.Skip) > 0 {
-		blob, err := crypto.ParseBlob(row.Blob)
-		if err == nil && blob.Region == r.Region && r.Skip[blob.KeyID.String()] {
+		if r.Skip[keyIn(r.Region, row.Blob)] {
 			row.Skip = true
 			return
 		}
@@ -40,6 +39,19 @@ func (r Rules) Apply(row *Row) {
 		return
 	}
 	row.Target = &target
+}
+
+// keyIn is the key of a region that a blob is under, as it says itself; empty if it does not, or is another region's.
+func keyIn(region string, blob []byte) string {
+	b, err := crypto.ParseBlob(blob)
+	if err != nil {
+		key, _ := hintedKey(blob)
+		return key
+	}
+	if b.Region != region {
+		return ""
+	}
+	return b.KeyID.String()
 }
 
 // skipped is the outcome of a row that is left as it is.

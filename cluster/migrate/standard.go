@@ -84,80 +84,45 @@ func (s *Standard) Batch() int { return 1 }
 
 // Move moves rows.
 func (s *Standard) Move(ctx context.Context, rows []*Row) ([]Outcome, error) {
-	return moveEach(ctx, rows, s.routes, s.moveRow)
+	return moveEach(ctx, rows, s.routes, s)
 }
 
-// moveBlob has the blob of a row sealed anew where its route says.
-type moveBlob func(ctx context.Context, row *Row, way route) (blob []byte, refused *RowError, err error)
-
-// moveEach moves rows one by one.
-func moveEach(ctx context.Context, rows []*Row, routes *routes, move moveBlob) ([]Outcome, error) {
-	outcomes := make([]Outcome, len(rows))
-	for i, row := range rows {
-		o, refused, err := moveOne(ctx, row, routes, move)
-		if err != nil {
-			return nil, err
-		}
-		if refused != nil {
-			o.Status, o.Fault = Failed, refused
-		}
-		outcomes[i] = o
-	}
-	return outcomes, nil
-}
-
-func moveOne(ctx context.Context, row *Row, routes *routes, move moveBlob) (o Outcome, refused *RowError, err error) {
-	ctx, cancel := context.WithTimeout(ctx, attemptTime)
-	defer cancel()
-	way, refused, err := routes.of(ctx, row)
-	o.From = way.source
-	switch {
-	case refused != nil || err != nil:
-		return o, refused, err
-	case way.kept:
-		o.Status = Kept
-		return o, nil, nil
-	}
-	blob, refused, err := move(ctx, row, way)
-	if err == nil && refused == nil {
-		refused = routes.checkSealed(blob, way)
-	}
-	if err == nil && refused == nil {
-		o.Status, o.Blob = Moved, blob
-	}
-	return o, refused, err
-}
-
-func (s *Standard) moveRow(ctx context.Context, row *Row, way route) ([]byte, *RowError, error) {
+// open has the source export the data key of a row.
+func (s *Standard) open(ctx context.Context, row *Row) (opened, *RowError, error) {
 	opening, err := contextParam(row.Context)
 	if err != nil {
-		return nil, nil, err
+		return opened{}, nil, err
 	}
-	sealing, err := contextParam(row.sealing())
-	if err != nil {
-		return nil, nil, err
-	}
-	var exported struct{ ExportedDataKey string }
+	var exported struct{ ExportedDataKey, KeyId, KeyVersionId string }
 	err = s.from.Call(ctx, "ExportDataKey", map[string]string{
 		"CiphertextBlob": base64.StdEncoding.EncodeToString(row.Blob), "EncryptionContext": opening,
 		"PublicKeyBlob": s.transport.public, "WrappingAlgorithm": exportScheme, "WrappingKeySpec": "RSA_2048",
 	}, &exported)
 	if refused, err := refusal(err); refused != nil || err != nil {
-		return nil, cmp.Or(s.tooLarge(row), refused), err
+		return opened{}, cmp.Or(s.tooLarge(row), refused), err
 	}
-	var sealed struct{ CiphertextBlob string }
+	return opened{exported: exported.ExportedDataKey, key: exported.KeyId, version: exported.KeyVersionId}, nil, nil
+}
+
+// seal has the destination take what was exported.
+func (s *Standard) seal(ctx context.Context, row *Row, target Key, o opened) (sealed, *RowError, error) {
+	sealing, err := contextParam(row.sealing())
+	if err != nil {
+		return sealed{}, nil, err
+	}
+	var taken struct{ CiphertextBlob, KeyId, KeyVersionId string }
 	err = s.to.Call(ctx, "ReEncrypt", map[string]string{
-		"CiphertextBlob": exported.ExportedDataKey, "SourceKeyId": s.transport.Key, "SourceKeyVersionId": s.transport.Version,
-		"SourceEncryptionAlgorithm": exportScheme, "DestinationKeyId": way.target.ID, "DestinationEncryptionContext": sealing,
-	}, &sealed)
+		"CiphertextBlob": o.exported, "SourceKeyId": s.transport.Key, "SourceKeyVersionId": s.transport.Version,
+		"SourceEncryptionAlgorithm": exportScheme, "DestinationKeyId": target.ID, "DestinationEncryptionContext": sealing,
+	}, &taken)
 	if refused, err := refusal(err); refused != nil || err != nil {
-		return nil, refused, err
+		return sealed{}, refused, err
 	}
-	blob, err := base64.StdEncoding.DecodeString(sealed.CiphertextBlob)
+	blob, err := base64.StdEncoding.DecodeString(taken.CiphertextBlob)
 	if err != nil || len(blob) == 0 {
-		return nil, nil, errors.New("ReEncrypt answered with no ciphertext")
+		return sealed{}, nil, errors.New("ReEncrypt answered with no ciphertext")
 	}
-	return blob, nil, nil
+	return sealed{blob: blob, key: taken.KeyId, version: taken.KeyVersionId}, nil, nil
 }
 
 // maxExported is the longest data key that RSA_2048 with OAEP and SHA-256 carries, in bytes.

@@ -43,6 +43,17 @@ type cloud struct {
 	endless      bool // lists of aliases do not end
 	// native serves Meridian's own actions; nil: another service.
 	native *nativeCloud
+	// foreign stands before its blobs, which have a header that nobody else can read then.
+	foreign string
+	mute    bool // answers do not name the key that a blob is under
+}
+
+// named adds the key that a blob is under to an answer.
+func (c *cloud) named(answer map[string]any) map[string]any {
+	if !c.mute {
+		answer["KeyId"], answer["KeyVersionId"] = c.key.String(), c.version.String()
+	}
+	return answer
 }
 
 // echo is what a refusal repeats.
@@ -157,7 +168,7 @@ func (c *cloud) answer(action string, form map[string]string) (answer any, statu
 		if !ok {
 			return nil, 400, "InvalidParameter"
 		}
-		return map[string][]byte{"Plaintext": plaintext}, 200, ""
+		return c.named(map[string]any{"Plaintext": plaintext}), 200, ""
 	case "Encrypt":
 		return c.encrypt(form)
 	}
@@ -167,7 +178,11 @@ func (c *cloud) answer(action string, form map[string]string) (answer any, statu
 // open opens a blob of the region.
 func (c *cloud) open(form map[string]string) (plaintext []byte, ok bool) {
 	raw, _ := base64.StdEncoding.DecodeString(form["CiphertextBlob"])
+	raw, own := bytes.CutPrefix(raw, []byte(c.foreign))
 	blob, err := crypto.ParseBlob(raw)
+	if !own {
+		return nil, false
+	}
 	context, contextErr := crypto.ParseContext([]byte(form["EncryptionContext"]))
 	if err != nil || contextErr != nil {
 		return nil, false
@@ -189,7 +204,7 @@ func (c *cloud) encrypt(form map[string]string) (any, int, string) {
 	if err != nil {
 		return nil, 500, "InternalFailure"
 	}
-	return map[string][]byte{"CiphertextBlob": blob}, 200, ""
+	return c.named(map[string]any{"CiphertextBlob": blob}), 200, ""
 }
 
 func (c *cloud) export(form map[string]string) (any, int, string) {
@@ -206,7 +221,7 @@ func (c *cloud) export(form map[string]string) (any, int, string) {
 	if err != nil {
 		return nil, 400, "InvalidParameter"
 	}
-	return map[string]string{"ExportedDataKey": base64.StdEncoding.EncodeToString(exported)}, 200, ""
+	return c.named(map[string]any{"ExportedDataKey": exported}), 200, ""
 }
 
 func (c *cloud) reEncrypt(form map[string]string) (any, int, string) {
@@ -223,11 +238,11 @@ func (c *cloud) reEncrypt(form map[string]string) (any, int, string) {
 	if c.changeSealed != nil {
 		blob = c.changeSealed(blob)
 	}
-	return map[string]string{"CiphertextBlob": base64.StdEncoding.EncodeToString(blob)}, 200, ""
+	return c.named(map[string]any{"CiphertextBlob": blob}), 200, ""
 }
 
 func (c *cloud) seal(plaintext []byte, context crypto.Context) ([]byte, error) {
-	return crypto.SealBlob(nil, c.xaes, crypto.Header{Algorithm: crypto.AlgorithmXAES256GCM, Region: c.id, KeyID: c.key, VersionID: c.version}, context, plaintext)
+	return crypto.SealBlob([]byte(c.foreign), c.xaes, crypto.Header{Algorithm: crypto.AlgorithmXAES256GCM, Region: c.id, KeyID: c.key, VersionID: c.version}, context, plaintext)
 }
 
 // row is a row with a blob of the region.
@@ -308,7 +323,7 @@ func TestStandardWay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, want := range []string{FaultRegion, "Forbidden.KeyNotFound", "InvalidParameter", FaultTooLarge, "Forbidden.KeyNotFound", FaultNoBlob, "Forbidden.KeyNotFound", FaultNoTarget} {
+	for i, want := range []string{FaultRegion, "Forbidden.KeyNotFound", "InvalidParameter", FaultTooLarge, "Forbidden.KeyNotFound", "InvalidParameter", "Forbidden.KeyNotFound", FaultNoTarget} {
 		if f := history.Failures[i]; f.Code != want || f.Reason == "" {
 			t.Errorf("failure %d: %+v, want %s", i, f, want)
 		}

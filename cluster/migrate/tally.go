@@ -87,7 +87,9 @@ func (t *tally) row(row *Row, o *Outcome) {
 		g.source = t.name(row.Blob)
 	}
 	if o.Status == Moved {
-		g.target = t.name(o.Blob)
+		if g.target = o.To; g.target == "" {
+			g.target = t.name(o.Blob)
+		}
 	}
 	t.add(g, countOf(o.Status))
 }
