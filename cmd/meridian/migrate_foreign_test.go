@@ -140,7 +140,7 @@ func TestMigrateAnotherService(t *testing.T) {
 			if out := meridian(7, "run", input, "--out", output); !strings.Contains(out, "rows 21: moved 20, kept 0, failed 1; done") {
 				t.Errorf("the run says\n%s", out)
 			}
-			if out := meridian(0, "verify", input, "--out", output, "--sample", "20", "--open"); !strings.Contains(out, "20") {
+			if out := meridian(0, "verify", input, "--out", output, "--sample", "20", "--open"); !strings.Contains(out, "rows 21: moved 20, compared 20, equal 20") {
 				t.Errorf("verify says\n%s", out)
 			}
 			again := output + ".again"
