@@ -7,6 +7,7 @@ type History struct {
 	Failures    []Failure        // of rows that the last checkpoint covers, the first MaxListed
 	Codes       map[string]int64 // how many of all failures have a code
 	Starts      []Start          // in order
+	Opened      Openings         // of data keys, by verifications
 	Groups      []GroupCount     // of all rows that the last checkpoint covers, in order
 
 	groups tally

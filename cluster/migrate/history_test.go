@@ -131,6 +131,7 @@ func TestJournalLinesOutOfPlace(t *testing.T) {
 func FuzzJournalLines(f *testing.F) {
 	f.Add(`{"header":{"version":1}}` + "\n" + `{"start":{"at":"2026-01-01T00:00:00Z","parallel":4}}` + "\n" +
 		`{"checkpoint":{"rows":1,"in":2,"out":3,"counts":{"moved":1}},"groups":[{"source":"a/b/c","moved":1}],"traffic":[{"region":"a","calls":1}],"failed":[{"row":1,"code":"x"}]}`)
+	f.Add(`{"header":{"version":1}}` + "\n" + `{"opened":{"at":"2026-01-01T00:00:00Z"}}` + "\n" + `{"opened":{"at":"2026-01-01T00:00:00Z"},"start":{"parallel":4}}`)
 	f.Fuzz(func(t *testing.T, text string) {
 		var journal strings.Builder
 		for line := range strings.Lines(text) {

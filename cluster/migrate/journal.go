@@ -19,9 +19,9 @@ import (
 //
 // The first is the [Header], which says what the run is. Each [Checkpoint] after it says that so many rows were read and
 // that their output is on disk: the output is synced before the checkpoint is written, and the checkpoint before anybody
-// relies on it. With a checkpoint comes what was [Since] the one before. A [Start] says that a process went on from there. A run that was killed reads the journal, cuts
-// the output back to the last checkpoint and goes on from there; rows behind it that had been moved are moved again, which
-// changes nothing but their blobs.
+// relies on it. With a checkpoint comes what was [Since] the one before. A [Start] says that a process went on from there, and
+// an [Opened] what became of the data keys besides. A run that was killed reads the journal, cuts the output back to the last
+// checkpoint and goes on from there; rows behind it that had been moved are moved again, which changes nothing but their blobs.
 //
 // A last line that does not fit its sum was being written when the run was killed, and is cut off. One before it is
 // damage, and the journal is refused.
@@ -100,21 +100,36 @@ func shortened(text string, most int) string {
 	return text[:most] + "…"
 }
 
-// entry is one line: a header, a start, or a checkpoint with what was since the one before.
+// entry is one line: one of its parts, and with a checkpoint what was since the one before.
 type entry struct {
 	Header     *Header     `json:"header,omitempty"`
 	Start      *Start      `json:"start,omitempty"`
 	Checkpoint *Checkpoint `json:"checkpoint,omitempty"`
+	Opened     *Opened     `json:"opened,omitempty"`
 	Since
 }
 
-// is says of which one kind a line is; none if it is of several.
-func (e *entry) is() (header, start, checkpoint bool) {
-	header, start, checkpoint = e.Header != nil, e.Start != nil, e.Checkpoint != nil
-	if header && start || header && checkpoint || start && checkpoint {
-		return false, false, false
+// kind is which part a line is.
+type kind int
+
+const (
+	noKind kind = iota // none, or several
+	headerKind
+	startKind
+	checkpointKind
+	openedKind
+)
+
+func (e *entry) is() (is kind) {
+	for k, there := range [...]bool{headerKind: e.Header != nil, startKind: e.Start != nil, checkpointKind: e.Checkpoint != nil, openedKind: e.Opened != nil} {
+		switch {
+		case there && is != noKind:
+			return noKind
+		case there:
+			is = kind(k)
+		}
 	}
-	return header, start, checkpoint
+	return is
 }
 
 const (
@@ -244,18 +259,20 @@ func readJournal(r io.Reader, each func(Failure) error) (header Header, history 
 			}
 			return header, history, whole, fmt.Errorf("%w: the line at byte %d does not fit its sum", ErrJournalDamaged, whole)
 		}
-		isHeader, start, checkpoint := e.is()
+		is := e.is()
 		switch last := history.Last(); {
-		case first != isHeader || !first && !start && !checkpoint:
+		case first != (is == headerKind) || is == noKind:
 			return header, history, whole, fmt.Errorf("%w: the line at byte %d does not belong there", ErrJournalDamaged, whole)
 		case first:
 			history.Begun = true
 			if header = *e.Header; header.Version != journalVersion {
 				return header, history, whole, fmt.Errorf("the journal has format %d, and this version of Meridian reads format %d", header.Version, journalVersion)
 			}
-		case start && !last.Done:
+		case is == openedKind:
+			history.Opened.add(*e.Opened)
+		case is == startKind && !last.Done:
 			history.Starts = append(history.Starts, *e.Start)
-		case start || e.Checkpoint.Rows < last.Rows || e.Checkpoint.Input < last.Input || e.Checkpoint.Output < last.Output || last.Done:
+		case is == startKind || e.Checkpoint.Rows < last.Rows || e.Checkpoint.Input < last.Input || e.Checkpoint.Output < last.Output || last.Done:
 			return header, history, whole, fmt.Errorf("%w: the line at byte %d goes back", ErrJournalDamaged, whole)
 		default:
 			kept.add(*e.Checkpoint)

@@ -25,9 +25,11 @@ type Report struct {
 	From    string            `json:"from"`
 	To      string            `json:"to"`
 	Options map[string]string `json:"options"`
-	// Plaintext says whether data keys were in clear outside of both regions, in the memory of the mover.
-	Plaintext bool `json:"plaintext_outside"`
-	Done      bool `json:"done"`
+	// Plaintext says whether data keys were in clear outside of both regions: in the memory of the mover, or of a
+	// verification (Opened).
+	Plaintext bool     `json:"plaintext_outside"`
+	Opened    Openings `json:"opened,omitzero"`
+	Done      bool     `json:"done"`
 	// Old blobs were put back since, all or some of them.
 	Back
 	Rows    int64     `json:"rows"`
@@ -77,7 +79,8 @@ type Digested struct {
 func NewReport(ctx context.Context, journal string, header Header, h History, failures int) (Report, error) {
 	last := h.Last()
 	r := Report{
-		Journal: journal, Way: header.Way, From: header.From, To: header.To, Options: header.Options, Plaintext: header.Way == WayPlaintext,
+		Journal: journal, Way: header.Way, From: header.From, To: header.To, Options: header.Options,
+		Plaintext: header.Way == WayPlaintext || h.Opened.Times > 0, Opened: h.Opened,
 		Done: last.Done, Rows: last.Rows, Counts: last.Counts, Starts: h.Starts, Traffic: h.Traffic(), Groups: h.Groups,
 		Sources:  keyCounts(h.Groups, func(g GroupCount) string { return g.Source }),
 		Targets:  keyCounts(slices.DeleteFunc(slices.Clone(h.Groups), func(g GroupCount) bool { return g.Target == "" }), func(g GroupCount) string { return g.Target }),

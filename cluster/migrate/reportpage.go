@@ -48,8 +48,11 @@ func (r Report) Markdown(w io.Writer) error {
 // facts are what the first table says.
 func (r Report) facts() [][]string {
 	outside := "no: in this run data keys left a region only encrypted for the other one"
-	if r.Plaintext {
+	if r.Way == WayPlaintext {
 		outside = "yes: data keys were in clear in the memory of the mover"
+	}
+	if r.Opened.Times > 0 {
+		outside += fmt.Sprintf("; yes in verify --open, which had them in clear in its memory: begun %s times, last at %s", count(r.Opened.Times), clock(r.Opened.Last))
 	}
 	output := "output"
 	if r.InPlace {

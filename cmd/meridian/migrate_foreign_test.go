@@ -149,8 +149,8 @@ func TestMigrateAnotherService(t *testing.T) {
 			}
 			c := exec.Command(binary, "migrate", "report", output+".journal")
 			page, err := c.CombinedOutput()
-			if err != nil || !strings.Contains(string(page), keys[0]) || !strings.Contains(string(page), keys[1]) {
-				t.Errorf("the report lacks the keys: %v\n%s", err, page)
+			if err != nil || !strings.Contains(string(page), keys[0]) || !strings.Contains(string(page), keys[1]) || !strings.Contains(string(page), "yes in verify --open, which had them in clear in its memory: begun 1 times") {
+				t.Errorf("the report lacks the keys, or that they were opened: %v\n%s", err, page)
 			}
 		})
 	}

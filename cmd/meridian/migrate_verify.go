@@ -82,6 +82,11 @@ It ends with exit code 6 when a data key is another one than before.`,
 			return err
 		}
 		defer end()
+		if way.name == migrate.WayStandard {
+			if err := f.noteOpened(f.output.printer(c)); err != nil {
+				return err
+			}
+		}
 		v, err := verifier.Verify(ctx, pairs, func() bool { return rand.Float64() < chance }, f.parallel)
 		err = tableError(err)
 		switch {
@@ -135,6 +140,28 @@ func (f *migrateRun) asRun(c *cobra.Command, p *printer) error {
 	}
 	if last := history.Last(); !last.Done && !p.quiet {
 		fmt.Fprintf(p.err, "the run is not done: %s rows are\n", grouped(uint64(last.Rows)))
+	}
+	return nil
+}
+
+// noteOpened notes in the run's journal that its data keys will be in clear in this process.
+func (f *migrateRun) noteOpened(p *printer) error {
+	err := migrate.NoteOpened(f.journalPath())
+	why := ""
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, fs.ErrNotExist) && f.journal == "":
+		why = "there is no journal beside the output"
+	case errors.Is(err, migrate.ErrInUse):
+		why = "the run is at work on its journal"
+	case errors.Is(err, fs.ErrPermission):
+		why = "the journal may not be written"
+	default:
+		return journalError(f.journalPath(), err)
+	}
+	if !p.quiet {
+		fmt.Fprintf(p.err, "%s: the report will not say that data keys were in clear here\n", why)
 	}
 	return nil
 }
