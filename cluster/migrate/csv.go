@@ -9,7 +9,8 @@ import (
 )
 
 // CSV reads rows of comma- or tab-separated values (RFC 4180) below a header that names the columns. Quoting, line ends
-// and all other columns come out as they went in.
+// and all other columns come out as they went in. Between tabs a quote is a quote as long as it does not begin the value:
+// databases write JSON to such files as it is.
 type CSV struct {
 	columns   Columns
 	separator byte
@@ -28,10 +29,13 @@ type CSV struct {
 	fields []field
 }
 
+// tab separates the values of TSV.
+const tab = '\t'
+
 // ErrHeader says that a file has no header that names a column of ciphertexts.
 var ErrHeader = errors.New("the first line does not name the columns")
 
-// NewCSV reads rows from r: the header at once. separator is ',' or a tab.
+// NewCSV reads rows from r: the header at once. separator is ',' or '\t'.
 func NewCSV(r io.Reader, separator byte, columns Columns) (*CSV, error) {
 	c := &CSV{columns: columns, separator: separator, input: feedOf(r), end: []byte("\n")}
 	if string(c.input.peek(len(byteOrderMark))) == byteOrderMark {
@@ -205,10 +209,7 @@ func (c *CSV) Header() []byte {
 
 // appendValue appends a value, in quotes if it is to be or needs them.
 func (c *CSV) appendValue(dst []byte, value string, quoted bool) []byte {
-	for i := 0; i < len(value) && !quoted; i++ {
-		quoted = value[i] == c.separator || value[i] == '"' || value[i] == '\n' || value[i] == '\r'
-	}
-	if !quoted {
+	if !quoted && !c.needsQuotes(value) {
 		return append(dst, value...)
 	}
 	dst = append(dst, '"')
@@ -219,4 +220,19 @@ func (c *CSV) appendValue(dst []byte, value string, quoted bool) []byte {
 		dst = append(dst, value[i])
 	}
 	return append(dst, '"')
+}
+
+// needsQuotes says that a value would be read as another one without quotes around it, or, of CSV, as none.
+func (c *CSV) needsQuotes(value string) bool {
+	for i := range len(value) {
+		switch value[i] {
+		case c.separator, '\n', '\r':
+			return true
+		case '"':
+			if i == 0 || c.separator != tab {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -186,7 +186,7 @@ func (s *splitter) step(i int, b byte) {
 	case b == s.separator:
 		s.add(i)
 	case b == '"' && s.state == plain:
-		s.stray = true
+		s.stray = s.stray || s.separator != tab
 	case b == '"':
 		s.state = inQuotes // it begins, or goes on behind two
 	case s.state == atQuote:

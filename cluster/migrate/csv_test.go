@@ -12,7 +12,12 @@ import (
 // csvRows reads every row of a text.
 func csvRows(t *testing.T, text string) (c *CSV, rows []*Row) {
 	t.Helper()
-	c, err := NewCSV(strings.NewReader(text), ',', DefaultColumns)
+	return separatedRows(t, text, ',', DefaultColumns)
+}
+
+func separatedRows(t *testing.T, text string, separator byte, columns Columns) (c *CSV, rows []*Row) {
+	t.Helper()
+	c, err := NewCSV(strings.NewReader(text), separator, columns)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,33 +178,45 @@ func TestCSVColumnsOfOtherNames(t *testing.T) {
 func FuzzCSV(f *testing.F) {
 	f.Add("ciphertext,id\nAAAA,\"a \"\"b\"\"\"\r\n\n\"x\n\",2\n")
 	f.Add("ciphertext,context_to\nAAAA,\"{\"\"a\"\":\"\"b,\"\"}\"\n")
+	f.Add("ciphertext\tcontext\tcontext_to\nAAAA\t{\"a\":\"b\"}\t{\"a\":\"\\t\\\"\"}\nAAAA\t\"{\"\"a\"\":\"\"b\"\"}\"\t{}\n")
+	f.Add("ciphertext\ti\"d\tfrom\nAAAA\t\"x\nAAAA\t{\"a\":\"b\"}\t\nAAAA\t5\"\t\"x\"y\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		c, err := NewCSV(strings.NewReader(text), ',', DefaultColumns)
+		for _, separator := range []byte{',', tab} {
+			comesOutAsItWas(t, text, separator)
+		}
+	})
+}
+
+// comesOutAsItWas holds what comes out of a text against the standard library, which reads it as the same values but for
+// those that are new, and against what reads it here.
+func comesOutAsItWas(t *testing.T, text string, separator byte) {
+	c, err := NewCSV(strings.NewReader(text), separator, DefaultColumns)
+	if err != nil {
+		return
+	}
+	const from = "\"\t,\n"
+	for {
+		row, err := c.Next()
 		if err != nil {
 			return
 		}
-		for {
-			row, err := c.Next()
-			if err != nil {
-				return
-			}
-			rec := row.carried.(*record)
-			if len(rec.fields) != len(c.header) {
-				continue
-			}
-			// The standard library reads what comes out as the same values, but for those that are new.
-			out := string(c.Header()) + string(c.AppendRow(nil, row, &Outcome{Status: Moved, Blob: []byte("x"), From: "\",\n"}))
-			again, err := csv.NewReader(strings.NewReader(out)).ReadAll()
-			if err != nil || len(again) != 2 || again[1][slices.Index(again[0], "ciphertext")] != "eA==" || again[1][slices.Index(again[0], "from")] != "\",\n" {
-				t.Errorf("%q comes out as %q: %v", text, out, err)
-			}
-			moved, err := NewCSV(strings.NewReader(out), ',', DefaultColumns)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if after, err := moved.Next(); err != nil || row.Fault == nil && !after.Context.Equal(row.sealing()) {
-				t.Errorf("%q comes out as %q, in another context: %v", text, out, err)
-			}
+		rec := row.carried.(*record)
+		if len(rec.fields) != len(c.header) {
+			continue
 		}
-	})
+		out := string(c.Header()) + string(c.AppendRow(nil, row, &Outcome{Status: Moved, Blob: []byte("x"), From: from}))
+		library := csv.NewReader(strings.NewReader(out))
+		library.Comma, library.LazyQuotes = rune(separator), separator == tab
+		again, err := library.ReadAll()
+		if err != nil || len(again) != 2 || again[1][slices.Index(again[0], "ciphertext")] != "eA==" || again[1][slices.Index(again[0], "from")] != from {
+			t.Errorf("%q comes out as %q: %v", text, out, err)
+		}
+		moved, err := NewCSV(strings.NewReader(out), separator, DefaultColumns)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if after, err := moved.Next(); err != nil || row.Fault == nil && !after.Context.Equal(row.sealing()) {
+			t.Errorf("%q comes out as %q, in another context: %v", text, out, err)
+		}
+	}
 }
