@@ -72,12 +72,7 @@ func (f *execFlag) input(args []string) string {
 
 // checkExec refuses what does not go with a program.
 func (f *migrateRun) checkExec() error {
-	switch {
-	case !f.program.given():
-		return nil
-	case f.journal == "":
-		return usageError("--exec needs --journal FILE: there is no output beside which it could be")
-	case f.out != "" || f.compression != "" || f.format != "":
+	if f.program.given() && (f.out != "" || f.compression != "" || f.format != "") {
 		return usageError("--exec: the program gets the rows, as JSON lines; leave out --out, --compression and --format")
 	}
 	return nil

@@ -7,6 +7,19 @@ import (
 	"meridian/cluster/migrate"
 )
 
+// checkJournal wants a journal named where a run writes no file that it could be beside.
+func (f *migrateRun) checkJournal() error {
+	switch {
+	case f.journal != "":
+		return nil
+	case f.table.given():
+		return usageError("--journal FILE keeps how far the run is, and %s the old ciphertexts", migrate.UndoPath("FILE"))
+	case f.program.given():
+		return usageError("--exec needs --journal FILE: there is no output beside which it could be")
+	}
+	return nil
+}
+
 // readJournal reads the journal of a run that may be going on.
 func readJournal(path string) (migrate.Header, migrate.History, error) {
 	if path == "" {

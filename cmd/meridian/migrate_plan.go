@@ -36,7 +36,7 @@ It ends with exit code 7 when rows would fail.`,
 		Args: f.args,
 	}
 	c.RunE = func(c *cobra.Command, args []string) error {
-		if err := errors.Join(f.rowFlags.check(), f.table.check(c), f.checkWay(false), f.output.check(c)); err != nil {
+		if err := errors.Join(f.checkRows(c), f.checkWay(false), f.output.check(c)); err != nil {
 			return err
 		}
 		ctx, stop := interruptibleTwice(c.Context(), f.program.kill)

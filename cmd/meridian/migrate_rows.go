@@ -38,8 +38,11 @@ func (f *rowFlags) columnFlags() map[string]*string {
 	}
 }
 
-// check refuses one name for two columns: the one would be read, or written, as the other.
+// check refuses one name for two columns, for the one would be read, or written, as the other; and a number that is none.
 func (f *rowFlags) check() error {
+	if f.ids < 0 {
+		return usageError("--compare-ids is 0 or more")
+	}
 	of := map[string]string{}
 	flags := f.columnFlags()
 	for _, name := range slices.Sorted(maps.Keys(flags)) {

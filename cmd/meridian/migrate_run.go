@@ -216,8 +216,6 @@ func (f *migrateRun) check(c *cobra.Command) error {
 		return usageError("--out FILE says where the rows go")
 	case f.parallel < 1 || f.parallel > 1024:
 		return usageError("--parallel is 1 to 1024")
-	case f.ids < 0:
-		return usageError("--compare-ids is 0 or more")
 	case f.restart && f.toStdout():
 		return usageError("--restart: a run to standard output begins anew in any case")
 	case !slices.Contains([]migrate.Compression{"", migrate.Gzip, migrate.Zstd, migrate.Plain}, migrate.Compression(f.compression)):
@@ -227,7 +225,12 @@ func (f *migrateRun) check(c *cobra.Command) error {
 	case f.toStdout() && f.output.format != "table":
 		return usageError("--output %s: standard output is the rows', as --out - says", f.output.format)
 	}
-	return errors.Join(f.rowFlags.check(), f.checkTable(c), f.checkExec(), f.checkFolder(), f.checkOrder(), f.checkWay(true), f.times.parse(), f.output.check(c))
+	return errors.Join(f.checkRows(c), f.checkJournal(), f.checkFolder(), f.checkOrder(), f.checkWay(true), f.times.parse(), f.output.check(c))
+}
+
+// checkRows refuses what cannot be said of rows, wherever they are.
+func (f *migrateRun) checkRows(c *cobra.Command) error {
+	return errors.Join(f.rowFlags.check(), f.table.check(c), f.checkExec())
 }
 
 // checkTransport refuses a command line without what the standard way needs.

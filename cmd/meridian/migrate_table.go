@@ -36,20 +36,10 @@ func (f *tableFlags) addTo(c *cobra.Command) {
 // given says that the rows are in a table.
 func (f *tableFlags) given() bool { return f.db != "" }
 
-// check refuses a command line that does not fit together.
+// check refuses a command line that does not fit together, or does not say which columns.
 func (f *tableFlags) check(c *cobra.Command) error {
-	if !f.given() {
-		for _, name := range []string{"table", "key", "column", "context-column", "to-column", "where"} {
-			if c.Flags().Changed(name) {
-				return usageError("--%s: say which database with --db", name)
-			}
-		}
-		return nil
-	}
-	for _, name := range []string{"out", "exec", "format", "compression", "compare-ids", "col-ciphertext", "col-id", "col-context", "col-to", "col-context-to"} {
-		if c.Flags().Changed(name) {
-			return usageError("--%s does not go with --db: the rows are in its table", name)
-		}
+	if err := f.checkPlace(c); err != nil || !f.given() {
+		return err
 	}
 	for _, n := range []struct{ name, value, is string }{
 		{"table", f.spec.Table, "names the table"}, {"key", f.spec.Key, "names the column that names a row"}, {"column", f.spec.Blob, "names the column with the ciphertext"},
@@ -64,6 +54,27 @@ func (f *tableFlags) check(c *cobra.Command) error {
 	return nil
 }
 
+// checkPlace refuses flags about a table without one, and flags about rows in another place with one.
+func (f *tableFlags) checkPlace(c *cobra.Command) error {
+	if !f.given() {
+		for _, n := range f.named() {
+			if c.Flags().Changed(n.flag) {
+				return usageError("--%s: say which database with --db", n.flag)
+			}
+		}
+		return nil
+	}
+	for _, name := range []string{"out", "exec", "format", "compression", "compare-ids", "col-ciphertext", "col-id", "col-context", "col-to", "col-context-to"} {
+		if c.Flags().Changed(name) {
+			return usageError("--%s does not go with --db: the rows are in its table", name)
+		}
+	}
+	if c.Flags().Changed("map-context") {
+		return usageError("--map-context does not go with --db: the application reads contexts from the table, where they stay as they are")
+	}
+	return nil
+}
+
 // args refuses a second place where rows would come from.
 func (f *tableFlags) args(c *cobra.Command, args []string) error {
 	if len(args) > 0 {
@@ -72,18 +83,7 @@ func (f *tableFlags) args(c *cobra.Command, args []string) error {
 	if c.Flags().Changed("dir") {
 		return usageError("rows come from --dir or from the table of --db, not from both")
 	}
-	return nil
-}
-
-// checkTable refuses what does not go with a table.
-func (f *migrateRun) checkTable(c *cobra.Command) error {
-	if f.table.given() && f.journal == "" {
-		return usageError("--journal FILE keeps how far the run is, and %s the old ciphertexts", migrate.UndoPath("FILE"))
-	}
-	if f.table.given() && len(f.ways.contexts) > 0 {
-		return usageError("--map-context does not go with --db: the application reads contexts from the table, where they stay as they are")
-	}
-	return f.table.check(c)
+	return withoutDir(c)
 }
 
 // open connects to the database and looks at the table.
@@ -162,21 +162,46 @@ func (f *migrateRun) tableHeader(name, order string, way *openedWay) migrate.Hea
 
 // options are what a journal's header says of the table.
 func (f *tableFlags) options() map[string]string {
-	return map[string]string{
-		"table": f.spec.Table, "key column": f.spec.Key, "ciphertext column": f.spec.Blob, "context column": f.spec.Context, "to column": f.spec.To, "where": f.spec.Where,
+	options := map[string]string{}
+	for _, n := range f.named() {
+		options[n.option] = *n.value
+	}
+	return options
+}
+
+// tableFlag is a flag that names something of a table, and the option of a journal's header that keeps it.
+type tableFlag struct {
+	flag, option string
+	value        *string
+}
+
+func (f *tableFlags) named() []tableFlag {
+	return []tableFlag{
+		{"table", "table", &f.spec.Table}, {"key", "key column", &f.spec.Key}, {"column", "ciphertext column", &f.spec.Blob},
+		{"context-column", "context column", &f.spec.Context}, {"to-column", "to column", &f.spec.To}, {"where", "where", &f.spec.Where},
 	}
 }
 
 // ofTable says that the rows of a run are those of a table.
 func ofTable(h migrate.Header) bool { return h.Options["table"] != "" }
 
-// fromHeader takes the table from the journal of a run.
+// fromHeader takes the table from the journal of a run, and refuses flags that name another one. Which rows the run was to
+// have moved, its undo file says better than a condition.
 func (f *tableFlags) fromHeader(h migrate.Header) error {
-	o := h.Options
 	if !ofTable(h) {
 		return usageError("--db: the run was over %q, and not over a table", h.Input)
 	}
-	f.spec = table.Spec{Table: o["table"], Key: o["key column"], Blob: o["ciphertext column"], Context: o["context column"], To: o["to column"]}
+	for _, n := range f.named() {
+		switch had := h.Options[n.option]; {
+		case *n.value == "" || *n.value == had:
+		case had == "":
+			return usageError("--%s: the run had none; leave it out, the journal says all of the table", n.flag)
+		default:
+			return usageError("--%s: the run had --%s %q; leave it out, the journal says all of the table", n.flag, n.flag, had)
+		}
+		*n.value = h.Options[n.option]
+	}
+	f.spec.Where = ""
 	return nil
 }
 

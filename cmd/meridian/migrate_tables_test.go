@@ -64,6 +64,9 @@ func TestTablesAreMoved(t *testing.T) {
 			if *movedWay == "standard" {
 				verify = append(verify, "--open")
 			}
+			if said := says(t, exitUsage, append(verify, "--column", "id")...); !strings.Contains(said, `the run had --column "wrapped"`) {
+				t.Errorf("verify of another column: %s", said)
+			}
 			t.Logf("verify: %s", strings.TrimSpace(says(t, exitDone, verify...)))
 			app.rollBack(folder, db)
 		})

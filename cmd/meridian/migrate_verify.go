@@ -30,7 +30,8 @@ have to allow exports to any key (export.allow: any).
 
 Of a table, --db and --journal of the run are enough: what the run has replaced, from
 JOURNAL.undo, is compared with what the rows hold now. Rows that other writers have
-changed since are counted on standard error.
+changed since are counted on standard error. The journal says what table and columns
+the run had; flags that say otherwise are refused.
 
 Of a folder, give --dir, --glob, --context and --out as the run had them. Files of a run
 with --out are compared with those of the other folder. Where it replaced them, --journal
@@ -53,7 +54,7 @@ It ends with exit code 6 when a data key is another one than before.`,
 		case sample < 0:
 			return usageError("--sample is 0 or more")
 		}
-		if err := errors.Join(f.rowFlags.check(), f.checkWay(false), f.checkFolder(), f.checkOrder(), f.output.check(c)); err != nil {
+		if err := errors.Join(f.rowFlags.check(), f.table.checkPlace(c), f.checkWay(false), f.checkFolder(), f.checkOrder(), f.output.check(c)); err != nil {
 			return err
 		}
 		ctx, stop := interruptible(c.Context())
