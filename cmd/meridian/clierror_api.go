@@ -116,7 +116,7 @@ func refusalText(e *client.Error, node, keySource string, now time.Time) string 
 			return "CiphertextBlob does not open: it is damaged, its encryption context is another, or it is not one of ours"
 		}
 	case "InvalidParameter.WrongRegion":
-		return plainMessage(e)
+		return plainMessage(e) + movingText(e)
 	case "ServiceUnavailableTemporary":
 		return plainMessage(e) + ". Try another node, or again in a moment: meridian status"
 	case "InvalidAction.NotFound":

@@ -44,6 +44,19 @@ func keyText(e *client.Error) (string, bool) {
 	return text, true
 }
 
+// movingText is what to do about all ciphertexts like one that another region
+// sealed, behind what the region says about one; nothing about names of keys.
+func movingText(e *client.Error) string {
+	_, rest, sealed := strings.Cut(e.Message, " sealed in ")
+	from, rest, by := strings.Cut(rest, " by key ")
+	_, rest, this := strings.Cut(rest, "This region, ")
+	to, _, cannot := strings.Cut(rest, ", can't open it")
+	if !sealed || !by || !this || !cannot {
+		return ""
+	}
+	return "; or all that are stored: meridian migrate plan INPUT --from " + from + " --to " + to
+}
+
 // originText is what to do about a key whose material comes from elsewhere than
 // a call wants.
 func originText(message string) string {

@@ -35,7 +35,7 @@ func wrongPortText(err error) (string, bool) {
 	}
 	switch {
 	case errors.As(err, &unknown):
-		return fmt.Sprintf("The certificate of %s is from an authority that is not trusted here. Name the authority that signed it: --ca FILE or MERIDIAN_CA_FILE", at), true
+		return fmt.Sprintf("The certificate of %s is from an authority that is not trusted here. Name the authority that signed it: --ca FILE or MERIDIAN_CA_FILE, or ca_file in a file of regions", at), true
 	case errors.As(err, &name):
 		return fmt.Sprintf("The certificate of %s is for other names: %s. Use one of those in the endpoint, or give the node a certificate with this one", at, name.Error()), true
 	case errors.As(err, &invalid):
@@ -125,5 +125,5 @@ func noAPIHint(e *client.Error) string {
 	case strings.Contains(e.Message, "(listen.ops)"):
 		return "That is port " + apiPort + " unless configured; this one is for meridian status --ops " + e.Endpoint
 	}
-	return "Check --endpoint: the API is on listen.api, port " + apiPort + " unless configured"
+	return "Check --endpoint, or the file of regions: the API is on listen.api, port " + apiPort + " unless configured"
 }

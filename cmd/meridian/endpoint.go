@@ -100,7 +100,11 @@ func (f *clientFlags) resolve(in io.Reader) (*target, error) {
 	if err := f.findEndpoint(t, &ca); err != nil {
 		return nil, err
 	}
-	if err := f.findKey(t, in); err != nil {
+	err := f.findKey(t, in)
+	if errors.Is(err, errNoAccessKey) {
+		return nil, usageError("%w: set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, or give --access-key-id and --access-key-secret-file, or --profile", err)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return t, t.readCA(ca)
@@ -260,6 +264,10 @@ func (t *target) recognize(file *readyFile, ca *string) {
 	}
 }
 
+// errNoAccessKey says that no access key was found. Where one may be given the
+// command knows.
+var errNoAccessKey = errors.New("no access key")
+
 // findKey takes the access key from the flags; or keeps what the region's file
 // said; or takes it from the environment, or from the profile.
 func (f *clientFlags) findKey(t *target, in io.Reader) error {
@@ -298,7 +306,7 @@ func (f *clientFlags) findKey(t *target, in io.Reader) error {
 		t.accessKeyID, t.secret, t.keySource = t.known.AccessKeyID, crypto.Secret(t.known.AccessKeySecret), "the dev instance"
 		return nil
 	}
-	return usageError("no access key: set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, or give --access-key-id and --access-key-secret-file, or --profile")
+	return errNoAccessKey
 }
 
 // maxSecret bounds a secret, in bytes.

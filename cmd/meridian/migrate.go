@@ -88,7 +88,11 @@ func (f *migrateFlags) side(c *cobra.Command, file *readyFile, id string) (*migr
 	if err := t.use(file, id, "the file of regions", &ca); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(flags.findKey(t, c.InOrStdin()), t.readCA(ca)); err != nil {
+	err := errors.Join(flags.findKey(t, c.InOrStdin()), t.readCA(ca))
+	if errors.Is(err, errNoAccessKey) {
+		return nil, usageError("%w for region %s: give it access_key_id and access_key_secret in the file of regions, or set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, or make a profile of the official command line", err, id)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if f.keySources == nil {
