@@ -120,7 +120,7 @@ ends with exit code 7 when rows have failed.`,
 func (f *migrateRun) addWayTo(c *cobra.Command) {
 	fl := c.Flags()
 	fl.StringVar(&f.transport, "transport-key", "", "`KEY` of the destination under which data keys travel in the standard way")
-	fl.StringArrayVar(&f.mapping, "map", nil, "`RULE` FROM => TO, which key takes the place of which; a star matches any text (default: alias/* => alias/*)")
+	fl.StringArrayVar(&f.mapping, "map", nil, "`RULE` FROM => TO, which key takes the place of which, by alias, id or ARN; a star matches any text (default: alias/* => alias/*)")
 	f.rowFlags.addTo(c)
 	f.table.addTo(c)
 }

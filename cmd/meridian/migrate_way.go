@@ -86,6 +86,9 @@ func (f *migrateRun) checkWay(moves bool) error {
 // open opens both regions and makes the way between them.
 func (f *migrateRun) open(ctx context.Context, c *cobra.Command, p *printer) (*openedWay, error) {
 	mapping, err := migrate.ParseMapping(f.mapping)
+	if err == nil && f.sides.from != "" {
+		err = mapping.CheckSource(f.sides.from)
+	}
 	if err != nil {
 		return nil, usageError("--map: %w", err)
 	}
