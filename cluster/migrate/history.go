@@ -1,5 +1,7 @@
 package migrate
 
+import "time"
+
 // History is what a journal tells of the run so far.
 type History struct {
 	Begun       bool             // the run has a journal
@@ -19,6 +21,16 @@ func (h History) Last() Checkpoint {
 		return Checkpoint{}
 	}
 	return h.Checkpoints[len(h.Checkpoints)-1]
+}
+
+// lastTime is the time of the last checkpoint; zero: there was none.
+func (h History) lastTime() (last time.Time) {
+	for _, s := range h.Starts {
+		if !s.Last.IsZero() {
+			last = s.Last
+		}
+	}
+	return last
 }
 
 // Traffic is what the regions were asked over all starts, in the order of the first.

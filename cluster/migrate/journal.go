@@ -193,6 +193,7 @@ func CreateJournal(path string, header Header) (*Journal, error) {
 	if err := lock(file); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
+	announce(file)
 	return &Journal{file: file, size: int64(len(line))}, nil
 }
 
@@ -207,6 +208,7 @@ func OpenJournal(path string, header Header) (*Journal, History, error) {
 	if err := lockNamed(file); err != nil {
 		return nil, History{}, errors.Join(err, file.Close())
 	}
+	announce(file)
 	found, history, whole, err := readJournal(file, nil)
 	if err == nil {
 		err = sameRun(found, header)

@@ -30,6 +30,7 @@ type Report struct {
 	Plaintext bool     `json:"plaintext_outside"`
 	Opened    Openings `json:"opened,omitzero"`
 	Done      bool     `json:"done"`
+	Pulse
 	// Old blobs were put back since, all or some of them.
 	Back
 	Rows    int64     `json:"rows"`
@@ -115,11 +116,11 @@ func NewReport(ctx context.Context, journal string, header Header, h History, fa
 }
 
 // State says in words how a run stands.
-func State(done bool, back Back) string {
+func State(done bool, pulse Pulse, back Back) string {
 	state := "done"
 	switch {
 	case !done && !back.Begun:
-		return "not done: the same command goes on"
+		return pulse.unfinished()
 	case !done:
 		state = "not done"
 	}

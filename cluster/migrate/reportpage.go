@@ -58,10 +58,14 @@ func (r Report) facts() [][]string {
 	if r.InPlace {
 		output = "replaced in place, undo file"
 	}
+	ended := "ended"
+	if !r.Done {
+		ended = "last checkpoint"
+	}
 	return [][]string{
-		{"state", State(r.Done, r.Back)}, {"way", r.Way}, {"plaintext outside", outside},
+		{"state", State(r.Done, r.Pulse, r.Back)}, {"way", r.Way}, {"plaintext outside", outside},
 		{"rows", count(r.Rows)}, {"moved", count(r.Counts.Moved)}, {"kept", count(r.Counts.Kept)}, {"skipped", count(r.Counts.Skipped)}, {"failed", count(r.Counts.Failed)},
-		{"began", clock(r.Began)}, {"ended", clock(r.Ended)}, {"input", r.Input.fact()}, {output, r.Output.fact()},
+		{"began", clock(r.Began)}, {ended, clock(r.Ended)}, {"input", r.Input.fact()}, {output, r.Output.fact()},
 	}
 }
 

@@ -176,7 +176,7 @@ func TestRollBackSaysHowItStands(t *testing.T) {
 	check := func(when, want string) {
 		t.Helper()
 		back, err := RolledBack(journal, run, History{})
-		if got := State(true, back); err != nil || got != want {
+		if got := State(true, Pulse{}, back); err != nil || got != want {
 			t.Errorf("%s: %s, %v", when, got, err)
 		}
 	}

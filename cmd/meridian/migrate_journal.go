@@ -22,11 +22,17 @@ func (f *migrateRun) checkJournal() error {
 
 // readJournal reads the journal of a run that may be going on.
 func readJournal(path string) (migrate.Header, migrate.History, error) {
+	header, history, _, err := observeJournal(path, nil)
+	return header, history, err
+}
+
+// observeJournal is readJournal, says whether the run is going on, and calls each, if it is not nil, with every failed row.
+func observeJournal(path string, each func(migrate.Failure) error) (migrate.Header, migrate.History, migrate.Pulse, error) {
 	if path == "" {
-		return migrate.Header{}, migrate.History{}, usageError("--journal FILE says which run")
+		return migrate.Header{}, migrate.History{}, migrate.Pulse{}, usageError("--journal FILE says which run")
 	}
-	header, history, err := migrate.ReadJournal(path)
-	return header, history, journalError(path, err)
+	header, history, pulse, err := migrate.Observe(path, each)
+	return header, history, pulse, journalError(path, err)
 }
 
 // journalError says which journal cannot be read.

@@ -40,7 +40,7 @@ and the digests of input and output. It asks no region, and is not signed.`,
 		}
 		ctx, stop := interruptible(c.Context())
 		defer stop()
-		header, history, err := readJournal(args[0])
+		header, history, pulse, err := observeJournal(args[0], nil)
 		if err != nil {
 			return err
 		}
@@ -54,7 +54,7 @@ and the digests of input and output. It asks no region, and is not signed.`,
 		case err != nil:
 			return err
 		}
-		report.Tool = versionText()
+		report.Tool, report.Pulse = versionText(), pulse
 		return writeReport(output.printer(c), out, report)
 	}
 	output.addTo(c)

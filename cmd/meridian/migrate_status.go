@@ -18,11 +18,12 @@ func newMigrateStatusCommand() *cobra.Command {
 			if err := output.check(c); err != nil {
 				return err
 			}
-			header, history, err := readJournal(args[0])
+			header, history, pulse, err := observeJournal(args[0], nil)
 			if err != nil {
 				return err
 			}
 			v := viewOf(args[0], header, history.Last(), history)
+			v.Pulse = pulse
 			if v.Back, err = migrate.RolledBack(args[0], header, history); err != nil {
 				return err
 			}

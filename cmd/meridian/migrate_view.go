@@ -27,6 +27,7 @@ type migrateView struct {
 	// Checkpoint is the time of the last one; what was written before it is safe.
 	Checkpoint string `json:"checkpoint,omitempty"`
 	Others     int64  `json:"others,omitempty"` // rows of other shards
+	migrate.Pulse
 	// Old ciphertexts were put back since, all or some of them.
 	migrate.Back
 	// Failures name the rows that were not moved, the first 10,000.
@@ -69,7 +70,7 @@ func (v migrateView) table(w io.Writer) {
 	if v.Way == migrate.WayPlaintext {
 		fmt.Fprint(w, ", in the plaintext way")
 	}
-	fmt.Fprintf(w, "; %s\n", migrate.State(v.Done, v.Back))
+	fmt.Fprintf(w, "; %s\n", migrate.State(v.Done, v.Pulse, v.Back))
 	for _, failure := range v.Failures[:min(len(v.Failures), shownFailures)] {
 		fmt.Fprintln(w, failureLine(failure))
 	}
