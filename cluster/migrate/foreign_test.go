@@ -127,8 +127,8 @@ func TestFromAnotherService(t *testing.T) {
 					t.Fatal(err)
 				}
 				plan, err := way.(interface {
-					Plan(context.Context, Format) (*Plan, error)
-				}).Plan(t.Context(), jsonRows)
+					Plan(context.Context, Format, func(Failure) error) (*Plan, error)
+				}).Plan(t.Context(), jsonRows, nil)
 				if err != nil || plan.Rows != 9 || plan.Kept != 1 {
 					t.Fatalf("the plan is %+v, %v", plan, err)
 				}
@@ -247,7 +247,7 @@ func TestPlanOfUnknownKeys(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		plan, err := way.Plan(t.Context(), rows)
+		plan, err := way.Plan(t.Context(), rows, nil)
 		if err != nil || len(plan.Groups) != 1 || len(plan.Failures) != maxStrangers || plan.Failures[0].Code != "InvalidParameter" {
 			t.Fatalf("%d bad rows: %+v, %v", bad, plan, err)
 		}

@@ -285,7 +285,9 @@ func wholeAnswer(r *wire.Reader, of *Region, action string) error {
 }
 
 // Plan sorts every row by where it is from and where it would go, and has both regions try what each group needs.
-func (n *Native) Plan(ctx context.Context, rows Format) (*Plan, error) { return planRows(ctx, n, rows) }
+func (n *Native) Plan(ctx context.Context, rows Format, each func(Failure) error) (*Plan, error) {
+	return planRows(ctx, n, rows, each)
+}
 
 // sides returns what a plan asks.
 func (n *Native) sides() (*Region, *routes) { return n.from, n.routes }

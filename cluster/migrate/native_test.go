@@ -434,7 +434,7 @@ func TestNativePlan(t *testing.T) {
 	from, to := newNativeCloud(t, "cn-a", 1), newNativeCloud(t, "cn-b", 1)
 	way := newNativeWay(t, from, to)
 	rows := nativeRows(t, from, 4, func(int) string { return strings.Repeat("k", 4096) })
-	plan, err := way.Plan(t.Context(), NewJSONLines(strings.NewReader(strings.Join(rows, "\n")+"\nbroken\n"), DefaultColumns))
+	plan, err := way.Plan(t.Context(), NewJSONLines(strings.NewReader(strings.Join(rows, "\n")+"\nbroken\n"), DefaultColumns), nil)
 	if err != nil || plan.Rows != 5 || plan.Failing != 1 || len(plan.Groups) != 1 || plan.Groups[0].Rows != 4 || plan.Groups[0].Problem != "" {
 		t.Fatalf("%+v, %v", plan, err)
 	}
@@ -444,7 +444,7 @@ func TestNativePlan(t *testing.T) {
 		}
 		return 0, ""
 	}
-	plan, err = way.Plan(t.Context(), NewJSONLines(strings.NewReader(strings.Join(rows, "\n")), DefaultColumns))
+	plan, err = way.Plan(t.Context(), NewJSONLines(strings.NewReader(strings.Join(rows, "\n")), DefaultColumns), nil)
 	if err != nil || plan.Failing != 4 || !strings.Contains(plan.Groups[0].Problem, "Forbidden.NoPermission") {
 		t.Errorf("%+v, %v", plan, err)
 	}

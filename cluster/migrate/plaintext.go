@@ -108,8 +108,8 @@ func withoutText(err error, text string) error {
 var codeForm = regexp.MustCompile(`^[A-Z][A-Za-z]{2,40}(\.[A-Z][A-Za-z]{2,40}){0,3}$`)
 
 // Plan sorts every row by where it is from and where it would go, and has both regions try what each group needs.
-func (p *Plaintext) Plan(ctx context.Context, rows Format) (*Plan, error) {
-	return planRows(ctx, p, rows)
+func (p *Plaintext) Plan(ctx context.Context, rows Format, each func(Failure) error) (*Plan, error) {
+	return planRows(ctx, p, rows, each)
 }
 
 // sides returns what a plan asks.

@@ -32,7 +32,7 @@ func TestPlaintextWay(t *testing.T) {
 	}, "\n") + "\n"
 	folder := t.TempDir()
 	way := newPlaintextWay(t, from, to)
-	plan, err := way.Plan(t.Context(), NewJSONLines(strings.NewReader(input), DefaultColumns))
+	plan, err := way.Plan(t.Context(), NewJSONLines(strings.NewReader(input), DefaultColumns), nil)
 	if err != nil || plan.Failing != 1 || plan.Kept != 1 || len(plan.Groups) != 1 || plan.Groups[0].Problem != "" || from.calls["Decrypt"] != 1 || to.calls["Encrypt"] != 1 {
 		t.Errorf("the plan: %+v, %v", plan, err)
 	}

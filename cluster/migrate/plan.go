@@ -27,14 +27,17 @@ type Plan struct {
 	Skipped  int64     `json:"skipped"`
 	Groups   []Group   `json:"groups"`
 	Failures []Failure `json:"failures"` // rows that would fail, as far as that shows without opening them; at most MaxPlanned
-	Failing  int64     `json:"failing"`  // how many there are
-	Estimate Estimate  `json:"estimate"` // of moving the rest
+	// Cut is how many more such rows there are.
+	Cut      int64    `json:"failures_cut,omitempty"`
+	Failing  int64    `json:"failing"`  // how many rows would fail, those of groups with a problem included
+	Estimate Estimate `json:"estimate"` // of moving the rest
 
-	trip      time.Duration // the longest that a try took both regions
-	strangers int           // rows of unknown keys that would fail
+	trip      time.Duration       // the longest that a try took both regions
+	strangers int                 // rows of unknown keys that would fail
+	each      func(Failure) error // is given the rows that would fail, in the place of Failures; nil: nobody
 }
 
-// MaxPlanned bounds the rows that a plan names.
+// MaxPlanned bounds the rows that a plan lists.
 const MaxPlanned = 10_000
 
 // Group is the rows that were sealed under one version of a key and go to one key. Of blobs of another service the version
@@ -61,17 +64,18 @@ type planner interface {
 	estimate(rows int64, trip time.Duration) Estimate
 }
 
-// Plan sorts every row by where it is from and where it would go, and has both regions try what each group needs.
-func (s *Standard) Plan(ctx context.Context, rows Format) (*Plan, error) {
-	return planRows(ctx, s, rows)
+// Plan sorts every row by where it is from and where it would go, and has both regions try what each group needs. each, if
+// not nil, is called with every row that would fail, as it is found, and the plan lists none then. An error of each ends it.
+func (s *Standard) Plan(ctx context.Context, rows Format, each func(Failure) error) (*Plan, error) {
+	return planRows(ctx, s, rows, each)
 }
 
 // sides returns what a plan asks.
 func (s *Standard) sides() (*Region, *routes) { return s.from, s.routes }
 
 // planRows makes the plan of a way.
-func planRows(ctx context.Context, s planner, rows Format) (*Plan, error) {
-	p := &Plan{}
+func planRows(ctx context.Context, s planner, rows Format, each func(Failure) error) (*Plan, error) {
+	p := &Plan{each: each}
 	groups := map[string]*Group{}
 	for {
 		row, err := rows.Next()
@@ -101,8 +105,7 @@ func planRows(ctx context.Context, s planner, rows Format) (*Plan, error) {
 // add puts a row where it belongs.
 func (p *Plan) add(ctx context.Context, s planner, groups map[string]*Group, row *Row) error {
 	if row.Fault != nil {
-		p.fails(row, row.Fault)
-		return nil
+		return p.fails(row, row.Fault)
 	}
 	if row.Skip {
 		p.Skipped++
@@ -120,8 +123,7 @@ func (p *Plan) add(ctx context.Context, s planner, groups map[string]*Group, row
 		refused = s.tooLarge(row)
 	}
 	if refused != nil {
-		p.fails(row, refused)
-		return nil
+		return p.fails(row, refused)
 	}
 	name := way.source + " " + way.target.ID
 	if groups[name] == nil {
@@ -132,8 +134,7 @@ func (p *Plan) add(ctx context.Context, s planner, groups map[string]*Group, row
 		// What is said of a row whose key is unknown need not be so of the next one.
 		if p.strangers < maxStrangers && way.source == "" && g.Problem != "" {
 			p.strangers++
-			p.fails(row, g.refused)
-			return nil
+			return p.fails(row, g.refused)
 		}
 		groups[name] = g
 	}
@@ -144,12 +145,18 @@ func (p *Plan) add(ctx context.Context, s planner, groups map[string]*Group, row
 // maxStrangers bounds the rows of unknown keys that the source is asked about one by one.
 const maxStrangers = 100
 
-// fails counts a row that would not be moved.
-func (p *Plan) fails(row *Row, why *RowError) {
+// fails counts a row that would not be moved, and names it.
+func (p *Plan) fails(row *Row, why *RowError) error {
 	p.Failing++
-	if len(p.Failures) < MaxPlanned {
+	switch {
+	case p.each != nil:
+		return p.each(failureOf(row, why))
+	case len(p.Failures) < MaxPlanned:
 		p.Failures = append(p.Failures, failureOf(row, why))
+	default:
+		p.Cut++
 	}
+	return nil
 }
 
 // newGroup describes the keys of a group and tries, with its first row, whether both regions would do their part.

@@ -59,7 +59,7 @@ func TestPlanGroups(t *testing.T) {
 	add(3, "")
 	add(4, "alias/second")
 	way := newTestWay(t, from, to)
-	p, err := way.Plan(t.Context(), NewJSONLines(strings.NewReader(strings.Join(rows, "\n")), DefaultColumns))
+	p, err := way.Plan(t.Context(), NewJSONLines(strings.NewReader(strings.Join(rows, "\n")), DefaultColumns), nil)
 	if err != nil || p.Rows != 10 || p.Failing != 0 {
 		t.Fatalf("%+v, %v", p, err)
 	}
@@ -94,7 +94,7 @@ func TestPlanEstimatesWhatIsMoved(t *testing.T) {
 	rules := Rules{Region: "cn-a", Skip: map[string]bool{legacy.key.String(): true}}
 	plan := func(rows ...string) *Plan {
 		t.Helper()
-		p, err := way.Plan(t.Context(), Ruled{NewJSONLines(strings.NewReader(strings.Join(rows, "\n")), DefaultColumns), rules})
+		p, err := way.Plan(t.Context(), Ruled{NewJSONLines(strings.NewReader(strings.Join(rows, "\n")), DefaultColumns), rules}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

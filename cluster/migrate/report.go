@@ -44,8 +44,9 @@ type Report struct {
 	Targets []KeyCount   `json:"targets"` // rows that were moved, by the one that they are sealed under now
 	Groups  []GroupCount `json:"groups"`  // both together
 
-	Codes    []CodeCount `json:"failed_by_code"` // the most first
-	Failures []Failure   `json:"failed"`         // the first of them
+	Codes    []CodeCount `json:"failed_by_code"`       // the most first
+	Failures []Failure   `json:"failed"`               // the first of them
+	Cut      int64       `json:"failed_cut,omitempty"` // how many more there are
 
 	Input Digested `json:"input"` // what was read of it
 	// InPlace says that rows were replaced where they are. Output is the undo file then.
@@ -88,6 +89,7 @@ func NewReport(ctx context.Context, journal string, header Header, h History, fa
 		Failures: h.Failures[:min(len(h.Failures), failures)],
 		Input:    Digested{Name: header.Input, Bytes: last.Input, Digest: last.Digest},
 	}
+	r.Cut = r.Counts.Failed - int64(len(r.Failures))
 	for code, rows := range h.Codes {
 		r.Codes = append(r.Codes, CodeCount{code, rows})
 	}

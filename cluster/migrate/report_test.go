@@ -66,7 +66,7 @@ func TestReport(t *testing.T) {
 	}
 	for _, want := range []string{
 		"# Data keys moved from cn-a to cn-b\n", "| plaintext outside | no: ", "| moved | 3 |", "| cn-a | " + from.key.String() + " | " + from.version.String() + " | 3 | 0 | 0 | 0 |\n",
-		"| cn-b | " + to.key.String() + " | " + to.version.String() + " | 3 |\n", "| Syntax | 2 |\n", `| 4 | 4 | a\|b \* | InvalidParameter | `, "\nAnd 1 more.\n", "| output | " + output + ", ",
+		"| cn-b | " + to.key.String() + " | " + to.version.String() + " | 3 |\n", "| Syntax | 2 |\n", `| 4 | 4 | a\|b \* | InvalidParameter | `, "\nAnd 1 more, which `meridian migrate status --list-failed` names.\n", "| output | " + output + ", ",
 		"| 1.2.3 | 4 | cn-a r to r, cn-b r to r |\n", "It is not signed",
 	} {
 		if !strings.Contains(page.String(), want) {

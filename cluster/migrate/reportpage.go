@@ -140,8 +140,8 @@ func (p *page) failures(r Report) {
 		rows = append(rows, []string{count(f.Row), count(f.Line), f.ID, f.Code, f.Reason})
 	}
 	p.table([]string{"row", "line", "id", "code", "reason"}, rows)
-	if more := r.Counts.Failed - int64(len(r.Failures)); more > 0 {
-		p.line("\nAnd %s more.", count(more))
+	if r.Cut > 0 {
+		p.line("\nAnd %s more, which `meridian migrate status --list-failed` names.", count(r.Cut))
 	}
 }
 

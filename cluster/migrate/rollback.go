@@ -48,6 +48,7 @@ type Rollback struct {
 	Left     int64 `json:"left"`      // rows that others have changed, and damaged lines
 	// Failures name them, [MaxPlanned] at the most.
 	Failures []Failure `json:"failures,omitempty"`
+	Cut      int64     `json:"failures_cut,omitempty"` // how many more there are
 }
 
 // restoreBatch is how many changes are taken back at a time.
@@ -193,8 +194,9 @@ func (b *rollback) finish() {
 	}
 	for _, key := range slices.SortedFunc(maps.Keys(b.left), byRow) {
 		if len(b.Failures) == MaxPlanned {
-			return
+			break
 		}
 		b.Failures = append(b.Failures, b.left[key].failure(key))
 	}
+	b.Cut = b.Left - int64(len(b.Failures))
 }

@@ -134,7 +134,7 @@ func TestKeptRowsInOtherContexts(t *testing.T) {
 	}
 	for name, way := range map[string]interface {
 		Way
-		Plan(ctx context.Context, rows Format) (*Plan, error)
+		Plan(ctx context.Context, rows Format, each func(Failure) error) (*Plan, error)
 	}{"native": newNativeWay(t, from, to), "standard": newTestWay(t, from, to), "plaintext": newPlaintextWay(t, from, to)} {
 		cfg := testConfig(t, t.TempDir(), []byte(input), way)
 		cfg.Rules = rules
@@ -146,7 +146,7 @@ func TestKeptRowsInOtherContexts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		plan, err := way.Plan(t.Context(), Ruled{Format: NewJSONLines(strings.NewReader(input), DefaultColumns), Rules: rules})
+		plan, err := way.Plan(t.Context(), Ruled{Format: NewJSONLines(strings.NewReader(input), DefaultColumns), Rules: rules}, nil)
 		if err != nil || plan.Kept != 2 || plan.Failing != 2 {
 			t.Errorf("%s: %+v, %v", name, plan, err)
 		}
@@ -199,7 +199,7 @@ func TestSkippedKeys(t *testing.T) {
 		t.Fatal(skip, err)
 	}
 	cfg.Rules = Rules{Region: "cn-a", Skip: skip}
-	plan, err := way.Plan(t.Context(), Ruled{NewJSONLines(strings.NewReader(input), DefaultColumns), cfg.Rules})
+	plan, err := way.Plan(t.Context(), Ruled{NewJSONLines(strings.NewReader(input), DefaultColumns), cfg.Rules}, nil)
 	if err != nil || plan.Skipped != 1 || plan.Failing != 1 || len(plan.Groups) != 1 {
 		t.Errorf("the plan: %+v, %v", plan, err)
 	}

@@ -415,7 +415,7 @@ func TestPlan(t *testing.T) {
 		from.row(t, "data key 1", ""), from.row(t, "data key 2", `{"app":"pay"}`), to.row(t, "moved before", ""), newCloud(t, "cn-c", 1).row(t, "x", ""),
 		from.row(t, strings.Repeat("x", 191), ""), "broken",
 	}, "\n")
-	p, err := way.Plan(t.Context(), NewJSONLines(strings.NewReader(input), DefaultColumns))
+	p, err := way.Plan(t.Context(), NewJSONLines(strings.NewReader(input), DefaultColumns), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -440,7 +440,7 @@ func TestPlan(t *testing.T) {
 			}
 			return 0, ""
 		}
-		p, err := way.Plan(t.Context(), NewJSONLines(strings.NewReader(input), DefaultColumns))
+		p, err := way.Plan(t.Context(), NewJSONLines(strings.NewReader(input), DefaultColumns), nil)
 		side.refuse = nil
 		if err != nil || p.Failing != 5 || !strings.Contains(p.Groups[0].Problem, "AccessDeniedError") {
 			t.Errorf("%s refuses: %+v, %v", side.id, p, err)

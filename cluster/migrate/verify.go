@@ -13,6 +13,8 @@ type Verification struct {
 	Checked  int64     `json:"checked"`            // of these, whose data keys were compared
 	Equal    int64     `json:"equal"`              // of these, that are the same data key
 	Failures []Failure `json:"failures,omitempty"` // the first of those that are not known to be equal; at most MaxPlanned
+	// Cut is how many more there are.
+	Cut int64 `json:"failures_cut,omitempty"`
 }
 
 // Faults of a verification.
@@ -76,6 +78,8 @@ func (v *verification) compared(before *Row, refused *RowError) {
 		v.result.Equal++
 	case len(v.result.Failures) < MaxPlanned:
 		v.result.Failures = append(v.result.Failures, Failure{Row: before.Number, Line: before.Line, ID: before.ID, Code: refused.Code, Reason: refused.Reason})
+	default:
+		v.result.Cut++
 	}
 }
 

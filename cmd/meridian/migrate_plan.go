@@ -39,9 +39,14 @@ It ends with exit code 7 when rows would fail.`,
 		if err := errors.Join(f.checkRows(c), f.checkWay(false), f.output.check(c)); err != nil {
 			return err
 		}
+		p := f.output.printer(c)
+		failures, err := p.streamFailures("list-bad", listBad)
+		if err != nil {
+			return err
+		}
 		ctx, stop := interruptibleTwice(c.Context(), f.program.kill)
 		defer stop()
-		way, err := f.open(ctx, c, f.output.printer(c))
+		way, err := f.open(ctx, c, p)
 		if err != nil {
 			return err
 		}
@@ -55,8 +60,11 @@ It ends with exit code 7 when rows would fail.`,
 		if u, ok := rows.(*migrate.Unique); ok {
 			defer u.Close()
 		}
-		plan, err := way.Plan(ctx, migrate.Ruled{Format: rows, Rules: way.rules})
-		forgotten(f.output.printer(c), rows)
+		plan, err := way.Plan(ctx, migrate.Ruled{Format: rows, Rules: way.rules}, failures.each())
+		if err := failures.end(); err != nil {
+			return err
+		}
+		forgotten(p, rows)
 		if err != nil {
 			if ctx.Err() != nil {
 				return &exitError{exitInterrupted, errors.New("interrupted; nothing was done")}
@@ -64,7 +72,7 @@ It ends with exit code 7 when rows would fail.`,
 			return f.sides.callError(err)
 		}
 		v := planView{Input: cmp.Or(f.input(args), f.table.spec.Table), Way: way.name, Plan: *plan}
-		if err := f.output.printer(c).value(v, func(w io.Writer) { v.table(w, listBad) }); err != nil {
+		if err := p.value(v, func(w io.Writer) { v.table(w) }); err != nil {
 			return err
 		}
 		if plan.Failing > 0 {
@@ -79,11 +87,11 @@ It ends with exit code 7 when rows would fail.`,
 	f.program.addTo(c)
 	f.folder.addTo(c)
 	f.addIDsTo(c)
-	c.Flags().BoolVar(&listBad, "list-bad", false, "name every bad row, not the first ones only; rows of a key that cannot be used are counted with the key")
+	c.Flags().BoolVar(&listBad, "list-bad", false, "name every bad row as it is found, not the first ones only; with --output jsonl one object a line, and the plan as the last; rows of a key that cannot be used are counted with the key")
 	return c
 }
 
-func (v planView) table(w io.Writer, all bool) {
+func (v planView) table(w io.Writer) {
 	skipped := ""
 	if v.Skipped > 0 {
 		skipped = fmt.Sprintf("skipped %s, ", grouped(uint64(v.Skipped)))
@@ -99,16 +107,7 @@ func (v planView) table(w io.Writer, all bool) {
 	if len(cells) > 0 {
 		p.table(w, []string{"SOURCE KEY", "VERSION", "ROWS", "STATE", "DESTINATION", "CHECK"}, cells)
 	}
-	shown := v.Failures
-	if !all {
-		shown = shown[:min(len(shown), shownFailures)]
-	}
-	for _, failure := range shown {
-		fmt.Fprintln(w, failureLine(failure))
-	}
-	if more := v.Failing - int64(len(shown)); more > 0 && len(v.Failures) > len(shown) {
-		fmt.Fprintf(w, "and more: --list-bad names them\n")
-	}
+	writeFailures(w, v.Failures, v.Cut, "--list-bad names them")
 	if v.Estimate.Calls > 0 {
 		fmt.Fprintf(w, "about %s calls and %s\n", grouped(uint64(v.Estimate.Calls)), max(v.Estimate.Took.Round(time.Second), time.Second))
 	}

@@ -33,7 +33,7 @@ and the digests of input and output. It asks no region, and is not signed.`,
 			return err
 		}
 		if failures < 0 || failures > migrate.MaxListed {
-			return usageError("--failures is 0 to %d", migrate.MaxListed)
+			return usageError("--failures is 0 to %d; meridian migrate status %s --list-failed names all", migrate.MaxListed, shellQuote(args[0]))
 		}
 		if err := writable([]namedFile{{"--out", out}}); err != nil {
 			return err
@@ -59,7 +59,7 @@ and the digests of input and output. It asks no region, and is not signed.`,
 	}
 	output.addTo(c)
 	c.Flags().StringVar(&out, "out", "", "`FILE` to write the report to (default: standard output)")
-	c.Flags().IntVar(&failures, "failures", failures, "`NUMBER` of failed rows that are named; all are counted")
+	c.Flags().IntVar(&failures, "failures", failures, "`NUMBER` of failed rows that are named; all are counted, and meridian migrate status --list-failed names all")
 	return c
 }
 

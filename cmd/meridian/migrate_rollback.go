@@ -151,12 +151,7 @@ func (v rollbackView) table(w io.Writer) {
 		fmt.Fprintf(w, "noted twice %s, ", grouped(uint64(v.Repeated)))
 	}
 	fmt.Fprintf(w, "left as they are %s\n", grouped(uint64(v.Left)))
-	for _, failure := range v.Failures[:min(len(v.Failures), shownFailures)] {
-		fmt.Fprintln(w, failureLine(failure))
-	}
-	if more := len(v.Failures) - shownFailures; more > 0 {
-		fmt.Fprintln(w, "and more: --output json names them")
-	}
+	writeFailures(w, v.Failures, v.Cut, jsonNames(v.Failures, v.Cut))
 	if v.DryRun {
 		fmt.Fprintln(w, "Nothing was written.")
 	}

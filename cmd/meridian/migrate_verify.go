@@ -237,9 +237,7 @@ func (f *migrateRun) chance(sample int64, all bool) (float64, error) {
 func (f *migrateRun) verified(p *printer, v *migrate.Verification, leftOut int64) error {
 	err := p.value(*v, func(w io.Writer) {
 		fmt.Fprintf(w, "rows %s: moved %s, compared %s, equal %s\n", grouped(uint64(v.Rows)), grouped(uint64(v.Moved)), grouped(uint64(v.Checked)), grouped(uint64(v.Equal)))
-		for _, failure := range v.Failures[:min(len(v.Failures), shownFailures)] {
-			fmt.Fprintln(w, failureLine(failure))
-		}
+		writeFailures(w, v.Failures, v.Cut, jsonNames(v.Failures, v.Cut))
 	})
 	if err == nil && v.Equal != v.Checked {
 		err = &exitError{exitVerification, fmt.Errorf("%d of %d data keys are not known to be what they were", v.Checked-v.Equal, v.Checked)}

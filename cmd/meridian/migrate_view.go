@@ -3,8 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"slices"
-	"strings"
 	"time"
 
 	"meridian/cluster/migrate"
@@ -32,6 +30,7 @@ type migrateView struct {
 	migrate.Back
 	// Failures name the rows that were not moved, the first 10,000.
 	Failures []migrate.Failure `json:"failures,omitempty"`
+	Cut      int64             `json:"failures_cut,omitempty"` // how many more there are
 }
 
 // viewOf tells of a run by its journal.
@@ -40,6 +39,9 @@ func viewOf(journal string, header migrate.Header, last migrate.Checkpoint, hist
 		Journal: journal, Output: header.Output, Way: header.Way, Done: last.Done, Rows: last.Rows,
 		Moved: last.Counts.Moved, Kept: last.Counts.Kept, Skipped: last.Counts.Skipped, Failed: last.Counts.Failed, Others: last.Counts.Others, Failures: history.Failures,
 		Starts: len(history.Starts),
+	}
+	if history.Begun {
+		v.Cut = v.Failed - int64(len(v.Failures))
 	}
 	for _, t := range history.Traffic() {
 		v.Throttled += t.Throttled
@@ -51,9 +53,6 @@ func viewOf(journal string, header migrate.Header, last migrate.Checkpoint, hist
 	}
 	return v
 }
-
-// shownFailures is how many failures a table shows.
-const shownFailures = 20
 
 func (v migrateView) table(w io.Writer) {
 	fmt.Fprintf(w, "rows %s: moved %s, kept %s, ", grouped(uint64(v.Rows)), grouped(uint64(v.Moved)), grouped(uint64(v.Kept)))
@@ -71,20 +70,5 @@ func (v migrateView) table(w io.Writer) {
 		fmt.Fprint(w, ", in the plaintext way")
 	}
 	fmt.Fprintf(w, "; %s\n", migrate.State(v.Done, v.Pulse, v.Back))
-	for _, failure := range v.Failures[:min(len(v.Failures), shownFailures)] {
-		fmt.Fprintln(w, failureLine(failure))
-	}
-	if more := v.Failed - int64(min(len(v.Failures), shownFailures)); more > 0 && len(v.Failures) > 0 {
-		fmt.Fprintf(w, "and %s more: meridian migrate status %s --output json\n", grouped(uint64(more)), v.Journal)
-	}
-}
-
-// failureLine names a row and says why it was not moved.
-func failureLine(f migrate.Failure) string {
-	place := fmt.Sprintf("line %d", f.Line)
-	if f.Line == 0 { // where there are no lines
-		place = fmt.Sprintf("row %d", f.Row)
-	}
-	parts := []string{place, f.ID, f.Code + ":", f.Reason}
-	return printable(strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), " "))
+	writeFailures(w, v.Failures, v.Cut, fmt.Sprintf("meridian migrate status %s --list-failed", shellQuote(v.Journal)))
 }

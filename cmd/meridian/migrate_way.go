@@ -18,7 +18,7 @@ import (
 // mover is a way to move data keys.
 type mover interface {
 	migrate.Way
-	Plan(ctx context.Context, rows migrate.Format) (*migrate.Plan, error)
+	Plan(ctx context.Context, rows migrate.Format, each func(migrate.Failure) error) (*migrate.Plan, error)
 }
 
 // openedWay is a way between two regions, and what is done with rows besides.
