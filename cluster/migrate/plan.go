@@ -22,10 +22,12 @@ import (
 // Plan is what a run would do. Making one changes nothing in either region, and opens nothing: rights are tried by dry
 // runs, with the first row of each group.
 type Plan struct {
-	Rows     int64     `json:"rows"`
-	Kept     int64     `json:"kept"` // they are where they are to go
-	Skipped  int64     `json:"skipped"`
-	Groups   []Group   `json:"groups"`
+	Rows    int64   `json:"rows"`
+	Kept    int64   `json:"kept"` // they are where they are to go
+	Skipped int64   `json:"skipped"`
+	Groups  []Group `json:"groups"` // at most maxGroups
+	// Others is how many rows are of further groups. They are counted together, and no rights are tried for them.
+	Others   int64     `json:"others,omitempty"`
 	Failures []Failure `json:"failures"` // rows that would fail, as far as that shows without opening them; at most MaxPlanned
 	// Cut is how many more such rows there are.
 	Cut      int64    `json:"failures_cut,omitempty"`
@@ -98,7 +100,7 @@ func planRows(ctx context.Context, s planner, rows Format, each func(Failure) er
 		}
 		p.Groups = append(p.Groups, *g)
 	}
-	p.Estimate = s.estimate(p.Rows-p.Kept-p.Skipped-p.Failing, p.trip)
+	p.Estimate = s.estimate(p.Rows-p.Kept-p.Skipped-p.Failing, p.trip) // a run tries others as well
 	return p, nil
 }
 
@@ -126,9 +128,13 @@ func (p *Plan) add(ctx context.Context, s planner, groups map[string]*Group, row
 		return p.fails(row, refused)
 	}
 	name := way.source + " " + way.target.ID
-	if groups[name] == nil {
-		g, err := p.newGroup(ctx, s, row, way)
-		if err != nil {
+	g := groups[name]
+	switch {
+	case g == nil && len(groups) == maxGroups:
+		p.Others++
+		return nil
+	case g == nil:
+		if g, err = p.newGroup(ctx, s, row, way); err != nil {
 			return err
 		}
 		// What is said of a row whose key is unknown need not be so of the next one.
@@ -138,7 +144,7 @@ func (p *Plan) add(ctx context.Context, s planner, groups map[string]*Group, row
 		}
 		groups[name] = g
 	}
-	groups[name].Rows++
+	g.Rows++
 	return nil
 }
 

@@ -1,6 +1,8 @@
 package migrate
 
 import (
+	"encoding/base64"
+	"encoding/binary"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -78,6 +80,48 @@ func TestPlanGroups(t *testing.T) {
 	}
 	if from.calls["ExportDataKey"] != 4 || to.calls["ReEncrypt"] != 4 {
 		t.Errorf("%d and %d tries, want 4 each", from.calls["ExportDataKey"], to.calls["ReEncrypt"])
+	}
+}
+
+// However many keys rows are of, a plan tells so many groups apart; it counts the rows of others together and tries nothing
+// for them.
+func TestPlanBoundsItsGroups(t *testing.T) {
+	from, to := newCloud(t, "cn-a", 1), newCloud(t, "cn-b", 1)
+	var input strings.Builder
+	row := func(key uint32) {
+		h := crypto.Header{Algorithm: crypto.AlgorithmXAES256GCM, Region: from.id}
+		binary.BigEndian.PutUint32(h.KeyID[:], key)
+		blob, err := crypto.SealBlob(nil, from.xaes, h, crypto.Context{}, []byte("x"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&input, `{"ciphertext":"%s","to":"alias/pay"}`+"\n", base64.StdEncoding.EncodeToString(blob))
+	}
+	for key := range uint32(maxGroups) {
+		row(key)
+	}
+	for others := range int64(2) { // at the bound, and one beyond it
+		if others > 0 {
+			row(uint32(maxGroups + others))
+			row(7) // of a group that is known
+		}
+		from.calls = map[string]int{}
+		p, err := newTestWay(t, from, to).Plan(t.Context(), NewJSONLines(strings.NewReader(input.String()), DefaultColumns), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.Rows != maxGroups+2*others || len(p.Groups) != maxGroups || p.Others != others || p.Failing != maxGroups+others {
+			t.Errorf("%d rows, %d groups, %d others, %d would fail; want %d others", p.Rows, len(p.Groups), p.Others, p.Failing, others)
+		}
+		if p.Groups[7].Rows != 1+others || p.Groups[8].Rows != 1 {
+			t.Errorf("a known group has %d rows, and another %d", p.Groups[7].Rows, p.Groups[8].Rows)
+		}
+		if asked := from.calls["DescribeKey"]; asked != maxGroups {
+			t.Errorf("%d keys of the source were asked for", asked)
+		}
+		if p.Estimate.Calls != 2*others {
+			t.Errorf("about %d calls", p.Estimate.Calls)
+		}
 	}
 }
 

@@ -36,7 +36,7 @@ type GroupCount struct {
 	Counts
 }
 
-// maxGroups bounds the groups that are told apart; rows of others are counted together, under otherGroups.
+// maxGroups bounds the groups that a run tells apart, and a plan; rows of others are counted together, by a run under otherGroups.
 const (
 	maxGroups   = 10_000
 	otherGroups = "others"

@@ -96,13 +96,21 @@ func (v planView) table(w io.Writer) {
 	if v.Skipped > 0 {
 		skipped = fmt.Sprintf("skipped %s, ", grouped(uint64(v.Skipped)))
 	}
-	fmt.Fprintf(w, "rows %s: to move %s, kept %s, %swould fail %s; the %s way\n", grouped(uint64(v.Rows)),
-		grouped(uint64(v.Rows-v.Kept-v.Skipped-v.Failing)), grouped(uint64(v.Kept)), skipped, grouped(uint64(v.Failing)), v.Way)
+	notTried := ""
+	if v.Others > 0 {
+		notTried = fmt.Sprintf(", not tried %s", grouped(uint64(v.Others)))
+	}
+	fmt.Fprintf(w, "rows %s: to move %s, kept %s, %swould fail %s%s; the %s way\n", grouped(uint64(v.Rows)),
+		grouped(uint64(v.Rows-v.Kept-v.Skipped-v.Failing-v.Others)), grouped(uint64(v.Kept)), skipped, grouped(uint64(v.Failing)), notTried, v.Way)
 	p := &printer{out: w}
 	var cells [][]string
 	for _, g := range v.Groups {
 		name := cmp.Or(strings.Join(g.Names, " "), g.Source)
 		cells = append(cells, []string{name, g.Version, grouped(uint64(g.Rows)), g.State, g.To, cmp.Or(printable(g.Problem), "ok")})
+	}
+	if v.Others > 0 {
+		reason := fmt.Sprintf("not tried: %s groups are told apart, and these rows are of others", grouped(uint64(len(v.Groups))))
+		cells = append(cells, []string{"others", "", grouped(uint64(v.Others)), "", "", reason})
 	}
 	if len(cells) > 0 {
 		p.table(w, []string{"SOURCE KEY", "VERSION", "ROWS", "STATE", "DESTINATION", "CHECK"}, cells)
