@@ -169,7 +169,7 @@ func (p *Plan) fails(row *Row, why *RowError) error {
 func (p *Plan) newGroup(ctx context.Context, s planner, row *Row, way route) (*Group, error) {
 	_, source, _ := strings.Cut(way.source, "/")
 	key, version, _ := strings.Cut(source, "/")
-	g := &Group{Source: key, Version: version, Target: way.target.ID, To: cmp.Or(row.To, way.target.ID)}
+	g := &Group{Source: key, Version: version, Target: way.target.ID, To: way.name}
 	from, _ := s.sides()
 	if key != "" {
 		k, err := from.Key(ctx, key)

@@ -39,6 +39,7 @@ type routeOf struct {
 type route struct {
 	source string // REGION/KEYID/VERSION of its blob, or as much of that as is known
 	target Key
+	name   string       // of the target, as the row or the mapping has it
 	id     crypto.KeyID // of the target
 	kept   bool         // it is sealed under the target already
 	// unread: the blob is another service's. Only who opens it knows what it is under, and target may be missing until then.
@@ -127,7 +128,7 @@ func (r *routes) find(ctx context.Context, row *Row, at under) (route, *RowError
 	if refused != nil || err != nil {
 		return found, refused, err
 	}
-	found.target = target
+	found.target, found.name = target, name
 	found.id, _ = crypto.ParseKeyID(target.ID) // of another service it may have another form
 	// Under an older version as well: a rotation meanwhile makes nothing of what was moved a failure.
 	found.kept = at.region == r.to.ID && at.key == target.ID
