@@ -60,8 +60,8 @@ func moveOne(ctx context.Context, row *Row, routes *routes, m mover) (o Outcome,
 	if refused != nil || err != nil {
 		return o, refused, err
 	}
-	if way.unread && (was.key != "" || way.target.ID == "") {
-		way, refused, err = routes.byName(ctx, row, under{routes.from.ID, was.key, was.version})
+	if at := claimed(routes.from.ID, was.key, was.version); way.unread && (at.key != "" || way.target.ID == "") {
+		way, refused, err = routes.byName(ctx, row, at)
 		if o.From = way.source; refused != nil || err != nil {
 			return o, refused, err
 		}
@@ -73,8 +73,19 @@ func moveOne(ctx context.Context, row *Row, routes *routes, m mover) (o Outcome,
 	if err == nil && refused == nil {
 		o.Status, o.Blob = Moved, is.blob
 		if !routes.to.own {
-			o.To = under{routes.to.ID, is.key, is.version}.name()
+			o.To = claimed(routes.to.ID, is.key, is.version).name()
 		}
 	}
 	return o, refused, err
+}
+
+// maxClaimed is the most bytes that an id may have which another service answers: they are kept.
+const maxClaimed = 128
+
+// claimed is what a service says that a blob is under. An id that is too long to be one is none.
+func claimed(region, key, version string) under {
+	if len(key) > maxClaimed || len(version) > maxClaimed {
+		return under{region: region}
+	}
+	return under{region, key, version}
 }

@@ -260,3 +260,16 @@ func TestPlanOfUnknownKeys(t *testing.T) {
 		}
 	}
 }
+
+// What another service says that a ciphertext is under is kept, and so an id that is too long to be one is none.
+func TestClaimedIDs(t *testing.T) {
+	for extra, want := range []string{"cn-a/" + strings.Repeat("k", maxClaimed) + "/" + strings.Repeat("v", maxClaimed), ""} {
+		key, version := strings.Repeat("k", maxClaimed), strings.Repeat("v", maxClaimed)
+		if got := claimed("cn-a", key+strings.Repeat("k", extra), version).name(); got != want {
+			t.Errorf("a key id of %d bytes: %.40q", maxClaimed+extra, got)
+		}
+		if got := claimed("cn-a", key, version+strings.Repeat("v", extra)).name(); got != want {
+			t.Errorf("a version id of %d bytes: %.40q", maxClaimed+extra, got)
+		}
+	}
+}
