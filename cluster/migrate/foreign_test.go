@@ -230,6 +230,10 @@ func TestSkipKeyOfAnotherService(t *testing.T) {
 		if (Rules{Region: "cn-a", Skip: map[string]bool{skip: true}}).Apply(row); row.Skip != want {
 			t.Errorf("--skip-key %s skips a row of %s: %v", skip, from.key, row.Skip)
 		}
+		row = &Row{Blob: blob[len(from.foreign):]} // with its header, which names the region
+		if (Rules{Region: "cn-b", Skip: map[string]bool{from.key.String(): true}}).Apply(row); row.Skip {
+			t.Error("a row of another region is skipped")
+		}
 	}
 }
 
@@ -271,5 +275,16 @@ func TestClaimedIDs(t *testing.T) {
 		if got := claimed("cn-a", key, version+strings.Repeat("v", extra)).name(); got != want {
 			t.Errorf("a version id of %d bytes: %.40q", maxClaimed+extra, got)
 		}
+	}
+}
+
+// The native way has no other services, and knows that before it was found out what its sides are.
+func TestNoOtherServiceInTheNativeWay(t *testing.T) {
+	from, to := newNativeCloud(t, "cn-a", 1), newNativeCloud(t, "cn-b", 1)
+	stranger := newCloud(t, "cn-a", 1)
+	stranger.foreign = stranger.key.String()
+	rows, history := moveAll(t, newNativeWay(t, from, to), from.row(t, "one", ""), named(`{"ciphertext":"AAAA"}`, "alias/pay"), named(stranger.row(t, "x", ""), "alias/pay"))
+	if rows[0].Status != Moved || len(history.Failures) != 2 || history.Failures[0].Code != FaultNoBlob || history.Failures[1].Code != FaultNoBlob {
+		t.Errorf("%+v, %+v", rows, history.Failures)
 	}
 }
